@@ -1,0 +1,1 @@
+"""Memory in, bank out: made before the session, never during it."""

@@ -1,0 +1,297 @@
+"""What the parts say to one another: frozen, validated when built, with units.
+
+A `Message` is an identity, the identities that it rests on (`cause`), its *content*, and *meta*
+about how it travelled. Content is what replay recomputes and compares byte for byte; meta holds
+everything that may differ from run to run (host, clocks, latencies).
+
+Rules: everything that crosses between parts is a struct of this file; a changed field raises the
+version of the topics (`rym.topics.VERSION`); unknown fields are refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+Affect = Literal["negative", "neutral", "positive"]
+State = Literal["negative", "neutral", "positive", "unknown"]
+LabelState = Literal["negative", "neutral", "positive", "none"]
+SafetyState = Literal["RUN", "DEGRADED", "SAFE", "STOP"]
+Life = Literal["starting", "ready", "ended", "failed", "gone"]
+
+AFFECTS: tuple[Affect, ...] = ("negative", "neutral", "positive")
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True):
+    """Base of all contents: immutable, tagged with its own name, refusing unknown fields."""
+
+
+class Identity(msgspec.Struct, frozen=True, order=True, array_like=True, forbid_unknown_fields=True):
+    """Names one message for ever.
+
+    The sequence is counted per topic, not per service: what one topic carries then does not depend
+    on when a message of another topic (a status, a clock offset) happened to be sent, and a hole in
+    the numbers of a topic is a lost message of that topic.
+    """
+
+    service: str
+    """Who sent it: `stream`, `decoder`, `player`, `session`, …"""
+    epoch: int
+    """Wall-clock milliseconds at the process's start; a later start has a larger epoch."""
+    topic: str
+    """Short topic, such as `stream/window`."""
+    seq: int
+    """Counts from 0 within (service, epoch, topic)."""
+
+    def __str__(self) -> str:
+        return f"{self.topic}#{self.seq} of {self.service}@{self.epoch}"
+
+
+class Meta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a message travelled; never compared by replay."""
+
+    wall: float
+    """Seconds since the Unix epoch, at the sender, when it was built."""
+    mono: float
+    """Rig time in seconds, at the sender, when it was built."""
+    host: str
+    pid: int
+    age: float | None = None
+    """Seconds between the newest sample that the content rests on and `mono`."""
+    audible_at: float | None = None
+    """Rig time at which the content's `frame` leaves the audio device, in seconds (player only)."""
+
+
+class Window(Content, eq=False):
+    """One window of EEG with its own time base.
+
+    Compared through its encoded form only: arrays have no single truth value, hence `eq=False`.
+    """
+
+    segment: int
+    """Raised by one at every gap, clock jump or change of file; no window spans two segments."""
+    first_sample: int
+    """Counts samples from 0 since the stream process opened its inlet."""
+    n_new: int
+    """Samples that no earlier window held."""
+    t_first: float
+    """Rig time of the first sample, in seconds."""
+    rate: float
+    """Samples per second, as declared by the source."""
+    channels: tuple[str, ...]
+    """10-20 names, one per column of `samples`."""
+    samples: npt.NDArray[np.float32]
+    """Array of shape (n_times, n_channels), µV, not writeable."""
+    bad: tuple[str, ...]
+    """Channels whose signal cannot be trusted in this window."""
+    valid: bool
+    """False where no decoder may use this window."""
+    reason: str
+    """Why it is not valid; empty otherwise."""
+
+    @property
+    def t_last(self) -> float:
+        """Rig time of the newest sample, in seconds."""
+        return self.t_first + (self.samples.shape[0] - 1) / self.rate
+
+
+class ChannelQuality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known about one channel in one window."""
+
+    name: str
+    ok: bool
+    reason: str
+    """`rail`, `flat`, `copy of <name>`, `implausible level 1234 µV`; empty where ok."""
+
+
+class Quality(Content):
+    """Signal quality of one window; `cause` names it."""
+
+    t: float
+    """Rig time of the window's newest sample, in seconds."""
+    overall: float
+    """Share of scalp channels that are ok, 0…1."""
+    level: Literal["good", "fair", "low"]
+    channels: tuple[ChannelQuality, ...]
+
+
+class Valence(Content):
+    """What the decoder makes of one window; `cause` names it. Sent for every window."""
+
+    t: float
+    """Rig time of the newest sample that this rests on, in seconds."""
+    state: State
+    """After smoothing, hysteresis and gate."""
+    valence: float | None
+    """p(positive) − p(negative), −1…1; null when the state is unknown."""
+    probabilities: tuple[float, float, float] | None
+    """(negative, neutral, positive), referring to equal priors, after smoothing and before the
+    gate; null where no embedding could be made."""
+    confidence: float
+    """Largest probability, 0 when there is none."""
+    reason: str
+    """Why the state is unknown: `no model`, `invalid window: …`, `warming up 3/10`,
+    `not confident`, `verdict: guessing`; empty otherwise."""
+    model: str
+    """First 16 hex digits of the model's hash; empty without a model."""
+
+
+class Fade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One change of what is heard, in player frames."""
+
+    to: Affect
+    start: int
+    half: int
+    """Frame at which old and new contribute equally."""
+    end: int
+
+
+class Played(Content):
+    """What is heard at `frame`; sent at every change and four times a second.
+
+    `cause` names the inputs that the requested state rests on (a Valence, a Command, a Stop).
+    """
+
+    frame: int
+    """Player frames since the player's start at which this became true."""
+    decided: State
+    """Newest decoded state that the player has taken in."""
+    requested: Affect
+    """What the policy asks for."""
+    audible: Affect
+    """The layer with the largest gain."""
+    gains: tuple[float, float, float]
+    """Linear gains of (negative, neutral, positive) at `frame`, before level and limiter."""
+    section: int
+    variant: int
+    position: int
+    """Frames since the section's beginning."""
+    fade: Fade | None
+    """The running or next fade."""
+    level_db: float
+    """Overall level at `frame` in dB, −120 for silence."""
+    safety: SafetyState
+    why: str
+    """What moved it: `tick`, `valence`, `dwell`, `stale`, `stop`, `resume`, …"""
+
+
+class Safety(Content):
+    """State of the player's dead-man switch; retained."""
+
+    state: SafetyState
+    frame: int
+    reason: str
+    text: str
+    """One sentence for people, without alarm; empty in RUN."""
+
+
+class Label(Content):
+    """What the person says with the keys, from `t` on; applied once by identity."""
+
+    state: LabelState
+    t: float
+    """Rig time of the key event itself, in seconds."""
+    source: str
+    """`simulator`, `terminal`, `marker`, `file`, …"""
+
+
+class Command(Content):
+    """An order to one service; repeated until its `Applied` names it, carried out once."""
+
+    to: str
+    action: Literal["load-model", "set-level", "resume", "release-stop", "follow", "steer", "end"]
+    """`load-model` (value: folder), `set-level` (value: dB), `resume` and `release-stop` (value:
+    session), `follow` (value: `on` or `off`), `steer` (value: an affect), `end` (come back)."""
+    value: str
+
+
+class Stop(Content):
+    """Silence. Latched in the player until `release-stop` names the session."""
+
+    by: Literal["operator", "participant", "distress"]
+    t: float
+
+
+class Phase(Content):
+    """Where the session is."""
+
+    name: str
+    """`rest`, `calibration`, `training`, `feedback`, `ended`, …"""
+    index: int
+    starts: float
+    """Rig time in seconds."""
+    ends: float | None
+    """Planned end in rig time, in seconds; null where it is open."""
+    simulated: bool
+
+
+class Status(Content):
+    """Life line of a service, retained; the broker sends the will `gone`."""
+
+    service: str
+    epoch: int
+    life: Life
+    detail: str
+    version: str
+    facts: dict[str, str | int | float | bool]
+    """What replay must know of this start (settings hash, place in the music, stream's uid)."""
+    drops: dict[str, int]
+    """Messages given up so far by overload, per topic."""
+
+
+class Applied(Content):
+    """An input that a service has taken in, and where: replay's input log.
+
+    `at` is the player's frame or, for the decoder, the `seq` of the window before which it took
+    effect.
+    """
+
+    input: Identity
+    at: int
+
+
+class ClockOffset(Content):
+    """LSL's `time_correction` as measured; an input of the clock map."""
+
+    stream: str
+    """LSL uid of the stream."""
+    offset: float
+    """Seconds to add to a raw stamp to get rig time."""
+    uncertainty: float
+    """Seconds."""
+    from_sample: int
+    """First sample counter to which it applies."""
+
+
+class Truth(Content):
+    """What a simulated person feels from `t` on; never seen by a decoder, for scoring only."""
+
+    t: float
+    state: Affect
+    strength: float
+
+
+class Missing(Content):
+    """The journal lacks these messages; their sender publishes them again if it still has them."""
+
+    service: str
+    epoch: int
+    topic: str
+    first: int
+    last: int
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """Identity, cause, content and meta.
+
+    `content` is typed as `Any` here because the topic decides its type (`rym.topics`); the codec
+    validates it against that type before a `Message` exists.
+    """
+
+    id: Identity
+    cause: tuple[Identity, ...]
+    content: Any
+    meta: Meta

@@ -1,0 +1,1 @@
+"""The roof: command line, supervisor, protocol, journal, replay and report."""

@@ -1,0 +1,1 @@
+"""What runs while a person is there: supervisor, protocol, journal, terminal view."""

@@ -1,0 +1,1 @@
+"""EEG in, windows out."""
