@@ -13,7 +13,6 @@ channels; the clips of one section have the same number of samples, whatever var
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 
 import msgspec
@@ -129,7 +128,7 @@ def save(bank: Bank, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / (MANIFEST + ".part")
     part.write_bytes(msgspec.json.format(msgspec.json.encode(bank), indent=1))
-    os.replace(part, folder / MANIFEST)
+    part.replace(folder / MANIFEST)
 
 
 def load(folder: Path) -> Bank:
@@ -151,11 +150,14 @@ def load(folder: Path) -> Bank:
         raise FormatError(f"{path} cannot be read: {error}.", again, path=str(path)) from None
     if bank.schema != SCHEMA:
         raise FormatError(
-            f"{path} has schema {bank.schema}, this version reads {SCHEMA}.", again, schema=bank.schema
+            f"{path} has schema {bank.schema}, this version reads {SCHEMA}.",
+            again,
+            schema=bank.schema,
         )
     if "neutral" not in bank.affects:
         raise FormatError(
-            f"{path} has the affects {', '.join(bank.affects)}, but neutral must be among them.", again
+            f"{path} has the affects {', '.join(bank.affects)}, but neutral must be among them.",
+            again,
         )
     lengths: dict[int, int] = {}
     for clip in bank.clips:
@@ -170,7 +172,8 @@ def load(folder: Path) -> Bank:
         found = sha256(file)
         if found != clip.sha256:
             raise FormatError(
-                f"{clip.file} has SHA-256 {found[:16]}…, the manifest says {clip.sha256[:16]}….", again
+                f"{clip.file} has SHA-256 {found[:16]}…, the manifest says {clip.sha256[:16]}….",
+                again,
             )
     for section in range(bank.n_sections):
         for variant in range(bank.n_variants):
@@ -179,6 +182,7 @@ def load(folder: Path) -> Bank:
                     bank.clip(section, variant, affect)
                 except KeyError:
                     raise FormatError(
-                        f"{path} has no clip for section {section}, variant {variant}, {affect}.", again
+                        f"{path} has no clip for section {section}, variant {variant}, {affect}.",
+                        again,
                     ) from None
     return bank

@@ -29,7 +29,9 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Base of all contents: immutable, tagged with its own name, refusing unknown fields."""
 
 
-class Identity(msgspec.Struct, frozen=True, order=True, array_like=True, forbid_unknown_fields=True):
+class Identity(
+    msgspec.Struct, frozen=True, order=True, array_like=True, forbid_unknown_fields=True
+):
     """Names one message for ever.
 
     The sequence is counted per topic, not per service: what one topic carries then does not depend
@@ -65,7 +67,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Rig time at which the content's `frame` leaves the audio device, in seconds (player only)."""
 
 
-class Window(Content, eq=False):
+class Window(Content, frozen=True, kw_only=True, eq=False):
     """One window of EEG with its own time base.
 
     Compared through its encoded form only: arrays have no single truth value, hence `eq=False`.
@@ -107,7 +109,7 @@ class ChannelQuality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """`rail`, `flat`, `copy of <name>`, `implausible level 1234 µV`; empty where ok."""
 
 
-class Quality(Content):
+class Quality(Content, frozen=True, kw_only=True):
     """Signal quality of one window; `cause` names it."""
 
     t: float
@@ -118,7 +120,7 @@ class Quality(Content):
     channels: tuple[ChannelQuality, ...]
 
 
-class Valence(Content):
+class Valence(Content, frozen=True, kw_only=True):
     """What the decoder makes of one window; `cause` names it. Sent for every window."""
 
     t: float
@@ -149,7 +151,7 @@ class Fade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     end: int
 
 
-class Played(Content):
+class Played(Content, frozen=True, kw_only=True):
     """What is heard at `frame`; sent at every change and four times a second.
 
     `cause` names the inputs that the requested state rests on (a Valence, a Command, a Stop).
@@ -178,7 +180,7 @@ class Played(Content):
     """What moved it: `tick`, `valence`, `dwell`, `stale`, `stop`, `resume`, …"""
 
 
-class Safety(Content):
+class Safety(Content, frozen=True, kw_only=True):
     """State of the player's dead-man switch; retained."""
 
     state: SafetyState
@@ -188,7 +190,7 @@ class Safety(Content):
     """One sentence for people, without alarm; empty in RUN."""
 
 
-class Label(Content):
+class Label(Content, frozen=True, kw_only=True):
     """What the person says with the keys, from `t` on; applied once by identity."""
 
     state: LabelState
@@ -198,7 +200,7 @@ class Label(Content):
     """`simulator`, `terminal`, `marker`, `file`, …"""
 
 
-class Command(Content):
+class Command(Content, frozen=True, kw_only=True):
     """An order to one service; repeated until its `Applied` names it, carried out once."""
 
     to: str
@@ -208,14 +210,14 @@ class Command(Content):
     value: str
 
 
-class Stop(Content):
+class Stop(Content, frozen=True, kw_only=True):
     """Silence. Latched in the player until `release-stop` names the session."""
 
     by: Literal["operator", "participant", "distress"]
     t: float
 
 
-class Phase(Content):
+class Phase(Content, frozen=True, kw_only=True):
     """Where the session is."""
 
     name: str
@@ -228,7 +230,7 @@ class Phase(Content):
     simulated: bool
 
 
-class Status(Content):
+class Status(Content, frozen=True, kw_only=True):
     """Life line of a service, retained; the broker sends the will `gone`."""
 
     service: str
@@ -242,7 +244,7 @@ class Status(Content):
     """Messages given up so far by overload, per topic."""
 
 
-class Applied(Content):
+class Applied(Content, frozen=True, kw_only=True):
     """An input that a service has taken in, and where: replay's input log.
 
     `at` is the player's frame or, for the decoder, the `seq` of the window before which it took
@@ -253,7 +255,7 @@ class Applied(Content):
     at: int
 
 
-class ClockOffset(Content):
+class ClockOffset(Content, frozen=True, kw_only=True):
     """LSL's `time_correction` as measured; an input of the clock map."""
 
     stream: str
@@ -266,7 +268,7 @@ class ClockOffset(Content):
     """First sample counter to which it applies."""
 
 
-class Truth(Content):
+class Truth(Content, frozen=True, kw_only=True):
     """What a simulated person feels from `t` on; never seen by a decoder, for scoring only."""
 
     t: float
@@ -274,7 +276,7 @@ class Truth(Content):
     strength: float
 
 
-class Missing(Content):
+class Missing(Content, frozen=True, kw_only=True):
     """The journal lacks these messages; their sender publishes them again if it still has them."""
 
     service: str
