@@ -97,7 +97,7 @@ class Window(Content, frozen=True, kw_only=True, eq=False):
     @property
     def t_last(self) -> float:
         """Rig time of the newest sample, in seconds."""
-        return self.t_first + (self.samples.shape[0] - 1) / self.rate
+        return self.t_first + (len(self.samples) - 1) / self.rate
 
 
 class ChannelQuality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
