@@ -1,0 +1,11 @@
+# Every target is one command, so that where there is no make (Windows) it can be typed instead:
+# `py tools/dev.py demo`, `py tools/dev.py test`.
+PYTHON ?= python3
+
+.PHONY: setup demo test check bench
+
+setup:  ; $(PYTHON) tools/dev.py setup
+demo:   ; $(PYTHON) tools/dev.py demo
+test:   ; $(PYTHON) tools/dev.py test
+check:  ; $(PYTHON) tools/dev.py check
+bench:  ; $(PYTHON) tools/dev.py bench

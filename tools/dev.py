@@ -1,0 +1,96 @@
+"""What a developer types, the same on Linux, macOS and Windows: `python tools/dev.py VERB`.
+
+Needs nothing but Python 3.11 or later; it makes `.venv` by itself and again whenever
+`pyproject.toml` or `constraints.txt` changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+STAMP = VENV / "installed.sha256"
+
+
+def fingerprint() -> str:
+    """Return a hash of what decides the environment's content."""
+    parts = [(ROOT / name).read_bytes() for name in ("pyproject.toml", "constraints.txt")]
+    return hashlib.sha256(b"\0".join([sys.version.encode(), *parts])).hexdigest()
+
+
+def setup() -> int:
+    """Make `.venv` with everything for development, unless it is up to date."""
+    if STAMP.is_file() and STAMP.read_text() == fingerprint():
+        return 0
+    if sys.version_info < (3, 11):
+        found = ".".join(map(str, sys.version_info[:3]))
+        print(f"This is Python {found}, RYM needs 3.11 or later: run a newer python.")
+        return 2
+    print("Making .venv (a few minutes, once) …", flush=True)
+    if not PYTHON.is_file():
+        venv.create(VENV, with_pip=True)
+    install = [str(PYTHON), "-m", "pip", "install", "--quiet", "-c", "constraints.txt"]
+    code = subprocess.run([*install, "-e", ".[dev]"], cwd=ROOT, check=False).returncode
+    if code == 0:
+        STAMP.write_text(fingerprint())
+    return code
+
+
+def run(*command: str) -> int:
+    """Run a module in `.venv` from the project's root."""
+    return subprocess.run([str(PYTHON), "-m", *command], cwd=ROOT, check=False).returncode
+
+
+def demo(rest: list[str]) -> int:
+    """Run a whole session with a simulated person."""
+    return run("session", "demo", *rest)
+
+
+def test(rest: list[str]) -> int:
+    """Run the tests."""
+    return run("pytest", *rest)
+
+
+def check(_rest: list[str]) -> int:
+    """Lint, formatting, types and floors; the exit code is the first failure's."""
+    codes = [
+        run("ruff", "check", "."),
+        run("ruff", "format", "--check", "."),
+        run("mypy"),
+        subprocess.run([str(BIN / "lint-imports")], cwd=ROOT, check=False).returncode,
+    ]
+    return next((code for code in codes if code), 0)
+
+
+def bench(rest: list[str]) -> int:
+    """Run every benchmark, one after the other."""
+    codes = [
+        subprocess.run([str(PYTHON), str(file), *rest], cwd=ROOT, check=False).returncode
+        for file in sorted((ROOT / "benchmarks").glob("[a-z]*.py"))
+    ]
+    return max(codes, default=0)
+
+
+def main() -> int:
+    """Parse the verb and run it in an up-to-date environment."""
+    verbs = {"demo": demo, "test": test, "check": check, "bench": bench}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("verb", choices=["setup", *verbs])
+    arguments, rest = parser.parse_known_args()
+    code = setup()
+    if code or arguments.verb == "setup":
+        return code
+    return verbs[arguments.verb](rest)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
