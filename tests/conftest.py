@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -14,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # liblsl reads its configuration once per process, when the library is loaded; child processes
 # inherit the variable. A session id of its own keeps a run apart from any other on the network.
 if "LSLAPICFG" not in os.environ:
-    _config = Path(os.environ.get("TMPDIR", "/tmp")) / f"rym-lsl-{uuid.uuid4().hex[:12]}.cfg"
+    _config = Path(tempfile.gettempdir()) / f"rym-lsl-{uuid.uuid4().hex[:12]}.cfg"
     _config.write_text(f"[lab]\nSessionID = rym-{uuid.uuid4().hex[:12]}\n[log]\nlevel = -2\n")
     os.environ["LSLAPICFG"] = str(_config)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
