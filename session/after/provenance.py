@@ -1,0 +1,170 @@
+"""From what was heard back to the samples that it rests on: the `cause` of every message; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from rym import messages as m
+from rym import topics
+
+from .latency import PlayerClock, by_start, fades, index
+
+Kind = Literal["start", "fade", "level", "safety"]
+Log = Mapping[str, Sequence[m.Message]]
+
+
+class SampleRange(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows of a recording that a decision rests on."""
+
+    file: str
+    """Recording in the session's folder, such as `eeg.xdf`."""
+    segment: int
+    first: int
+    """Counts samples from 0 within that file."""
+    n: int
+    t_last: float
+    """Rig time of the newest sample, in seconds."""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of what is heard."""
+
+    t: float
+    """Rig time at which it becomes audible, in seconds."""
+    kind: Kind
+    what: str
+    """Affect that is faded to, level in dB, or state of the dead-man switch."""
+    why: str
+    played: m.Identity
+    chain: tuple[m.Identity, ...]
+    """Every message that it rests on, from the nearest to the farthest."""
+    samples: SampleRange | None
+    missing: tuple[m.Identity, ...]
+    """Messages that are named as a cause and that the journal lacks."""
+
+
+def recording_names(log: Log) -> dict[int, str]:
+    """Return the file that each start of the stream wrote, by epoch.
+
+    `eeg.xdf` is the first start's, `eeg-02.xdf` the second's: the rule by which they are named.
+    """
+    epochs = {x.id.epoch for x in log.get(topics.WINDOW.short, ())}
+    epochs |= {x.content.epoch for x in log.get(topics.STATUS["stream"].short, ())}
+    ranks = enumerate(sorted(epochs), start=1)
+    return {epoch: "eeg.xdf" if i == 1 else f"eeg-{i:02d}.xdf" for i, epoch in ranks}
+
+
+def sample_range(window: m.Message, files: Mapping[int, str]) -> SampleRange:
+    """Return the rows that a window holds; a window by reference carries their number itself."""
+    c = window.content
+    n = c.n_times if hasattr(c, "n_times") else len(c.samples)
+    return SampleRange(
+        file=files[window.id.epoch],
+        segment=c.segment,
+        first=c.first_sample,
+        n=n,
+        t_last=c.t_first + (n - 1) / c.rate,
+    )
+
+
+def follow(
+    message: m.Message, known: Mapping[m.Identity, m.Message]
+) -> tuple[tuple[m.Identity, ...], tuple[m.Identity, ...]]:
+    """Follow `cause` from a message to where it ends.
+
+    Returns
+    -------
+    tuple of (tuple of Identity, tuple of Identity)
+        What it rests on, nearest first, each once; and those among them that are not known.
+    """
+    chain: list[m.Identity] = []
+    queue = list(message.cause)
+    while queue:
+        name = queue.pop(0)
+        if name not in chain:
+            chain.append(name)
+            queue += known[name].cause if name in known else ()
+    return tuple(chain), tuple(name for name in chain if name not in known)
+
+
+def trace(
+    message: m.Message, known: Mapping[m.Identity, m.Message], files: Mapping[int, str]
+) -> SampleRange | None:
+    """Return the newest samples that a message rests on; null where no window is among its causes.
+
+    Parameters
+    ----------
+    message : Message
+        Any message, such as the `Played` of an audible change.
+    known : mapping of Identity to Message
+        The journal's messages.
+    files : mapping of int to str
+        Recording per epoch of the stream.
+    """
+    chain, _ = follow(message, known)
+    windows = [known[c] for c in chain if c.topic == topics.WINDOW.short and c in known]
+    ranges = [sample_range(w, files) for w in windows]
+    return max(ranges, key=lambda r: r.t_last, default=None)
+
+
+def changes(log: Log, clock: PlayerClock) -> tuple[Change, ...]:
+    """Return every audible change with the samples that it rests on.
+
+    Parameters
+    ----------
+    log : mapping of str to sequence of Message
+        Messages per topic.
+    clock : PlayerClock
+        Maps frames to rig time.
+
+    Returns
+    -------
+    tuple of Change
+        In the order in which they were heard: beginnings, fades, changes of level, safety states.
+    """
+    known, files = index(log), recording_names(log)
+    out = [_change(f.first, f.start, ("fade", f.to), known, files) for f in fades(log, clock)]
+    for start, said in by_start(log.get(topics.NOW.short, ())).items():
+        for before, x in zip([None, *said[:-1]], said, strict=True):
+            kind = _other_kind(before, x)
+            if kind is not None:
+                c = x.content
+                what = c.safety if kind == "safety" else f"{c.level_db:.0f} dB"
+                out.append(_change(x, clock.rig(start, c.frame), (kind, what), known, files))
+    return tuple(sorted(out, key=lambda change: change.t))
+
+
+def _other_kind(
+    before: m.Message | None, x: m.Message
+) -> Literal["start", "level", "safety"] | None:
+    """Say what else than a fade changed with this message; ramps show in ticks and do not count."""
+    if before is None:
+        return "start"
+    if x.content.safety != before.content.safety:
+        return "safety"
+    moved = x.content.level_db != before.content.level_db and x.content.why != "tick"
+    by_hand = any(c.topic in (topics.COMMAND.short, topics.STOP.short) for c in x.cause)
+    return "level" if moved and by_hand and x.cause != before.cause else None
+
+
+def _change(
+    x: m.Message,
+    t: float,
+    what: tuple[Kind, str],
+    known: Mapping[m.Identity, m.Message],
+    files: Mapping[int, str],
+) -> Change:
+    chain, missing = follow(x, known)
+    return Change(
+        t=t,
+        kind=what[0],
+        what=what[1],
+        why=x.content.why,
+        played=x.id,
+        chain=chain,
+        samples=trace(x, known, files),
+        missing=missing,
+    )
