@@ -16,7 +16,8 @@ import msgspec
 from rym import codec
 from rym import messages as m
 from rym.topics import WINDOW
-from session.live.lines import WindowRef, reference
+
+from ..live.lines import reference
 
 CLOSE = 1e-9
 """Largest difference of two numbers, absolute and relative, on another machine."""
@@ -65,9 +66,7 @@ def missing(name: m.Identity, *, in_replay: bool, why: str) -> Difference:
     )
 
 
-def made(
-    name: m.Identity, content: m.Content, cause: tuple[m.Identity, ...] = ()
-) -> m.Message:
+def made(name: m.Identity, content: m.Content, cause: tuple[m.Identity, ...] = ()) -> m.Message:
     """Return a content made again as the message that it was; its meta says nothing."""
     return m.Message(
         id=name, cause=cause, content=content, meta=m.Meta(wall=0.0, mono=0.0, host="", pid=0)
@@ -141,6 +140,3 @@ def _same(ours: Any, theirs: Any, *, exact: bool) -> bool:
             return ours == theirs and math.copysign(1, ours) == math.copysign(1, theirs)
         return math.isclose(ours, theirs, rel_tol=CLOSE, abs_tol=CLOSE)
     return bool(ours == theirs)
-
-
-__all__ = ["CLOSE", "Difference", "WindowRef", "difference", "made", "missing"]
