@@ -1,0 +1,285 @@
+"""The player without its surroundings: inputs at frames in, sound and messages out.
+
+What it renders and says is a function of the bank's arrays, the settings, place, stop and session
+that it starts with, and of the inputs with the frame at which each was applied. Nothing else gets
+in, so replay makes the same `Played` and `Safety` again: it applies every input at the frame that
+its `Applied` names, and `supervisor_gone` at the frame of the `Safety` with that reason.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from rym.messages import AFFECTS, Affect, Command, Content, Identity, Played, Safety, Stop, Valence
+
+from .blocks import Blocks
+from .limiter import DELAY, Level, Limiter
+from .material import Material
+from .policy import Policy
+from .presets import Rule
+from .safety import DeadMan, Order
+from .settings import BLOCK, RATE, PlayerSettings
+from .timeline import Timeline, View
+
+TICK = RATE // 4
+"""Frames between two `Played` when nothing changes."""
+
+Event = tuple[Content, tuple[Identity, ...]]
+
+_LOWER = 1.0
+"""Seconds in which the level goes down to a lower setting."""
+
+
+class Engine:
+    """Policy, timeline, dead-man switch, level and limiter as one.
+
+    Parameters
+    ----------
+    material : Material
+        The bank's arrays.
+    settings : PlayerSettings
+        Those of this start.
+    place : int
+        Frames since the music's origin at which this start begins.
+    stopped : bool
+        True where a STOP was latched before this start.
+    session : str
+        Session that `resume` and `release-stop` have to name.
+    """
+
+    def __init__(
+        self,
+        material: Material,
+        settings: PlayerSettings,
+        *,
+        place: int = 0,
+        stopped: bool = False,
+        session: str = "",
+    ) -> None:
+        self._timeline = Timeline(material, settings, place=place)
+        self._policy = Policy(material.affects, settings)
+        self._safety = DeadMan(stopped=stopped)
+        self._level = Level()
+        self._limiter = Limiter()
+        self._session = session
+        self._level_db = settings.level_db
+        self._rise = settings.rise
+        self._said = ("", "")
+        self._why: list[str] = []
+        self._now: list[Identity] = []
+        self._rests: tuple[Identity, ...] = ()
+        self._events: list[Event] = []
+        self._mixed = np.zeros((BLOCK, 2), dtype=np.float32)
+        # The limiter's delay is skipped once, so that the n-th frame given out is the timeline's
+        # frame n: what a message says of a frame is found at that sample of the recording.
+        self._blocks = Blocks(self._render_block, skip=DELAY)
+
+    @property
+    def frame(self) -> int:
+        """Frame at which an input that is applied now takes effect."""
+        return self._timeline.frame
+
+    @property
+    def stopped(self) -> bool:
+        """True while a STOP is latched."""
+        return self._safety.state == "STOP"
+
+    @property
+    def finished(self) -> bool:
+        """True once nothing will be heard any more: after `end`, or without a supervisor."""
+        return self._safety.finished(self.frame)
+
+    def apply(self, identity: Identity, content: Content) -> int:
+        """Take in one input.
+
+        Parameters
+        ----------
+        identity : Identity
+            Names the input; it becomes the cause of what follows.
+        content : Valence, Command or Stop
+            Checked for age and order by the caller. A command of no use here (an unknown affect,
+            another session, a level that is not lower) changes nothing but is reported.
+
+        Returns
+        -------
+        int
+            The frame from which on it counts.
+
+        Raises
+        ------
+        TypeError
+            If the player has no use for such a content.
+        """
+        match content:
+            case Valence():
+                if self._policy.take(content, identity):
+                    self._why.append("decided")
+                self._safety.fresh(self.frame)
+            case Stop():
+                self._safety.stop(self.frame, content.by)
+                self._note(identity, "stop", rests=True)
+            case Command():
+                done = self._command(content)
+                self._note(
+                    identity,
+                    content.action if done else f"refused: {content.action}",
+                    rests=done and content.action == "steer",
+                )
+            case _:
+                raise TypeError(f"The player has no use for {type(content).__name__}.")
+        return self.frame
+
+    def supervisor_gone(self) -> int:
+        """Go to neutral, to silence and to the end; return the frame from which on."""
+        self._safety.supervisor_gone(self.frame)
+        return self.frame
+
+    def render(self, out: npt.NDArray[np.float32]) -> None:
+        """Fill `out` with the next frames.
+
+        Parameters
+        ----------
+        out : array of shape (n_times, 2)
+            Linear, never beyond the limiter's ceiling; written in place.
+        """
+        self._blocks.render(out)
+
+    def events(self) -> list[Event]:
+        """Return what has to be published since the last call: content and causes, in order."""
+        events, self._events = self._events, []
+        return events
+
+    # -- inputs ----------------------------------------------------------------------------------
+
+    def _note(self, identity: Identity, why: str, *, rests: bool) -> None:
+        self._why.append(why)
+        self._now.append(identity)
+        if rests:
+            self._rests = (identity,)
+
+    def _command(self, command: Command) -> bool:
+        """Carry a command out; return False where it is of no use."""
+        value, done = command.value, False
+        match command.action:
+            case "resume":
+                done = value == self._session and self._safety.resume()
+            case "release-stop":
+                done = value == self._session and self._safety.release()
+            case "set-level":
+                done = self._lower(value)
+            case "steer":
+                done = self._steer(value)
+            case "follow" if value in ("on", "off"):
+                self._policy.following = value == "on"
+                done = True
+            case "end":
+                self._safety.end(self.frame)
+                done = True
+        return done
+
+    def _lower(self, value: str) -> bool:
+        """Set the level; only down, since nobody is to be startled by a remote hand."""
+        try:
+            level_db = float(value)
+        except ValueError:
+            return False
+        if not math.isfinite(level_db) or not -60.0 <= level_db <= self._level_db:
+            return False
+        self._level_db = level_db
+        if self._level.target > 0.0:
+            rest = (self._level.end - self.frame) / RATE
+            self._level.move(self.frame, self._gain, max(_LOWER, rest))
+        return True
+
+    def _steer(self, value: str) -> bool:
+        if value not in AFFECTS or not self._safety.follows:
+            return False
+        affect: Affect = AFFECTS[AFFECTS.index(value)]
+        self._policy.steer(affect)
+        self._timeline.request(self._policy.requested)
+        return True
+
+    @property
+    def _gain(self) -> float:
+        return float(10.0 ** (self._level_db / 20.0))
+
+    # -- rendering -------------------------------------------------------------------------------
+
+    def _render_block(self, out: npt.NDArray[np.float32]) -> None:
+        frame = self.frame
+        for order in self._safety.step(frame):
+            self._obey(order, frame)
+        if self._safety.follows:
+            self._follow(frame)
+        self._timeline.settle()
+        self._report(frame)
+        self._timeline.render_block(self._mixed)
+        for mark in self._timeline.marks:
+            self._played(mark.frame, mark.view, mark.why, ())
+        self._timeline.marks.clear()
+        self._level.apply(self._mixed, frame)
+        self._limiter.process(self._mixed, out)
+
+    def _obey(self, order: Order, frame: int) -> None:
+        match order.kind:
+            case "hold":
+                self._rests = self._policy.cause
+                self._policy.hold(self._timeline.heading)
+                self._timeline.request(self._timeline.heading)
+            case "neutral":
+                if not self.stopped:
+                    self._rests = self._policy.cause
+                self._policy.reset()
+                self._timeline.request("neutral", Rule("at once", order.seconds))
+            case "silence":
+                self._level.move(frame, 0.0, order.seconds)
+            case "sound":
+                self._level.move(frame, self._gain, self._rise)
+
+    def _follow(self, frame: int) -> None:
+        why = self._policy.step(frame, self._timeline)
+        if why:
+            self._timeline.request(self._policy.requested)
+            self._rests = self._policy.cause
+            self._why.append(why)
+
+    def _report(self, frame: int) -> None:
+        """Say what is so from the border `frame` on, where it is new or a tick is due."""
+        said = (self._safety.state, self._safety.reason)
+        why = [*self._why, *(mark.why for mark in self._timeline.marks)]
+        if said != self._said:
+            self._said = said
+            state, reason = self._safety.state, self._safety.reason
+            if reason not in why:
+                why.insert(0, reason)
+            safety = Safety(state=state, frame=frame, reason=reason, text=self._safety.text)
+            self._events.append((safety, tuple(self._now) or self._policy.cause))
+        self._timeline.marks.clear()
+        if not why and frame % TICK == 0:
+            why = ["tick"]
+        if why:
+            view = self._timeline.view(frame)
+            self._played(frame, view, ", ".join(dict.fromkeys(why)), tuple(self._now))
+        self._why.clear()
+        self._now.clear()
+
+    def _played(self, frame: int, view: View, why: str, now: tuple[Identity, ...]) -> None:
+        gains = tuple(round(gain, 6) + 0.0 for gain in view.gains)
+        played = Played(
+            frame=frame,
+            decided=self._policy.decided,
+            requested=self._policy.requested,
+            audible=view.audible,
+            gains=(gains[0], gains[1], gains[2]),
+            section=view.spot.section,
+            variant=view.spot.variant,
+            position=view.spot.position,
+            fade=view.fade,
+            level_db=round(self._level.db(frame), 3),
+            safety=self._safety.state,
+            why=why,
+        )
+        self._events.append((played, tuple(dict.fromkeys((*now, *self._rests)))))

@@ -1,0 +1,190 @@
+"""The player's dead-man switch: who may be heard, decided in the player's own frames.
+
+It knows no clock and no network. Its seconds are frames rendered, so that nothing outside can hold
+it up: while sound is made, it counts; while none is made, there is nothing to protect from.
+
+    what happened                    state      what is heard
+    -------------------------------  ---------  ------------------------------------------------
+    start, nothing decoded yet       RUN        neutral, up from silence: nothing is followed, so
+                                                nothing can be stale; the switch is armed by the
+                                                first valence
+    fresh valence                    RUN        what the policy asks for
+    none for 0.5 s                   DEGRADED   what is heard is held; a change that has
+                                                not begun is dropped
+    none for 2 s                     SAFE       neutral within 2 s more
+    fresh valence again, paused not  RUN        the policy goes on from neutral
+    SAFE for 60 s                    SAFE       fades out over 10 s; then silence until `resume`
+    resume naming the session        RUN, SAFE  up from silence; SAFE where nothing fresh has come,
+                                                whose 60 s then begin again
+    stop by operator, participant    STOP       silence within 0.5 s
+    stop by distress                 STOP       silence within 2 s
+    release-stop naming the session  RUN, SAFE  up from silence; nothing else ends a STOP, nor does
+                                                a restart
+    supervisor gone                  SAFE       neutral at once, silence within 30 s, end; neither
+                                                resume nor release-stop is heard any more
+    end                              as it was  fades out over 15 s, end
+
+A resume or release that comes while a fade-out runs waits for its silence: sound never turns
+upwards half-way.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from rym.messages import SafetyState
+
+from .settings import RATE
+
+HOLD = 0.5
+"""Seconds without a fresh valence after which nothing new begins."""
+STALE = 2.0
+"""Seconds without a fresh valence after which neutral is played."""
+TO_NEUTRAL = 1.5
+"""Seconds of the fade to neutral; media.md allows 2."""
+PAUSE_AFTER = 60.0
+"""Seconds of SAFE before the music pauses."""
+PAUSE_FADE = 10.0
+STOP_FADE = {"operator": 0.2, "participant": 0.2, "distress": 1.5}
+"""Seconds; with what is rendered ahead and the device's buffer within 0.5 s and 2 s."""
+GONE_NEUTRAL = 1.0
+GONE_AFTER = 4.0
+GONE_FADE = 20.0
+"""Seconds of neutral, then of fading out, once the supervisor is gone: 24 of the 30 allowed."""
+END_FADE = 15.0
+
+TEXTS: dict[str, str] = {
+    "stale": "The signal has paused; the music stays neutral meanwhile.",
+    "hold": "The signal has paused for a moment; the music goes on as it is.",
+    "pause": "A short pause, nothing is wrong.",
+    "operator": "The music has been stopped.",
+    "participant": "The music has been stopped.",
+    "distress": "The music has been stopped.",
+    "kept": "The music stays stopped, as it was before the player started again.",
+    "supervisor gone": "The session has come to an end; the music fades out.",
+}
+"""What people are told, by reason."""
+
+
+class Order(NamedTuple):
+    """What the engine has to do at once."""
+
+    kind: Literal["hold", "neutral", "silence", "sound"]
+    """`hold`: drop what has not begun; `sound`: up from silence."""
+    seconds: float = 0.0
+    """Length of the fade to neutral or silence."""
+
+
+class DeadMan:
+    """The states of the table above.
+
+    Parameters
+    ----------
+    stopped : bool
+        True where a STOP was latched before this start.
+    """
+
+    def __init__(self, *, stopped: bool = False) -> None:
+        self.state: SafetyState = "STOP" if stopped else "RUN"
+        self.reason = "kept" if stopped else "start"
+        self._fresh: int | None = None
+        self._safe_since = 0
+        self._quiet: int | None = 0 if stopped else None
+        self._asked = False
+        self._gone: int | None = None
+        self._ending = False
+        self._orders: list[Order] = [] if stopped else [Order("sound")]
+
+    @property
+    def text(self) -> str:
+        """One sentence for people; empty where nothing is to be said."""
+        return TEXTS.get(self.reason, "")
+
+    @property
+    def follows(self) -> bool:
+        """True where the policy may ask for changes."""
+        return self.state == "RUN" and self._gone is None and self._quiet is None
+
+    def fresh(self, frame: int) -> None:
+        """Note that a fresh valence was taken in."""
+        self._fresh = frame
+
+    def stop(self, frame: int, by: Literal["operator", "participant", "distress"]) -> None:
+        """Latch STOP."""
+        self.state, self.reason = "STOP", by
+        self._asked = False
+        self._hush(frame, STOP_FADE[by])
+        self._orders.append(Order("neutral", STOP_FADE[by]))
+
+    def release(self) -> bool:
+        """Ask for the end of a STOP; return False where there is none or nobody may."""
+        return self._ask() if self.state == "STOP" else False
+
+    def resume(self) -> bool:
+        """Ask for the end of a pause; return False where there is none or nobody may."""
+        return self._ask() if self.state != "STOP" and self._quiet is not None else False
+
+    def supervisor_gone(self, frame: int) -> None:
+        """Nobody is left to start or stop anything: neutral at once, then silence and the end."""
+        if self._gone is not None:
+            return
+        self._gone, self._asked = frame, False
+        if self.state != "STOP":
+            self.state, self.reason = "SAFE", "supervisor gone"
+        self._orders.append(Order("neutral", GONE_NEUTRAL))
+
+    def end(self, frame: int) -> None:
+        """Come back from the music: fade out, then the end."""
+        self._ending, self._asked = True, False
+        self._hush(frame, END_FADE)
+
+    def finished(self, frame: int) -> bool:
+        """Return True once there is nothing to be heard any more, for good."""
+        last = self._ending or self._gone is not None
+        return last and self._quiet is not None and frame >= self._quiet
+
+    def step(self, frame: int) -> list[Order]:
+        """Look at the control block that begins with `frame`; return what is to be done there."""
+        if self._gone is not None:
+            if self._quiet is None and frame >= self._gone + round(GONE_AFTER * RATE):
+                self._hush(frame, GONE_FADE)
+        elif self._quiet is not None:
+            if self._asked and frame >= self._quiet:
+                self._rise(frame)
+        else:
+            self._watch(frame)
+        orders, self._orders = self._orders, []
+        return orders
+
+    def _ask(self) -> bool:
+        if self._gone is None and not self._ending:
+            self._asked = True
+        return self._asked
+
+    def _hush(self, frame: int, seconds: float) -> None:
+        quiet = frame + round(seconds * RATE)
+        self._quiet = quiet if self._quiet is None else min(self._quiet, quiet)
+        self._orders.append(Order("silence", seconds))
+
+    def _rise(self, frame: int) -> None:
+        self._asked, self._quiet = False, None
+        self.state, self.reason = "RUN", "resumed"
+        self._orders.append(Order("sound"))
+        self._watch(frame)
+
+    def _watch(self, frame: int) -> None:
+        age = 0 if self._fresh is None else frame - self._fresh
+        if age >= round(STALE * RATE):
+            if self.state != "SAFE":
+                self.state, self.reason = "SAFE", "stale"
+                self._safe_since = frame
+                self._orders.append(Order("neutral", TO_NEUTRAL))
+            elif frame >= self._safe_since + round(PAUSE_AFTER * RATE):
+                self.reason = "pause"
+                self._hush(frame, PAUSE_FADE)
+        elif age >= round(HOLD * RATE):
+            if self.state == "RUN":
+                self.state, self.reason = "DEGRADED", "hold"
+                self._orders.append(Order("hold"))
+        elif self.state != "RUN":
+            self.state, self.reason = "RUN", "fresh"

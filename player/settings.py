@@ -1,0 +1,48 @@
+"""What the player may be told; every field has its unit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+RATE = 48_000
+"""Frames per second of every bank and of every stream to a device."""
+
+BLOCK = 480
+"""Frames of a control block: inputs take effect at its border, 10 ms apart."""
+
+
+class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of one player start."""
+
+    bank: str
+    """Folder of the bank, as written by `rym bank build`."""
+    preset: Literal["close", "gentle", "paper"] = "gentle"
+    """When and how fast affects change: see `player.presets`."""
+    dwell: Annotated[float, msgspec.Meta(ge=0.0, le=600.0)] = 8.0
+    """Seconds from the end of a fade before the decoder may begin another one."""
+    max_changes: Annotated[int, msgspec.Meta(ge=1, le=600)] = 6
+    """Fades that may begin within any 60 seconds by the decoder's doing."""
+    min_confidence: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.0
+    """A decoded state of less confidence (0…1) counts as unknown, hence neutral. 0 leaves the
+    judgement to the decoder's own gate."""
+    loops: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    """How often a section is played before the next one."""
+    level_db: Annotated[float, msgspec.Meta(ge=-60.0, le=0.0)] = 0.0
+    """Overall level in dB over the bank's own (-20 LUFS); `set-level` only goes below it."""
+    rise: Annotated[float, msgspec.Meta(ge=0.5, le=60.0)] = 4.0
+    """Seconds in which sound comes up from silence, at a start and after a pause."""
+    sink: Literal["auto", "portaudio", "wav", "null"] = "auto"
+    """`auto`: PortAudio where there is a device, else `null`. `null` keeps time by the clock and
+    sounds nowhere; `wav` does the same and writes what was rendered as float WAV besides."""
+    device: str = ""
+    """Name of the audio device, or a part that only one name has; empty for the default."""
+    depth: Annotated[float, msgspec.Meta(ge=0.05, le=1.0)] = 0.2
+    """Seconds rendered ahead: what a stall of this process may last without being heard, and what
+    every input waits."""
+    latency: Annotated[float, msgspec.Meta(ge=0.01, le=0.5)] = 0.05
+    """Seconds of buffer asked of the audio device."""
+    origin: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
+    """Rig time in seconds of the music's first frame; 0 for this start. A restarted player is given
+    the first start's, and so goes on where the music would be."""
