@@ -1,32 +1,32 @@
-"""Shared fixtures of the stream's tests: an LSL network of the test run's own."""
+"""Shared fixtures of the stream's tests."""
 
-import os
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
+Cap = Callable[..., npt.NDArray[np.float32]]
 
-@pytest.fixture(scope="session", autouse=True)
-def lsl_network() -> Iterator[None]:
-    """Keep every LSL stream of the run to itself and on this host.
 
-    liblsl reads its settings at its first call and child processes inherit the variable, hence a
-    file that stands before any test of this folder starts.
+@pytest.fixture(scope="session")
+def cap() -> Cap:
+    """Return a function that makes the signal of a well attached cap, in µV.
+
+    Every channel has its own 1/f noise of 10 µV, a share of one alpha rhythm that all have in
+    common, white noise of 1 µV from its amplifier, and a DC offset of some mV.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder, "lsl_api.cfg")
-        config.write_text(
-            f"[lab]\nSessionID = rym-tests-{os.getpid()}\n"
-            "[multicast]\nResolveScope = machine\n"
-            "[log]\nlevel = -2\n",
-            encoding="ascii",
-        )
-        before = os.environ.get("LSLAPICFG")
-        os.environ["LSLAPICFG"] = str(config)
-        yield
-        if before is None:
-            del os.environ["LSLAPICFG"]
-        else:
-            os.environ["LSLAPICFG"] = before
+
+    def make(
+        n: int, n_channels: int, seed: int = 0, rate: float = 500.0
+    ) -> npt.NDArray[np.float32]:
+        rng = np.random.default_rng(seed)
+        spectrum = np.fft.rfft(rng.normal(size=(n, n_channels)), axis=0)
+        frequency = np.maximum(np.fft.rfftfreq(n, 1 / rate), 0.5)[:, None]
+        pink = np.fft.irfft(spectrum / np.sqrt(frequency), n, axis=0)
+        alpha = np.sin(2 * np.pi * 10 * np.arange(n) / rate)[:, None]
+        signal = 10 * pink / pink.std(axis=0) + rng.uniform(2, 10, n_channels) * alpha
+        signal += rng.normal(0, 1, (n, n_channels)) + rng.uniform(-20_000, 22_000, n_channels)
+        return signal.astype(np.float32)
+
+    return make

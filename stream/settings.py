@@ -1,0 +1,88 @@
+"""Settings of the inlet side: table `[stream]`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+Unit = Literal["auto", "µV", "uV", "nV", "V", "mV"]
+
+
+class QualitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What makes a channel bad in one window. "Here" means: in `../shared/eeg`."""
+
+    flat_range: Positive = 1.0
+    """Peak-to-peak range in µV below which a channel is flat. MNE-Python's tutorials use the same
+    1 µV to reject flat epochs; an Enobio's own noise is about 2 µV peak to peak here."""
+    full_scale: Positive = 400_000.0
+    """Level in µV from which the converter is at its end: 2.4 V at gain 6 (the scale factor of the
+    NEDF format). An unplugged Enobio 8 channel reads exactly −400000 µV here."""
+    rails: tuple[float, ...] = (-18_800.0,)
+    """Levels in µV at which a badly attached electrode gets stuck: the Enobio 20 here."""
+    rail_within: Positive = 150.0
+    """Distance in µV from such a level; the three stuck channels here stay within 100 µV."""
+    rail_share: Share = 0.5
+    """Peak-to-peak range, as a share of the median electrode's, below which a channel so close to
+    such a level counts as stuck; the stuck channels here move by less than a third as much."""
+    copy_correlation: Share = 0.99
+    """Absolute correlation of two detrended channels from which they may be copies. Alone it would
+    accuse near neighbours on a good dense cap, and all channels in a blink."""
+    copy_residual: Positive = 1.0
+    """What one of the two does not explain of the other, in µV (SD): copies differ only by the
+    noise of two amplifiers (0.3 to 1.0 µV here), neighbours by 2 µV and more. The idea is that
+    of the electrical distance of Tenke and Kayser (Clin. Neurophysiol. 112, 2001)."""
+    level_low: Positive = 0.5
+    """Lowest plausible robust SD of a detrended channel in µV; below it no scalp is attached."""
+    level_high: Positive = 500.0
+    """Highest plausible robust SD of a detrended channel in µV."""
+    good: Share = 0.9
+    """Share of scalp channels that are ok from which the window's quality is good."""
+    fair: Share = 0.7
+    """Share from which it is fair; below it, low."""
+    valid: Share = 0.6
+    """Share below which no decoder may use the window. The badly attached Enobio 20 here has 10 of
+    19 channels at most, two of which are copies at times."""
+
+
+class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which stream is opened and how it is cut into windows."""
+
+    window: Positive = 1.0
+    """Length of a window in seconds."""
+    hop: Positive = 0.25
+    """Seconds between two windows."""
+
+    lsl_type: str = "EEG"
+    """Type of the LSL stream; NIC calls all its streams alike, so the type tells them apart."""
+    lsl_name: str = ""
+    """Name of the LSL stream; empty: any."""
+    source_id: str = ""
+    """Source id of the LSL stream; empty: any."""
+    lsl_host: str = ""
+    """Host that the LSL stream comes from; empty: any."""
+    wait: Positive = 10.0
+    """Seconds in which the stream must appear."""
+    buffer: Annotated[int, msgspec.Meta(ge=1, le=60)] = 5
+    """Seconds of EEG that wait at most while this process is busy; older samples are lost."""
+    max_age: Positive = 1.0
+    """Age of a sample in seconds from which it is recorded, but no longer shown as live."""
+    offset_every: Positive = 5.0
+    """Seconds between two measurements of the offset to the sender's clock."""
+
+    rate: NotNegative = 0.0
+    """Expected samples per second; 0: any that the stream declares."""
+    channels: tuple[str, ...] = ()
+    """10-20 names of channels that must be there."""
+    montage: tuple[str, ...] = ()
+    """10-20 names by position, for a stream that does not name its channels, or not by electrode;
+    they replace what the stream says."""
+    unit: Unit = "auto"
+    """Unit of the samples that arrive; `auto`: what the stream declares, µV where it does not."""
+
+    quality: QualitySettings = QualitySettings()
+    """When a channel is bad."""

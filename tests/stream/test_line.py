@@ -1,0 +1,127 @@
+"""The whole line gives the same windows whatever the chunks, and its parts fit together."""
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rym.errors import UsageError
+from rym.messages import ClockOffset, Quality, Window
+from stream.line import Chunk, StreamLine, split_late
+from stream.montage import ENOBIO20
+from stream.settings import StreamSettings
+
+SETTINGS = StreamSettings()
+
+
+def content(pair: tuple[Window, Quality]) -> bytes:
+    """Return everything that a window and its quality say."""
+    fields = [part.samples.tobytes() if isinstance(part, Window) else b"" for part in pair]
+    head = msgspec.json.encode(pair, enc_hook=lambda array: array.shape)
+    return head + b"".join(fields)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    sizes=st.lists(st.sampled_from([1, 7, 125, 500, 501]), max_size=40),
+    gaps=st.lists(st.integers(1, 2999), max_size=2),
+    rate=st.sampled_from([250.0, 500.0]),
+)
+def test_chunks_do_not_matter(cap, sizes: list[int], gaps: list[int], rate: float) -> None:
+    """Any split gives the same windows and the same quality, to the bit."""
+    signal = cap(3000, 20)
+    signal[:, 3] = signal[:, 4]
+    rng = np.random.default_rng(1)
+    stamps = 100 + np.arange(3000) / rate + np.repeat(rng.normal(0, 0.003, 375), 8)
+    for gap in gaps:
+        stamps[gap:] += 1.5
+    offsets = [
+        ClockOffset(stream="s", offset=0.1, uncertainty=1e-4, from_sample=0),
+        ClockOffset(stream="s", offset=0.1004, uncertainty=1e-4, from_sample=1234),
+    ]
+    whole = StreamLine(SETTINGS, ENOBIO20, rate)
+    split = StreamLine(SETTINGS, ENOBIO20, rate)
+    for offset in offsets:
+        whole.offset(offset)
+    expected = list(map(content, whole.push(signal, stamps)))
+    found: list[bytes] = []
+    at = 0
+    for size in [*sizes, len(signal)]:
+        for offset in offsets:
+            if at <= offset.from_sample < at + size:
+                assert list(split.feed(offset)) == []
+        chunk = Chunk(signal[at : at + size], stamps[at : at + size])
+        found += map(content, split.feed(chunk))
+        at += size
+    assert found == expected
+    assert split.gaps == whole.gaps
+
+
+def test_a_window_says_where_and_when_it_is(cap) -> None:
+    """Counter, times, names and samples are those of the signal; its quality has its time."""
+    signal = cap(1000, 20)
+    line = StreamLine(SETTINGS, ENOBIO20, 500.0)
+    line.offset(ClockOffset(stream="s", offset=-40.0, uncertainty=0.0, from_sample=0))
+    pairs = line.push(signal, 100 + np.arange(1000) / 500)
+    assert len(pairs) == 5
+    for k, (window, quality) in enumerate(pairs):
+        assert (window.segment, window.first_sample) == (0, 125 * k)
+        assert window.n_new == (125 if k else 500)
+        assert window.t_first == pytest.approx(60 + 125 * k / 500, abs=1e-9)
+        assert quality.t == window.t_last == pytest.approx(60 + (125 * k + 499) / 500, abs=1e-9)
+        assert window.channels == ENOBIO20
+        assert np.array_equal(window.samples, signal[125 * k : 125 * k + 500])
+        assert not window.samples.flags.writeable
+        assert (window.valid, window.bad, quality.level) == (True, (), "good")
+
+
+def test_a_window_names_its_bad_channels(cap) -> None:
+    """What the quality finds stands in the window, too."""
+    signal = cap(500, 20)
+    signal[:, :9] = 0
+    ((window, quality),) = StreamLine(SETTINGS, ENOBIO20, 500.0).push(signal, np.arange(500) / 500)
+    assert window.bad == ENOBIO20[:9]
+    assert (window.valid, window.reason) == (False, "10 of 19 channels ok, 60% needed")
+    assert [c.name for c in quality.channels if not c.ok] == list(ENOBIO20[:9])
+
+
+def test_no_window_spans_a_gap(cap) -> None:
+    """Behind a gap the first window is new as a whole and belongs to the next segment."""
+    signal = cap(1500, 20)
+    stamps = np.arange(1500) / 500
+    stamps[800:] += 0.3
+    pairs = StreamLine(SETTINGS, ENOBIO20, 500.0).push(signal, stamps)
+    places = [(w.segment, w.first_sample, w.n_new) for w, _ in pairs]
+    assert places == [(0, 0, 500), (0, 125, 125), (0, 250, 125), (1, 800, 500), (1, 925, 125)]
+
+
+def test_backlog_gives_no_window(cap) -> None:
+    """Late samples are counted, never shown, and what follows is a new segment."""
+    signal = cap(2000, 20)
+    stamps = np.arange(2000) / 500
+    line = StreamLine(SETTINGS, ENOBIO20, 500.0)
+    first = list(line.feed(Chunk(signal[:600], stamps[:600])))
+    assert list(line.feed(Chunk(signal[600:1300], stamps[600:1300], late=True))) == []
+    then = list(line.feed(Chunk(signal[1300:], stamps[1300:])))
+    places = [(w.segment, w.first_sample) for w, _ in first + then]
+    assert places == [(0, 0), (1, 1300), (1, 1425)]
+
+
+def test_a_chunk_is_cut_where_its_backlog_ends() -> None:
+    """Old samples are late, fresh ones are live, and nothing is empty or lost."""
+    samples = np.arange(10, dtype=np.float32)[:, None]
+    chunk = Chunk(samples, np.arange(10.0))
+    late, live = split_late(chunk, 4.0)
+    assert (late.late, live.late) == (True, False)
+    assert late.stamps.tolist() == [0, 1, 2, 3]
+    assert np.concatenate([late.samples, live.samples]).tolist() == samples.tolist()
+    assert [part.late for part in split_late(chunk, -1.0)] == [False]
+    assert [part.late for part in split_late(chunk, 99.0)] == [True]
+    assert split_late(Chunk(samples[:0], np.empty(0)), 0.0) == []
+
+
+def test_a_hop_longer_than_the_window_is_refused() -> None:
+    """Samples that no window holds would be lost without a word."""
+    with pytest.raises(UsageError, match=r"hop is 2\.0 s, longer than the window of 1\.0 s"):
+        StreamLine(StreamSettings(hop=2.0), ENOBIO20, 500.0)
