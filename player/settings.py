@@ -16,7 +16,7 @@ BLOCK = 480
 class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of one player start."""
 
-    bank: str
+    bank: str = "bank"
     """Folder of the bank, as written by `rym bank build`."""
     preset: Literal["close", "gentle", "paper"] = "gentle"
     """When and how fast affects change: see `player.presets`."""

@@ -1,0 +1,211 @@
+"""The service `player`: valence in, sound out (thin shell).
+
+Its loop is the feeder: while the sink has room, take in what has come, render a control block, hand
+it to the sink and to the recording, say what changed. It sleeps for 5 ms otherwise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rym import bank
+from rym.bus import ALL, LATEST, Newest
+from rym.messages import Applied, Identity, Message, Played, Safety, Stop
+from rym.service import Shell
+from rym.topics import APPLIED, COMMAND, NOW, SAFETY, STOP, VALENCE
+
+from . import flac
+from .engine import Engine
+from .heard import Heard
+from .latch import Latch
+from .limiter import DELAY
+from .material import Material, build
+from .output import Sink, open_sink
+from .settings import BLOCK, RATE, PlayerSettings
+
+STALE = 2.0
+"""Seconds after which a decoded state is too old to be taken in."""
+PAUSE = 0.005
+"""Seconds between two looks at the sink: half a control block."""
+FAREWELL = 10
+"""Control blocks over which sound fades where the process is told to end."""
+
+LOG = logging.getLogger(__name__)
+
+
+async def serve(shell: Shell, settings: PlayerSettings) -> None:
+    """Play until the music has ended: by command, or because the supervisor is gone.
+
+    Parameters
+    ----------
+    shell : Shell
+        Bus, clock, life line, and the folder for `heard-NN.flac` and `stop.json`; without a folder
+        neither is kept.
+    settings : PlayerSettings
+        Table `[player]`.
+
+    Raises
+    ------
+    FormatError
+        If the bank cannot be played.
+    DeviceError
+        If an audio device that was asked for cannot be had, or is lost.
+    """
+    material = await asyncio.to_thread(load, Path(settings.bank))
+    # What was loaded stays: the collector need not walk through it while music plays.
+    gc.freeze()
+    player = Player(shell, settings, material)
+    try:
+        await player.play()
+    finally:
+        await player.close()
+
+
+def load(folder: Path) -> Material:
+    """Read a bank and check it.
+
+    Raises
+    ------
+    FormatError
+        With the first fault found.
+    """
+    return build(bank.load(folder), lambda file: flac.read(folder / file))
+
+
+class Player:
+    """The engine among bus, life line, sink and files."""
+
+    def __init__(self, shell: Shell, settings: PlayerSettings, material: Material) -> None:
+        self._shell = shell
+        self._clock = shell.clock
+        bus = shell.bus
+        self._valence = bus.subscribe(VALENCE, overload=LATEST)
+        self._orders = bus.subscribe(STOP, COMMAND, overload=ALL)
+        self._newest = Newest()
+        self._answers: dict[Identity, Message] = {}
+        self._latch = Latch(shell.folder)
+        self._sink: Sink = open_sink(settings, self._clock)
+        self._heard = (
+            None if shell.folder is None else Heard(shell.folder, wav=settings.sink == "wav")
+        )
+        origin = settings.origin or self._clock.now()
+        place = max(0, round((self._clock.now() - origin) * RATE))
+        self._engine = Engine(
+            material, settings, place=place, stopped=self._latch.set, session=shell.session
+        )
+        self._block = np.zeros((BLOCK, 2), dtype=np.float32)
+        self._gone = self._told = False
+        self._unheard = ""
+        self._facts: dict[str, Any] = {
+            "rate": RATE,
+            "place": place,
+            "origin": origin,
+            "session": shell.session,
+            "stopped": self._latch.set,
+            "sink": self._sink.name,
+            "depth_ms": round(1000 * settings.depth, 1),
+            "limiter_ms": 1000 * DELAY / RATE,
+            "heard": self._heard.path.name if self._heard else "",
+        }
+
+    async def play(self) -> None:
+        """Feed the sink until the music has ended."""
+        LOG.info(
+            "sound goes to %s, %g ms are rendered ahead", self._sink.name, self._facts["depth_ms"]
+        )
+        self._shell.ready(**self._facts)
+        while not (self._told or self._engine.finished):
+            while self._sink.room() >= BLOCK and not self._told:
+                self._take()
+                self._render()
+            self._sink.check()
+            self._look_at_recording()
+            await self._clock.sleep_until(self._clock.now() + PAUSE)
+
+    async def close(self) -> None:
+        """Fade what still sounds within 0.1 s, then give everything back."""
+        fall = np.linspace(1.0, 0.0, FAREWELL * BLOCK, dtype=np.float32)[:, None]
+        for k in range(FAREWELL):
+            self._engine.render(self._block)
+            self._engine.events()
+            self._block *= fall[k * BLOCK : (k + 1) * BLOCK]
+            self._give()
+        end = self._clock.now() + 2.0
+        while not self._sink.drained() and self._clock.now() < end:
+            await self._clock.sleep_until(self._clock.now() + PAUSE)
+        self._sink.close()
+        if self._heard:
+            await asyncio.to_thread(self._heard.close)
+
+    # -- in --------------------------------------------------------------------------------------
+
+    def _take(self) -> None:
+        """Apply what has come: the life line first, then stops and commands, then valence."""
+        if self._shell.lifeline.gone.is_set() and not self._gone:
+            self._gone = True
+            self._engine.supervisor_gone()
+        while not self._shell.lifeline.orders.empty():
+            self._obey(self._shell.lifeline.orders.get_nowait())
+        for message in self._orders.drain():
+            self._take_order(message)
+        for message in self._valence.drain():
+            age = self._clock.now() - message.content.t
+            if self._newest.fresh(message) and age <= STALE:
+                self._apply(message)
+
+    def _obey(self, order: dict[str, Any]) -> None:
+        """Follow an order from the pipe; a stop becomes a message, so that replay has it too."""
+        by = order.get("stop")
+        if by in ("operator", "participant", "distress"):
+            stop = Stop(by=by, t=self._clock.now())
+            self._take_order(self._shell.bus.publish(STOP, stop))
+        elif order.get("end"):
+            self._told = True
+        else:
+            LOG.warning("an order with %s is not known here", sorted(order))
+
+    def _take_order(self, message: Message) -> None:
+        """Apply an order once; answer a repeated one again, since its sender missed the answer."""
+        content = message.content
+        if not isinstance(content, Stop) and content.to != self._shell.bus.service:
+            return
+        if message.id in self._answers:
+            self._shell.bus.resend(self._answers[message.id])
+            return
+        self._answers[message.id] = self._apply(message)
+
+    def _apply(self, message: Message) -> Message:
+        frame = self._engine.apply(message.id, message.content)
+        if self._engine.stopped:
+            self._latch.put(True)
+        applied = Applied(input=message.id, at=frame)
+        return self._shell.bus.publish(APPLIED["player"], applied, cause=(message.id,))
+
+    # -- out -------------------------------------------------------------------------------------
+
+    def _render(self) -> None:
+        self._engine.render(self._block)
+        self._give()
+        for content, cause in self._engine.events():
+            if isinstance(content, Played):
+                heard = self._sink.audible_at(content.frame)
+                self._shell.bus.publish(NOW, content, cause=cause, audible_at=heard)
+            elif isinstance(content, Safety):
+                self._latch.put(content.state == "STOP")
+                self._shell.bus.publish(SAFETY, content, cause=cause)
+
+    def _give(self) -> None:
+        self._sink.write(self._block)
+        if self._heard:
+            self._heard.write(self._block)
+
+    def _look_at_recording(self) -> None:
+        if self._heard and self._heard.failed and not self._unheard:
+            self._unheard = self._heard.failed
+            self._shell.ready(self._unheard, **self._facts)
