@@ -12,7 +12,6 @@ import asyncio
 import hmac
 import ipaddress
 import logging
-import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -28,7 +27,7 @@ from rym.clock import Clock, SystemClock, timeout
 from rym.codec import MAX_BYTES
 from rym.errors import DeviceError, RymError, UsageError
 from rym.lifeline import Lifeline
-from rym.logs import run_async, show_logs
+from rym.logs import catch_signals, run_async, show_logs
 from rym.settings import secret
 
 USER = "rym"
@@ -202,6 +201,7 @@ async def serve(host: str, port: int, password: str, lifeline: Lifeline, clock: 
     DeviceError
         If the port is taken.
     """
+    told = catch_signals()
     check_port(host, port)
     broker = LoopbackBroker(host, port, password)
     try:
@@ -213,13 +213,9 @@ async def serve(host: str, port: int, password: str, lifeline: Lifeline, clock: 
             port=port,
         ) from None
     LOG.info("listening on %s:%d for user %s", host, port, USER)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     lifeline.watch()
     watcher = asyncio.create_task(_outlive(broker, lifeline, clock), name="outlive")
-    stopper = asyncio.create_task(stop.wait(), name="stop")
+    stopper = asyncio.create_task(told.wait(), name="signals")
     await asyncio.wait({watcher, stopper}, return_when=asyncio.FIRST_COMPLETED)
     try:
         async with timeout(clock, 3.0):
@@ -229,10 +225,13 @@ async def serve(host: str, port: int, password: str, lifeline: Lifeline, clock: 
 
 
 async def _outlive(broker: LoopbackBroker, lifeline: Lifeline, clock: Clock) -> None:
-    """Return when the supervisor is gone and nobody is left to be served."""
-    while not lifeline.gone.is_set():
+    """Return when the supervisor says so, or is gone and nobody is left to be served."""
+    told = asyncio.create_task(lifeline.told_to_end(), name="life line")
+    while not told.done():
         # The wait is cut into pieces for Windows, where a signal is seen only between two of them.
-        await clock.sleep_until(clock.now() + 0.2)
+        await clock.sleep_until(clock.now() + 0.1)
+    if told.result():
+        return
     give_up = clock.now() + LINGER
     last_seen = clock.now()
     LOG.info("the supervisor is gone; waiting for %d connections to end", broker.n_connections)

@@ -172,6 +172,10 @@ class Bus(Protocol):
         """Return a mailbox that takes in `topics` from now on, retained messages first."""
         ...
 
+    def drops(self) -> dict[str, int]:
+        """Return how many messages were given up so far by overload, per topic."""
+        ...
+
     async def close(self) -> None:
         """Send what is still to be sent, then end every mailbox."""
         ...
@@ -298,6 +302,14 @@ class MemoryBus:
         self._hub.add(mailbox)
         self._mailboxes.append(mailbox)
         return mailbox
+
+    def drops(self) -> dict[str, int]:
+        """Return how many messages the mailboxes of this bus have given up, per topic."""
+        total: dict[str, int] = defaultdict(int)
+        for mailbox in self._mailboxes:
+            for topic, n in mailbox.drops.items():
+                total[topic] += n
+        return dict(total)
 
     async def close(self) -> None:
         """End every mailbox of this bus."""

@@ -77,6 +77,22 @@ class Lifeline:
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._read_on, args=(loop,), name="lifeline", daemon=True).start()
 
+    async def told_to_end(self) -> bool:
+        """Wait until the supervisor says `{"end": true}` (True) or is gone (False)."""
+        gone = asyncio.create_task(self.gone.wait(), name="supervisor gone")
+        try:
+            while True:
+                order = asyncio.create_task(self.orders.get(), name="order")
+                await asyncio.wait({gone, order}, return_when=asyncio.FIRST_COMPLETED)
+                if not order.done():
+                    order.cancel()
+                    return False
+                if order.result().get("end"):
+                    return True
+                LOG.warning("an order with %s is not known here", sorted(order.result()))
+        finally:
+            gone.cancel()
+
     def _read_on(self, loop: asyncio.AbstractEventLoop) -> None:
         ended = False
         while not ended:

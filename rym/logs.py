@@ -1,11 +1,14 @@
-"""How a part's process speaks to people: one line per record on stderr; and its event loop."""
+"""What every process of a part does alike: one line per log record, its event loop, its signals."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import sys
+import threading
 from collections.abc import Coroutine
+from types import FrameType
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -58,3 +61,23 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
     """
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
         return runner.run(main)
+
+
+def catch_signals() -> asyncio.Event:
+    """Return an event of the running loop that is set once the process is told to end.
+
+    The second signal of a kind ends the process at once. Outside the main thread there are no
+    signals to catch.
+    """
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def tell(number: int, _frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(told.set)
+        signal.signal(number, signal.SIG_DFL)
+
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), tell)
+    return told
