@@ -1,0 +1,253 @@
+"""Plays a simulated person or recordings out as NIC's LSL streams: `python -m stream.source`.
+
+To the rest of RYM this is an amplifier like any other. The EEG leaves only over LSL; what a real
+amplifier would not know (truth, keys, labels of files) goes over the bus, stamped with the rig time
+of the sample that it belongs to. Sample n is due at the beginning plus n / rate: time is counted in
+samples, so that no delay adds up. Nothing is sent before a consumer has opened the EEG stream.
+
+Codes on the Markers stream: keys 1 positive, 2 neutral, 3 negative, 9 none; phases 11 rest,
+12 calibration, 13 training, 14 feedback, 10 any other; files 21, 22, … at their first sample; a
+recording's own triggers as they are in the file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Literal, Protocol
+
+import msgspec
+import numpy as np
+
+from rym.bus import LATEST, Bus
+from rym.clock import Clock
+from rym.messages import Affect, Label, Phase, Played, Truth
+from rym.service import Shell, run
+from rym.topics import LABEL, NOW, PHASE, TRUTH
+
+from .senders import (
+    POLL,
+    Heard,
+    Mark,
+    Piece,
+    RecordedFile,
+    RecordedSource,
+    Samples,
+    SimulatedSource,
+    Source,
+    build,
+)
+
+__all__ = ["RecordedFile", "RecordedSource", "SimulatedSource", "SourceSettings", "play", "serve"]
+
+PHASE_CODES = {"rest": 11, "calibration": 12, "training": 13, "feedback": 14}
+OTHER_PHASE = 10
+CHUNK = (10, 25)
+"""Fewest and most samples of a chunk; NIC's chunks are as irregular."""
+DEAF_AFTER = 2.0
+"""Seconds without news from the player after which nothing counts as audible."""
+
+
+class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is sent, and under which names."""
+
+    sender: SimulatedSource | RecordedSource = SimulatedSource()
+    """`type = "simulated"` or `type = "recorded"`."""
+    name: str = "NIC"
+    """Name of the LSL streams, or what it begins with."""
+    source_id: str = ""
+    """LSL source id of the EEG stream; empty: made from the session's name."""
+    dialect: Literal["nic1", "nic2", "standard"] = "nic2"
+    """Which software's streams are imitated; see `stream.lsl.NicOutlets`."""
+    speed: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    """How many times faster than true time; stamps then run ahead of the clock."""
+
+
+class Outlets(Protocol):
+    """Where samples go."""
+
+    def push_eeg(self, samples: Samples, stamp: float) -> None:
+        """Send a chunk of EEG in µV; `stamp` is the rig time of its last sample."""
+        ...
+
+    def push_quality(self, values: Samples) -> None:
+        """Send NIC's quality index of every channel."""
+        ...
+
+    def push_accelerometer(self, samples: Samples, stamp: float) -> None:
+        """Send a chunk of acceleration in mm/s²; `stamp` is that of its last sample."""
+        ...
+
+    def push_marker(self, code: int, stamp: float) -> None:
+        """Send a trigger code that holds at rig time `stamp`."""
+        ...
+
+    def has_consumer(self) -> bool:
+        """Say whether somebody has opened the EEG stream."""
+        ...
+
+
+class _Ears:
+    """What the bus says about phase and sound; with a silent bus nothing is heard."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._clock = bus.clock
+        self._inbox = bus.subscribe(NOW, PHASE, overload=LATEST)
+        self._audible: Affect | None = None
+        self._phase = "idle"
+        self._told = -np.inf
+
+    def listen(self) -> Heard:
+        """Take in what has arrived and return what holds now."""
+        for message in self._inbox.drain():
+            match message.content:
+                case Played() as played:
+                    loud = played.level_db > -60.0
+                    self._audible = played.audible if loud else None
+                    self._told = self._clock.now()
+                case Phase() as phase:
+                    self._phase = phase.name
+        fresh = self._clock.now() - self._told <= DEAF_AFTER
+        return Heard(self._audible if fresh else None, self._phase)
+
+
+class _Timeline:
+    """Rig time of every sample, and when it is due."""
+
+    def __init__(self, start: float, rate: float, speed: float) -> None:
+        self._start = start
+        self._rate = rate
+        self._speed = speed
+        self._pauses = 0.0
+        self.n_sent = 0
+
+    def stamp(self, ahead: int = 0) -> float:
+        """Return the rig time of the sample that comes `ahead` after the next one, in seconds."""
+        return self._start + self._pauses + (self.n_sent + ahead) / self._rate
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass without samples."""
+        self._pauses += seconds
+
+    def due(self, stamp: float) -> float:
+        """Return the rig time at which a sample of this stamp is sent, in seconds."""
+        return self._start + (stamp - self._start) / self._speed
+
+
+class _Player:
+    """Sends pieces and tells the bus what a real amplifier would not know."""
+
+    def __init__(self, source: Source, outlets: Outlets, bus: Bus, timeline: _Timeline) -> None:
+        self._source = source
+        self._outlets = outlets
+        self._bus = bus
+        self._timeline = timeline
+        self._phase = ""
+        self._labelled = False
+
+    def send(self, piece: Piece) -> None:
+        """Send one piece, whose pause has been made already."""
+        first, n = self._timeline.stamp(), len(piece.samples)
+        last = self._timeline.stamp(n - 1)
+        if n:
+            self._outlets.push_eeg(piece.samples, last)
+        if piece.motion is not None and len(piece.motion):
+            self._outlets.push_accelerometer(piece.motion, last)
+        for mark in piece.marks:
+            self._tell(mark, first + mark.offset / self._source.rate)
+        before, self._timeline.n_sent = self._timeline.n_sent, self._timeline.n_sent + n
+        seconds = [int(count / self._source.rate) for count in (before, before + n)]
+        if self._source.quality is not None and seconds[0] != seconds[1]:
+            self._outlets.push_quality(self._source.quality)
+
+    def phase(self, name: str) -> None:
+        """Mark a change of phase at the next sample."""
+        if name != self._phase:
+            self._phase = name
+            self._outlets.push_marker(PHASE_CODES.get(name, OTHER_PHASE), self._timeline.stamp())
+
+    def end(self) -> None:
+        """Say that the last label holds no longer."""
+        if self._labelled:
+            self._tell(Mark(offset=0, label="none"), self._timeline.stamp())
+
+    def _tell(self, mark: Mark, t: float) -> None:
+        if mark.code:
+            self._outlets.push_marker(mark.code, t)
+        if mark.felt is not None:
+            truth = Truth(t=t, state=mark.felt, strength=self._source.strength)
+            self._bus.publish(TRUTH, truth)
+        if mark.label is not None:
+            self._labelled = True
+            label = Label(state=mark.label, t=t, source=self._source.label_source)
+            self._bus.publish(LABEL, label)
+
+
+async def play(
+    source: Source, outlets: Outlets, bus: Bus, *, speed: float = 1.0, seed: int = 1
+) -> None:
+    """Send a source from its first sample to its last, at the pace of the bus's clock.
+
+    Parameters
+    ----------
+    source : Source
+        What is sent.
+    outlets : Outlets
+        Where it goes; sending begins when they have a consumer.
+    bus : Bus
+        Where truth and labels go, and phase and sound come from.
+    speed : float
+        How many times faster than true time.
+    seed : int
+        Decides the sizes of the chunks.
+    """
+    clock: Clock = bus.clock
+    ears = _Ears(bus)
+    while not outlets.has_consumer():
+        await clock.sleep_until(clock.now() + POLL)
+    timeline = _Timeline(clock.now(), source.rate, speed)
+    player = _Player(source, outlets, bus, timeline)
+    sizes = np.random.default_rng([seed, 2])
+    while True:
+        heard = ears.listen()
+        piece = source.take(int(sizes.integers(CHUNK[0], CHUNK[1] + 1)), heard)
+        if piece is None:
+            break
+        timeline.pause(piece.pause)
+        player.phase(heard.phase)
+        await clock.sleep_until(timeline.due(timeline.stamp(len(piece.samples) - 1)))
+        player.send(piece)
+    player.end()
+
+
+async def serve(shell: Shell, settings: SourceSettings) -> None:
+    """Open the outlets, play, then stay there in silence until told to end."""
+    from .lsl import NicOutlets  # noqa: PLC0415  (who only reads the settings needs no liblsl)
+
+    source = build(settings.sender)
+    source_id = settings.source_id or f"rym-{shell.session or 'source'}"
+    outlets = NicOutlets(
+        name=settings.name,
+        source_id=source_id,
+        channels=source.channels,
+        rate=source.rate,
+        dialect=settings.dialect,
+    )
+    try:
+        shell.ready(_described(settings.sender), source_id=source_id, seed=settings.sender.seed)
+        await play(source, outlets, shell.bus, speed=settings.speed, seed=settings.sender.seed)
+        shell.ready("recording ended")
+        await asyncio.Event().wait()
+    finally:
+        outlets.close()
+
+
+def _described(settings: SimulatedSource | RecordedSource) -> str:
+    match settings:
+        case SimulatedSource():
+            return "simulated person"
+        case RecordedSource():
+            return "recording"
+
+
+if __name__ == "__main__":
+    raise SystemExit(run("simulator", SourceSettings, serve))
