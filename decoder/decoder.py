@@ -1,0 +1,206 @@
+"""The live decoder: one Valence for every Window, whatever comes. Pure; numpy only.
+
+Ten contiguous rows make one answer. Windows follow one another if they lie in one segment, one hop
+apart. A hole of one row is filled by repeating the row before it (counted in `filled`); a longer
+one, or a second while the first is still among the ten, empties the field.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from rym.messages import Valence, Window
+
+from .embedding import FIELD
+from .features import masked_row
+from .gate import CLOSED, Answer, Gate, Smoother
+from .model import Delay, Model
+from .settings import DecoderSettings
+
+Array = npt.NDArray[np.float64]
+
+
+class Field:
+    """The newest ten standardized rows, and whether they follow one another.
+
+    Parameters
+    ----------
+    n_features : int
+        Length of a row.
+    hop : int
+        Samples from one window to the next.
+    """
+
+    def __init__(self, n_features: int, hop: int) -> None:
+        self.rows = np.zeros((FIELD, n_features))
+        self.n = 0
+        """Rows that follow one another, up to ten; the last `n` of `rows`."""
+        self.filled = 0
+        """Rows repeated so far to fill a hole."""
+        self._hop = hop
+        self._last: tuple[int, int] | None = None
+        self._since_fill = FIELD
+
+    def push(self, segment: int, first_sample: int, row: Array) -> bool:
+        """Take one row in.
+
+        Parameters
+        ----------
+        segment, first_sample : int
+            Of the row's window.
+        row : array of shape (n_features,)
+            Standardized.
+
+        Returns
+        -------
+        bool
+            False if the row did not follow the one before, so that all before it is forgotten.
+        """
+        before, self._last = self._last, (segment, first_sample)
+        distance = -1
+        if before is not None and before[0] == segment:
+            distance = first_sample - before[1]
+        follows = distance == self._hop
+        if distance == 2 * self._hop and self.n and self._since_fill >= FIELD:
+            self._append(self.rows[-1].copy())
+            self.filled += 1
+            self._since_fill = 0
+            follows = True
+        if not follows:
+            self.n = 0
+            self._since_fill = FIELD
+        self._append(row)
+        return follows
+
+    def _append(self, row: Array) -> None:
+        self.rows[:-1] = self.rows[1:]
+        self.rows[-1] = row
+        self.n = min(self.n + 1, FIELD)
+        self._since_fill += 1
+
+
+class Decoder:
+    """Windows in, valence out.
+
+    Parameters
+    ----------
+    settings : DecoderSettings
+        Smoothing, hysteresis, and whether the verdict decides over the states.
+    """
+
+    def __init__(self, settings: DecoderSettings) -> None:
+        self.settings = settings
+        self.model: Model | None = None
+        self._field = Field(0, 1)
+        self._smoother = Smoother(1.0, 0.0)
+        self._gate = Gate(CLOSED, 0.0)
+
+    def load(self, model: Model) -> None:
+        """Answer by this model from the next window on; ten new rows are needed first.
+
+        Parameters
+        ----------
+        model : Model
+            See `model.load`.
+        """
+        facts = model.manifest
+        self.model = model
+        self._field = Field(len(facts.channels) * len(facts.bands), facts.hop)
+        self._smoother = Smoother(facts.hop / facts.rate, self.settings.smoothing)
+        threshold, hysteresis = facts.threshold, self.settings.hysteresis
+        if self.settings.drive == "always" and threshold >= CLOSED:
+            # Both are measured in confidence, of which this model has none.
+            threshold, hysteresis = 0.0, 0.0
+        self._gate = Gate(threshold, hysteresis)
+
+    @property
+    def declared_delay(self) -> Delay | None:
+        """By how much answers lag behind the feeling, part by part; None without a model."""
+        if self.model is None:
+            return None
+        return self.model.manifest.delay(self.settings.smoothing)
+
+    @property
+    def filled(self) -> int:
+        """Rows repeated so far, to fill holes of one row, since the model was loaded."""
+        return self._field.filled
+
+    def step(self, window: Window) -> Valence:
+        """Return what the model makes of the ten newest windows, or why it says nothing.
+
+        Parameters
+        ----------
+        window : Window
+            The next one; valid or not.
+
+        Returns
+        -------
+        Valence
+            Its state is `unknown` unless the model's verdict is `follows` (or `drive` is `always`),
+            ten rows follow one another, and the confidence passes the gate.
+        """
+        model = self.model
+        if model is None:
+            return self._silent(window, "no model")
+        why_not = _unusable(window, model)
+        if why_not:
+            return self._silent(window, why_not)
+        row = model.standardizer(_row(window, model))
+        if not self._field.push(window.segment, window.first_sample, row):
+            self._smoother.reset()
+            self._gate.reset()
+        if self._field.n < FIELD:
+            return self._silent(window, f"warming up {self._field.n}/{FIELD}")
+        raw = model.probabilities(self._field.rows)
+        if raw is None:
+            return self._silent(window, f"verdict: {model.manifest.verdict}")
+        p = self._smoother.step(raw)
+        answer = self._gate.step(p)
+        if self.settings.drive == "verdict" and model.manifest.verdict != "follows":
+            answer = Answer("unknown", f"verdict: {model.manifest.verdict}")
+        return Valence(
+            t=window.t_last,
+            state=answer.state,
+            valence=None if answer.state == "unknown" else float(p[2] - p[0]),
+            probabilities=(float(p[0]), float(p[1]), float(p[2])),
+            confidence=float(p.max()),
+            reason=answer.reason,
+            model=model.id,
+        )
+
+    def _silent(self, window: Window, reason: str) -> Valence:
+        return Valence(
+            t=window.t_last,
+            state="unknown",
+            valence=None,
+            probabilities=None,
+            confidence=0.0,
+            reason=reason,
+            model=self.model.id if self.model is not None else "",
+        )
+
+
+def _unusable(window: Window, model: Model) -> str:
+    """Return why the model can make nothing of this window; empty if it can."""
+    facts = model.manifest
+    if not window.valid:
+        return f"invalid window: {window.reason}"
+    missing = [name for name in facts.channels if name not in window.channels]
+    if missing:
+        return f"missing channels: {', '.join(missing)}"
+    if abs(window.rate - facts.rate) > 0.01 * facts.rate:
+        return f"rate {window.rate:g} Hz, the model needs {facts.rate:g} Hz"
+    if len(window.samples) != facts.n_times:
+        return f"window of {len(window.samples)} samples, the model needs {facts.n_times}"
+    bad = [name for name in facts.channels if name in window.bad]
+    if len(bad) > facts.max_bad * len(facts.channels):
+        return f"invalid window: bad channels {', '.join(bad)}"
+    return ""
+
+
+def _row(window: Window, model: Model) -> Array:
+    facts = model.manifest
+    places = [window.channels.index(name) for name in facts.channels]
+    samples = window.samples[:, places]
+    return masked_row(samples, facts.rate, facts.bands, facts.channels, window.bad)

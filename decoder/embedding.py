@@ -1,0 +1,137 @@
+"""CEBRA's offset10 network in numpy, from its weights.
+
+A receptive field of ten rows gives one unit vector: a convolution over two rows, three over three
+rows each beside a shortcut, one over three rows, then division by the length (Schneider, Lee &
+Mathis 2023; the architecture `offset10-model` of cebra 0.6). The live decoder needs neither torch
+nor cebra for these few products.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from rym.errors import FormatError
+
+Array = npt.NDArray[np.float64]
+
+FIELD = 10
+"""Rows that one embedding rests on."""
+KERNELS = (2, 3, 3, 3, 3)
+"""Rows that each convolution spans; together they span `FIELD`."""
+
+
+def _gelu(x: Array) -> Array:
+    """Return x·Φ(x), exactly.
+
+    numpy has no error function, and scipy would cost the live process tens of megabytes for this.
+    """
+    root = math.sqrt(0.5)
+    phi = [0.5 + 0.5 * math.erf(value * root) for value in x.ravel().tolist()]
+    out: Array = x * np.array(phi).reshape(x.shape)
+    return out
+
+
+class Network:
+    """The trained network.
+
+    Parameters
+    ----------
+    weights : mapping of str to array
+        `conv<i>.weight` of shape (n_out, n_in, kernel) and `conv<i>.bias` of shape (n_out,), i from
+        0 to 4, as torch lays them out.
+
+    Raises
+    ------
+    FormatError
+        If a weight is missing, of the wrong shape, not finite, or the last layer is all zero.
+    """
+
+    def __init__(self, weights: Mapping[str, npt.NDArray[np.floating]]) -> None:
+        self.weights = {
+            name: np.asarray(weights[name])
+            for i in range(len(KERNELS))
+            for name in (f"conv{i}.weight", f"conv{i}.bias")
+            if name in weights
+        }
+        _check(self.weights)
+        self._layers: list[tuple[Array, Array]] = []
+        for i, kernel in enumerate(KERNELS):
+            weight = self.weights[f"conv{i}.weight"].astype(np.float64)
+            n_out, n_in, _ = weight.shape
+            matrix = np.ascontiguousarray(weight.transpose(2, 1, 0)).reshape(kernel * n_in, n_out)
+            self._layers.append((matrix, self.weights[f"conv{i}.bias"].astype(np.float64)))
+        self.n_features = self.weights["conv0.weight"].shape[1]
+        self.n_dimensions = self.weights[f"conv{len(KERNELS) - 1}.weight"].shape[0]
+
+    def _convolve(self, layer: int, x: Array) -> Array:
+        """Convolve (n, n_rows, n_in) along its rows without padding."""
+        matrix, bias = self._layers[layer]
+        kernel = KERNELS[layer]
+        n_rows = x.shape[1] - kernel + 1
+        parts = [x[:, i : i + n_rows] for i in range(kernel)]
+        out: Array = np.concatenate(parts, axis=2) @ matrix + bias
+        return out
+
+    def __call__(self, fields: Array) -> Array:
+        """Embed receptive fields.
+
+        Parameters
+        ----------
+        fields : array of shape (n, 10, n_features)
+            Standardized rows, oldest first.
+
+        Returns
+        -------
+        array of shape (n, n_dimensions)
+            Unit vectors: what the rows say about the newest of them.
+        """
+        x = _gelu(self._convolve(0, fields))
+        for layer in (1, 2, 3):
+            x = x[:, 1:-1] + _gelu(self._convolve(layer, x))
+        z = self._convolve(4, x)[:, 0]
+        length = np.sqrt((z * z).sum(axis=1, keepdims=True))
+        unit: Array = z / np.maximum(length, 1e-12)
+        return unit
+
+
+def _check(weights: Mapping[str, npt.NDArray[np.floating]]) -> None:
+    again = "Train the model again."
+    n_in = None
+    for i, kernel in enumerate(KERNELS):
+        for name in (f"conv{i}.weight", f"conv{i}.bias"):
+            if name not in weights:
+                raise FormatError(f"The network lacks {name}.", again, name=name)
+            if not np.isfinite(weights[name]).all():
+                raise FormatError(f"The network's {name} holds values that are no numbers.", again)
+        weight, bias = weights[f"conv{i}.weight"], weights[f"conv{i}.bias"]
+        shape = (len(bias), n_in if n_in is not None else weight.shape[1], kernel)
+        if weight.shape != shape:
+            raise FormatError(
+                f"The network's conv{i}.weight has shape {weight.shape}, expected {shape}.", again
+            )
+        n_in = len(bias)
+    last = len(KERNELS) - 1
+    if not (weights[f"conv{last}.weight"].any() or weights[f"conv{last}.bias"].any()):
+        raise FormatError("The network's last layer is zero: every embedding has no length.", again)
+
+
+def fields_of(rows: Array, newest: npt.NDArray[np.intp]) -> Array:
+    """Return the receptive fields that end at the rows `newest`.
+
+    Parameters
+    ----------
+    rows : array of shape (n_rows, n_features)
+        Standardized rows in order.
+    newest : array of shape (n,)
+        Indices of rows, each 9 or more; the caller sees to it that the ten rows are contiguous.
+
+    Returns
+    -------
+    array of shape (n, 10, n_features)
+    """
+    fields: Array = rows[newest[:, None] + np.arange(1 - FIELD, 1)]
+    return fields

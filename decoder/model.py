@@ -1,0 +1,311 @@
+"""A model as a folder: `model.json`, `weights.safetensors`, `memory.npz`. No pickle anywhere.
+
+The manifest names every other file's SHA-256; the model's own name is the hash of its manifest.
+A model is always built from the bytes of its files, also straight after training, so what was saved
+and what was loaded cannot differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load as decode_tensors
+from safetensors.numpy import save as encode_tensors
+
+from rym.errors import FormatError
+from rym.messages import Affect
+
+from .embedding import FIELD, Network
+from .features import Band, Standardizer
+from .gate import soften
+from .linear import Linear
+from .neighbors import Memory, memory_of
+from .settings import Candidate
+
+SCHEMA = 1
+MANIFEST, WEIGHTS, MEMORY = "model.json", "weights.safetensors", "memory.npz"
+_AGAIN = "Train the model again with `rym train`, or take it from where it was saved."
+
+Array = npt.NDArray[np.float64]
+Verdict = Literal["follows", "unclear", "guessing"]
+
+
+class Delay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """By how much an answer lags behind what the person feels, in seconds, part by part."""
+
+    half_window: float
+    """A window speaks for its middle."""
+    half_field: float
+    """Ten rows speak for their middle."""
+    smoothing: float
+    """Time constant of the smoothing."""
+
+    @property
+    def total(self) -> float:
+        """Sum of the parts, in seconds."""
+        return self.half_window + self.half_field + self.smoothing
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known about a model."""
+
+    schema: int
+    kind: Candidate | Literal["none"]
+    """What answers; `none` where nothing could be learned."""
+    channels: tuple[str, ...]
+    rate: float
+    """Samples per second."""
+    n_times: int
+    """Samples of a window."""
+    hop: int
+    """Samples from one window to the next."""
+    bands: tuple[Band, ...]
+    max_bad: float
+    """Share of channels that may be bad before a window is unusable."""
+    clip: float
+    """Limit of a standardized feature."""
+    reaction_lag: float
+    """Seconds by which the keys were taken to follow the feeling."""
+    states: tuple[Affect, ...]
+    """Those that the calibration had; the others have probability 0."""
+    temperature: float
+    threshold: float
+    """Confidence below which the state is unknown; above 1: always."""
+    verdict: Verdict
+    why: str
+    """One sentence with the numbers behind the verdict."""
+    score: float
+    """Balanced accuracy of held-out rows; 0 where nothing could be held out."""
+    critical: float | None
+    """What chance reaches in at most 5 of 100 runs; null where no score could."""
+    episodes: tuple[int, int, int]
+    """Episodes learned from: (negative, neutral, positive)."""
+    rows: tuple[int, int, int]
+    """Rows learned from: (negative, neutral, positive)."""
+    scores: dict[str, float]
+    """Balanced accuracy of every candidate on held-out rows."""
+    seed: int
+    versions: dict[str, str]
+    files: dict[str, str]
+    """SHA-256 of every other file."""
+
+    def delay(self, smoothing: float) -> Delay:
+        """Return the declared delay under a smoothing of so many seconds."""
+        half_window = self.n_times / self.rate / 2
+        return Delay(half_window, (FIELD - 1) * self.hop / self.rate / 2, smoothing)
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A manifest and what its files hold, ready to answer."""
+
+    manifest: Manifest
+    id: str
+    """First 16 hex digits of the manifest's SHA-256."""
+    standardizer: Standardizer
+    network: Network | None
+    memory: Memory | None
+    linear: Linear | None
+    files: Mapping[str, bytes]
+    """The folder, file by file."""
+
+    def probabilities(self, field: Array) -> Array | None:
+        """Return the probabilities after temperature, or None from a model that learned nothing.
+
+        Parameters
+        ----------
+        field : array of shape (10, n_features)
+            Standardized rows, oldest first.
+
+        Returns
+        -------
+        array of shape (3,) or None
+        """
+        if self.linear is not None:
+            return soften(self.linear(field), self.manifest.temperature)
+        if self.network is not None and self.memory is not None:
+            near = self.memory.predict_proba(self.network(field[None])[0])
+            return soften(near, self.manifest.temperature)
+        return None
+
+
+def build(
+    facts: Manifest,
+    standardizer: Standardizer,
+    *,
+    network: Network | None = None,
+    memory: Memory | None = None,
+    linear: Linear | None = None,
+) -> Model:
+    """Return the model of these parts, by way of its files' bytes.
+
+    Parameters
+    ----------
+    facts : Manifest
+        Its `files` are filled in here.
+    standardizer : Standardizer
+        z-score of the features.
+    network, memory : Network, Memory
+        Both, where the answer comes from CEBRA + kNN.
+    linear : Linear
+        Where it comes from LDA.
+    """
+    tensors: dict[str, npt.NDArray[np.generic]] = {
+        "zscore.center": standardizer.center,
+        "zscore.scale": standardizer.scale,
+    }
+    if network is not None:
+        tensors.update(network.weights)
+    if linear is not None:
+        tensors.update(
+            {"lda.coefficients": linear.coefficients, "lda.intercepts": linear.intercepts}
+        )
+    contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
+    files = {WEIGHTS: encode_tensors(contiguous), MEMORY: _pack(memory)}
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    manifest = msgspec.structs.replace(facts, files=hashes)
+    text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+    return parse({MANIFEST: text, **files}, "the model just trained")
+
+
+def _pack(memory: Memory | None) -> bytes:
+    arrays = memory.arrays() if memory is not None else {}
+    out = io.BytesIO()
+    np.savez(out, **arrays)  # type: ignore[arg-type]  # arrays of numbers; nothing to pickle
+    return out.getvalue()
+
+
+def save(model: Model, folder: Path) -> None:
+    """Write the folder; the manifest comes last, so that a half-written folder does not load.
+
+    Raises
+    ------
+    FormatError
+        If the folder holds a model already; nothing is overwritten.
+    """
+    if (folder / MANIFEST).exists():
+        raise FormatError(f"{folder} holds a model already.", "Name another folder.")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in (WEIGHTS, MEMORY, MANIFEST):
+        part = folder / (name + ".part")
+        part.write_bytes(model.files[name])
+        part.replace(folder / name)
+
+
+def load(folder: Path) -> Model:
+    """Read a model folder and check it.
+
+    Raises
+    ------
+    FormatError
+        If a file is missing, altered, of a newer schema, or holds what no model can.
+    """
+    files = {}
+    for name in (MANIFEST, WEIGHTS, MEMORY):
+        try:
+            files[name] = (folder / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            raise FormatError(f"There is no {name} in {folder}.", _AGAIN) from None
+    return parse(files, str(folder))
+
+
+def parse(files: Mapping[str, bytes], where: str) -> Model:
+    """Return the model that these files hold.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        The folder, file by file.
+    where : str
+        What to call it in an error.
+
+    Raises
+    ------
+    FormatError
+        See `load`.
+    """
+    manifest = _manifest(files, where)
+    try:
+        tensors = decode_tensors(files[WEIGHTS])
+        with np.load(io.BytesIO(files[MEMORY]), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (SafetensorError, ValueError, zipfile.BadZipFile) as error:
+        raise FormatError(f"The arrays of {where} cannot be read: {error}.", _AGAIN) from None
+    try:
+        network, memory, linear = _answering(manifest, tensors, arrays)
+        center, scale = tensors["zscore.center"], tensors["zscore.scale"]
+    except KeyError as error:
+        raise FormatError(f"{where} lacks the array {error}.", _AGAIN) from None
+    name = hashlib.sha256(files[MANIFEST]).hexdigest()[:16]
+    standardizer = Standardizer(center, scale, manifest.clip)
+    model = Model(manifest, name, standardizer, network, memory, linear, dict(files))
+    _check(model, where)
+    return model
+
+
+class _Schema(msgspec.Struct):
+    schema: int
+
+
+def _manifest(files: Mapping[str, bytes], where: str) -> Manifest:
+    try:
+        schema = msgspec.json.decode(files[MANIFEST], type=_Schema).schema
+        if schema != SCHEMA:
+            raise FormatError(
+                f"{where} has schema {schema}, this version reads {SCHEMA}.", _AGAIN, schema=schema
+            )
+        manifest = msgspec.json.decode(files[MANIFEST], type=Manifest)
+    except msgspec.DecodeError as error:
+        raise FormatError(f"{MANIFEST} of {where} cannot be read: {error}.", _AGAIN) from None
+    for name in (WEIGHTS, MEMORY):
+        found, expected = hashlib.sha256(files[name]).hexdigest(), manifest.files.get(name, "")
+        if found != expected:
+            raise FormatError(
+                f"{name} of {where} has SHA-256 {found[:16]}…, its manifest says {expected[:16]}….",
+                _AGAIN,
+            )
+    return manifest
+
+
+def _answering(
+    manifest: Manifest, tensors: Mapping[str, Array], arrays: Mapping[str, Array]
+) -> tuple[Network | None, Memory | None, Linear | None]:
+    if manifest.kind == "lda":
+        return None, None, Linear(tensors["lda.coefficients"], tensors["lda.intercepts"])
+    if manifest.kind == "none":
+        return None, None, None
+    label, stretch = arrays["label"].astype(np.int64), arrays["stretch"].astype(np.int64)
+    return Network(tensors), memory_of(arrays["embedding"], label, stretch), None
+
+
+def _check(model: Model, where: str) -> None:
+    """Refuse parts whose sizes or values contradict the manifest."""
+    manifest, zscore, linear = model.manifest, model.standardizer, model.linear
+    n = len(manifest.channels) * len(manifest.bands)
+    sizes = {"z-score": len(zscore.center), "z-score's spread": len(zscore.scale)}
+    values = [zscore.center, 1.0 / zscore.scale]
+    if model.network is not None and model.memory is not None:
+        sizes["network"] = model.network.n_features
+        values.append(np.asarray(model.memory.arrays()["embedding"]))
+    if linear is not None:
+        sizes["LDA"] = linear.coefficients.shape[1]
+        values += [linear.coefficients, np.exp(linear.intercepts)]
+    for part, size in sizes.items():
+        if size != n:
+            raise FormatError(
+                f"The {part} of {where} takes {size} features, its {len(manifest.channels)} "
+                f"channels × {len(manifest.bands)} bands give {n}.",
+                _AGAIN,
+            )
+    if not all(np.isfinite(value).all() for value in values):
+        raise FormatError(f"{where} holds values that are no numbers.", _AGAIN)

@@ -1,0 +1,242 @@
+"""From a recording's windows and keys to rows that may be learned from.
+
+A row is learned from only if its ten rows are contiguous, the label does not change within them,
+no change is nearer than the margin, and it lies inside a calibration run by more than the edge.
+What such a row says is: "the person, `reaction_lag` later, held this key".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rym.errors import SignalError
+from rym.messages import AFFECTS, LabelState, Window
+
+from .embedding import FIELD
+from .features import BANDS, Band, masked_row
+from .settings import DecoderSettings
+
+Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+Spans = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A calibration as rows in order of time. Windows that no decoder may use left no row."""
+
+    features: Array
+    """Shape (n, n_channels * n_bands); NaN where a channel was bad."""
+    t_first: Array
+    """Rig time of each window's first sample, in seconds, shape (n,)."""
+    t_last: Array
+    """Rig time of each window's newest sample, in seconds, shape (n,)."""
+    run: Ints
+    """Rows of the same number follow one another without a hole, shape (n,)."""
+    label: Ints
+    """0 negative, 1 neutral, 2 positive, −1 none; already moved by the reaction lag; shape (n,)."""
+    episode: Ints
+    """Which uninterrupted stretch of one label a row lies in; −1 without a label; shape (n,)."""
+    usable: Bools
+    """Rows that may be learned from, as the newest of their ten, shape (n,)."""
+    baseline: Bools
+    """Rows that the z-score is measured on, shape (n,)."""
+    channels: tuple[str, ...]
+    rate: float
+    """Samples per second."""
+    n_times: int
+    """Samples of a window."""
+    hop: int
+    """Samples from one window to the next."""
+    bands: tuple[Band, ...]
+
+    @property
+    def newest(self) -> Ints:
+        """Indices of the usable rows."""
+        return np.flatnonzero(self.usable)
+
+
+def rows_from(
+    windows: Iterable[Window],
+    labels: Sequence[tuple[float, LabelState]],
+    settings: DecoderSettings,
+    *,
+    baseline: Spans = (),
+    learn: Spans | None = None,
+) -> Rows:
+    """Turn windows and keys into rows.
+
+    Parameters
+    ----------
+    windows : iterable of Window
+        In order of time.
+    labels : sequence of (t, state)
+        Rig time of each key event in seconds, and what the key says from then on.
+    settings : DecoderSettings
+        Features, reaction lag, margins.
+    baseline : sequence of (start, end)
+        Rig time of rest, in seconds. Empty: the z-score is measured on the rows learned from.
+    learn : sequence of (start, end) or None
+        Rig time of the calibration runs, in seconds; None: all.
+
+    Returns
+    -------
+    Rows
+
+    Raises
+    ------
+    SignalError
+        If no window can be used, windows differ in rate or length, or a named channel is missing.
+    """
+    good = [window for window in windows if window.valid]
+    if len(good) < FIELD:
+        raise SignalError(
+            f"The calibration has {len(good)} usable windows, one answer needs {FIELD}.",
+            "Record again with better contact, or longer.",
+            n_windows=len(good),
+        )
+    rate, n_times = _alike(good)
+    channels = _choose(good, settings)
+    bands = BANDS[settings.features.preset]
+    features = np.array([_row(window, channels, bands) for window in good])
+    first = np.array([window.first_sample for window in good])
+    segment = np.array([window.segment for window in good])
+    t_first = np.array([window.t_first for window in good])
+    t_last = np.array([window.t_last for window in good])
+    step = np.diff(first)
+    hop = Counter(step[step > 0].tolist()).most_common(1)[0][0]
+    broken = (step != hop) | (np.diff(segment) != 0)
+    run = np.concatenate([[0], np.cumsum(broken)])
+    changes, episode, label = _label(t_last + settings.training.reaction_lag, labels)
+    changes = changes - settings.training.reaction_lag
+    usable = (label >= 0) & _steady(t_first, t_last, run, changes, settings.training.margin)
+    usable &= _inside(t_last, learn, settings.training.edge)
+    rest = np.zeros(len(good), dtype=bool)
+    for start, end in baseline:
+        rest |= (t_first >= start) & (t_last <= end)
+    return Rows(
+        features=features,
+        t_first=t_first,
+        t_last=t_last,
+        run=run,
+        label=label,
+        episode=episode,
+        usable=usable,
+        baseline=rest,
+        channels=channels,
+        rate=rate,
+        n_times=n_times,
+        hop=hop,
+        bands=bands,
+    )
+
+
+def _alike(windows: Sequence[Window]) -> tuple[float, int]:
+    """Return rate and length, the same for all windows."""
+    rate, n_times = windows[0].rate, len(windows[0].samples)
+    for window in windows:
+        if (window.rate, len(window.samples)) != (rate, n_times):
+            raise SignalError(
+                f"A window has {len(window.samples)} samples at {window.rate:g} Hz, the first has "
+                f"{n_times} at {rate:g} Hz.",
+                "Learn from windows of one form only.",
+            )
+    return rate, n_times
+
+
+def _choose(windows: Sequence[Window], settings: DecoderSettings) -> tuple[str, ...]:
+    """Return the channels to learn from: those wanted, less those bad more often than not."""
+    wanted = settings.features.channels
+    names = wanted or tuple(n for n in windows[0].channels if n not in settings.features.exclude)
+    for window in windows:
+        missing = [name for name in names if name not in window.channels]
+        if missing:
+            raise SignalError(
+                f"A window lacks {', '.join(missing)}; it has {', '.join(window.channels)}.",
+                "Name the channels in [decoder.features] channels.",
+                missing=missing,
+            )
+    often = Counter(name for window in windows for name in window.bad)
+    kept = tuple(name for name in names if often[name] <= len(windows) / 2)
+    if not kept:
+        raise SignalError(
+            f"All of the channels {', '.join(names)} are bad in more than half of the windows.",
+            "Improve the contact of the electrodes and record again.",
+        )
+    return kept
+
+
+def _row(window: Window, channels: tuple[str, ...], bands: tuple[Band, ...]) -> Array:
+    places = [window.channels.index(name) for name in channels]
+    return masked_row(window.samples[:, places], window.rate, bands, channels, window.bad)
+
+
+def _label(t: Array, labels: Sequence[tuple[float, LabelState]]) -> tuple[Array, Ints, Ints]:
+    """Return the times of change, and each row's episode and label.
+
+    A second event of the same state changes nothing; before the first event there is no label.
+    """
+    times: list[float] = []
+    states: list[int] = []
+    for at, state in sorted(labels, key=lambda event: event[0]):
+        number = AFFECTS.index(state) if state != "none" else -1
+        if not states or number != states[-1]:
+            times.append(at)
+            states.append(number)
+    place = np.searchsorted(np.array(times), t, side="right") - 1
+    label = np.array([-1, *states])[place + 1]
+    episode = np.where(label >= 0, place, -1)
+    return np.array(times), episode, label
+
+
+def _steady(t_first: Array, t_last: Array, run: Ints, changes: Array, margin: float) -> Bools:
+    """Return the rows whose ten rows are contiguous and far enough from every change."""
+    steady = np.zeros(len(run), dtype=bool)
+    steady[FIELD - 1 :] = run[FIELD - 1 :] == run[: len(run) - FIELD + 1]
+    begin = np.concatenate([np.full(FIELD - 1, -np.inf), t_first[: len(run) - FIELD + 1]])
+    for change in changes:
+        steady &= ~((begin < change) & (change <= t_last))
+        steady &= np.abs(t_last - change) >= margin
+    return steady
+
+
+def _inside(t: Array, spans: Spans | None, edge: float) -> Bools:
+    if spans is None:
+        return np.ones(len(t), dtype=bool)
+    inside = np.zeros(len(t), dtype=bool)
+    for start, end in spans:
+        inside |= (t >= start + edge) & (t <= end - edge)
+    return inside
+
+
+def stretches(rows: Rows, newest: Ints) -> Ints:
+    """Return which stretch of one receptive field each row belongs to, numbered upwards.
+
+    Parameters
+    ----------
+    rows : Rows
+        The calibration.
+    newest : array of shape (n,)
+        Indices of usable rows in order.
+
+    Returns
+    -------
+    array of shape (n,)
+        Ten rows that follow one another in one episode are one stretch.
+    """
+    number = np.zeros(len(newest), dtype=np.int64)
+    current, length = 0, 0
+    for i in range(1, len(newest)):
+        length += 1
+        follows = newest[i] == newest[i - 1] + 1 and rows.run[newest[i]] == rows.run[newest[i - 1]]
+        same = rows.episode[newest[i]] == rows.episode[newest[i - 1]]
+        if length >= FIELD or not (follows and same):
+            current, length = current + 1, 0
+        number[i] = current
+    return number

@@ -1,0 +1,74 @@
+"""Settings of the decoder, live and in training."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Candidate = Literal["cebra-knn", "lda"]
+Preset = Literal["default", "no-gamma"]
+
+Seconds = Annotated[float, Meta(ge=0.0, le=60.0)]
+Share = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+
+class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How one window becomes one row."""
+
+    preset: Preset = "default"
+    """`default`: δ θ α β γ; `no-gamma` leaves out 30–45 Hz, which is mostly muscle."""
+    clip: Annotated[float, Meta(gt=0.0)] = 5.0
+    """Largest size of a feature after the z-score, in standard deviations of the baseline."""
+    channels: tuple[str, ...] = ()
+    """Channels to learn from; empty: all of the calibration's windows that are not `exclude`d."""
+    exclude: tuple[str, ...] = ("EXT", "ECG", "EKG", "EOG", "EMG", "A1", "A2", "A2-A1", "M1", "M2")
+    """Never learned from unless `channels` names them."""
+    max_bad: Share = 0.34
+    """Share of the model's channels that may be bad before a window is unusable."""
+
+
+class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is learned from a calibration, and how."""
+
+    candidate: Literal["auto", "cebra-knn", "lda"] = "auto"
+    """`auto`: CEBRA + kNN unless LDA is better by more than one standard error over episodes."""
+    reaction_lag: Seconds = 0.5
+    """Seconds by which a key follows the feeling."""
+    margin: Seconds = 1.0
+    """Seconds on either side of a label change that are not learned from."""
+    edge: Seconds = 5.0
+    """Seconds at the beginning and the end of a calibration run that are not learned from."""
+    folds: Annotated[int, Meta(ge=2, le=20)] = 5
+    """Parts into which the episodes are dealt; each is held out once."""
+    hidden_units: Annotated[int, Meta(ge=1, le=512)] = 64
+    """Width of the network; 38 and 95 are the published ones."""
+    dimensions: Annotated[int, Meta(ge=2, le=32)] = 7
+    """Dimension of the embedding, as published."""
+    batch: Annotated[int, Meta(ge=16, le=4096)] = 512
+    """References drawn per step."""
+    steps: Annotated[int, Meta(ge=1, le=500)] = 120
+    """Steps of one fit. On simulated persons, 80, 150 and 500 steps differ by less than 0.01."""
+    learning_rate: Annotated[float, Meta(gt=0.0, le=1.0)] = 3e-3
+    """Of Adam."""
+    threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Threads of torch; the networks are too small to gain from a second one."""
+
+
+class DecoderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Table `[decoder]`."""
+
+    model: str = ""
+    """Model folder loaded at the start; empty: none until a command names one."""
+    drive: Literal["verdict", "always"] = "verdict"
+    """`verdict`: states are given only by a model whose verdict is `follows`. `always`: by any
+    model; for simulated and pilot runs, where the verdict is told and no more."""
+    smoothing: Seconds = 0.75
+    """Time constant of the exponential smoothing over probabilities, in seconds."""
+    hysteresis: Share = 0.1
+    """By how much a probability must exceed that of the present state to replace it."""
+    gate_target: Share = 0.6
+    """Share of right answers, out of fold, that the gate asks of what it lets through."""
+    features: FeatureSettings = FeatureSettings()
+    training: TrainingSettings = TrainingSettings()
