@@ -32,10 +32,10 @@ from .senders import (
     RecordedFile,
     RecordedSource,
     Samples,
-    SimulatedSource,
     Source,
     build,
 )
+from .simulator import SimulatedSource
 
 __all__ = ["RecordedFile", "RecordedSource", "SimulatedSource", "SourceSettings", "play", "serve"]
 
