@@ -115,7 +115,7 @@ def _channels(declared: Declared, settings: StreamSettings) -> tuple[str, ...]:
         raise SignalError(
             f"[stream] montage names {len(settings.montage)} channels, "
             f"the stream {declared.name} has {n}.",
-            "Name every channel, in the order of the stream.",
+            "Name every channel in [stream] montage, in the order of the stream.",
             named=len(settings.montage),
             found=n,
         )

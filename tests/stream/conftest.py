@@ -1,10 +1,16 @@
 """Shared fixtures of the stream's tests."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+
+from rym.clock import SystemClock
+from stream.lsl import NicOutlets
+from stream.montage import ENOBIO20
 
 Cap = Callable[..., npt.NDArray[np.float32]]
 
@@ -30,3 +36,54 @@ def cap() -> Cap:
         return signal.astype(np.float32)
 
     return make
+
+
+class Sender(threading.Thread):
+    """Sends a signal as NIC would, in true time, from the moment that somebody opens the stream."""
+
+    def __init__(self, outlets: NicOutlets, signal: npt.NDArray[np.float32], rate: float) -> None:
+        super().__init__(name="sender", daemon=True)
+        self.outlets = outlets
+        self.stop = threading.Event()
+        self._signal = signal
+        self._rate = rate
+
+    def run(self) -> None:
+        """Push chunks of 25 samples, stamped by the sample counter."""
+        while not self.outlets.has_consumer():
+            if self.stop.wait(0.005):
+                return
+        clock = SystemClock()
+        start = clock.now()
+        for first in range(0, len(self._signal), 25):
+            part = self._signal[first : first + 25]
+            due = start + (first + len(part)) / self._rate
+            if self.stop.wait(max(0.0, due - clock.now())):
+                return
+            self.outlets.push_eeg(part, start + (first + len(part) - 1) / self._rate)
+
+
+@pytest.fixture
+def send(cap: Cap) -> Iterator[Callable[..., Sender]]:
+    """Return a function that puts a sender on the network; all are taken off at the end."""
+    senders: list[Sender] = []
+
+    def start(
+        source_id: str = "nic-1",
+        signal: npt.NDArray[np.float32] | None = None,
+        rate: float = 500.0,
+        **other: Any,
+    ) -> Sender:
+        said = {"name": "NIC", "channels": ENOBIO20, "dialect": "nic1", **other}
+        outlets = NicOutlets(source_id=source_id, rate=rate, **said)
+        signal = cap(20_000, len(said["channels"])) if signal is None else signal
+        senders.append(Sender(outlets, signal, rate))
+        senders[-1].start()
+        return senders[-1]
+
+    yield start
+    for sender in senders:
+        sender.stop.set()
+        sender.join()
+        if hasattr(sender.outlets, "_eeg"):
+            sender.outlets.close()
