@@ -37,7 +37,7 @@ class Light(msgspec.Struct, frozen=True, kw_only=True):
     sparse: bool
     """Only the tones on the first and third beat are kept, and held until the next one."""
     passing: bool
-    """Leaps of a third are filled, and long tones get a soft octave above."""
+    """Leaps of a third are filled, and long tones lean on a soft octave below."""
     pad: tuple[int, ...]
     """Voicing of the held chord, in degrees above its root."""
     pad_lowest: int
@@ -95,7 +95,7 @@ LIGHTS: dict[Affect, Light] = {
     ),
     "positive": Light(
         octave=1,
-        tune_velocity=0.5,
+        tune_velocity=0.45,
         sparse=False,
         passing=True,
         pad=(0, 2, 4, NINTH),
@@ -237,8 +237,8 @@ def _tune(sheet: Sheet, voice: str) -> list[Note]:
             length -= 0.5
             between = sheet.pitch(tone.degree + leap // 2 + 7 * light.octave)
             notes.append(Note(tone.beat + length, 0.5, between, 0.8 * velocity, voice))
-        if light.passing and tone.length >= 2:
-            notes.append(Note(tone.beat, length, pitch - 12, 0.6 * velocity, voice))
+        if light.passing and tone.length >= 1:
+            notes.append(Note(tone.beat, length, pitch - 12, 0.8 * velocity, voice))
         notes.append(Note(tone.beat, length, pitch, velocity, voice))
     return notes
 
@@ -317,5 +317,5 @@ def _played(notes: list[Note], piece: Piece, rng: np.random.Generator) -> list[N
         phrase = 0.92 + 0.12 * np.sin(np.pi * (note.beat % 16) / 16)
         beat = note.beat if slow else note.beat + float(delay)
         velocity = round(float(np.clip(note.velocity * phrase * factor, 0.05, 1.0)), 3)
-        out.append(Note(round(beat, 5), note.length, note.pitch, velocity, note.voice))
+        out.append(Note(round(beat, 5), float(note.length), note.pitch, velocity, note.voice))
     return out

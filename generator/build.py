@@ -22,6 +22,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 import soundfile
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from rym import bank
 from rym.bank import Bank, Clip, Correlation
@@ -122,7 +123,10 @@ def build(
     for done, place in enumerate(order, 1):
         file = _file(*place)
         kept = _complete(out, file)
-        clips[place] = kept or _make(work, place)
+        # One core: small products gain nothing from more, and beside a running session threads
+        # that wait for one another made a build five times slower.
+        with threadpool_limits(limits=1):
+            clips[place] = kept or _make(work, place)
         progress(Progress(done=done, total=len(order), file=file, kept=kept is not None))
     manifest = Bank(
         schema=bank.SCHEMA,
@@ -163,7 +167,7 @@ def _claim(out: Path, memory: Memory, settings: GeneratorSettings) -> None:
         )
     try:
         found = msgspec.json.decode(marker.read_bytes(), type=Origin)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FormatError(f"{marker} cannot be read: {error}.", "Choose another --out.") from None
     if found != origin:
         raise UsageError(_difference(out, found, origin), "Choose another --out.")
@@ -197,7 +201,7 @@ def _complete(out: Path, file: str) -> Clip | None:
         return None
     try:
         clip = msgspec.json.decode(row.read_bytes(), type=Clip)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         # A row that cannot be read says nothing about its clip, so the clip is made again.
         return None
     return clip if clip.file == file and bank.sha256(path) == clip.sha256 else None

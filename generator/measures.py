@@ -6,10 +6,12 @@ import itertools
 
 import numpy as np
 import numpy.typing as npt
-from scipy import signal
+from scipy import fft, signal
 
 from .mastering import Stereo, decibel
 
+FRAME = 4096
+"""Samples per frame of the spectrum."""
 SEAM_S = 0.1
 """Seconds on either side of the seam over which looping is judged."""
 
@@ -23,8 +25,12 @@ def spectral_centroid(sound: Stereo, rate: int) -> float:
     rate : int
         Frames per second.
     """
-    hz, power = signal.welch(sound.mean(axis=1), fs=rate, nperseg=4096, scaling="spectrum")
-    magnitude = np.sqrt(power)
+    n_frames = len(sound) // FRAME
+    frames = sound[: n_frames * FRAME].mean(axis=1).reshape(n_frames, FRAME)
+    magnitude = np.abs(fft.rfft(frames * signal.windows.hann(FRAME, sym=False), axis=1)).mean(
+        axis=0
+    )
+    hz = fft.rfftfreq(FRAME, 1 / rate)
     return float(np.sum(hz * magnitude) / max(float(np.sum(magnitude)), 1e-30))
 
 

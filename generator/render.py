@@ -44,7 +44,7 @@ COLOURS: dict[Affect, Colour] = {
         levels={"tune": 1.0, "figure": 1.2, "chord": 0.6, "bass": 0.62, "sparkle": 0.0},
     ),
     "positive": Colour(
-        light=1.35,
+        light=1.3,
         room=0.46,
         levels={"tune": 1.0, "figure": 1.2, "chord": 0.6, "bass": 0.6, "sparkle": 1.4},
     ),

@@ -206,7 +206,7 @@ def _swung(amplitude: Complex, swing: Complex, n_times: int) -> Sound:
 def _modes(timbre: Timbre, blow: Blow, light: float, rate: int) -> Modes:
     """Return complex amplitudes (2, n_modes) and swings per sample (n_modes,)."""
     f0, velocity = frequency(blow.pitch), blow.touch / TOUCHES
-    corner = (timbre.soft_hz + timbre.hard_hz * velocity) * light + 0.6 * f0
+    corner = (timbre.soft_hz + timbre.hard_hz * velocity) * light + 0.4 * f0
     n = np.asarray(timbre.ratios or np.arange(1.0, 1 + np.clip(9000 // f0, 1, 28)))
     stiff = timbre.stiffness * (f0 / 220.0) ** 1.3
     hz = f0 * n * np.sqrt((1 + stiff * n**2) / (1 + stiff))

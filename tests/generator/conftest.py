@@ -1,0 +1,54 @@
+"""Small banks, so that most tests need not render minutes of music."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from generator.build import build
+from generator.memory import Memory, load
+from generator.settings import GeneratorSettings
+
+TEXT = "Zitronenfalter über dem Stoppelfeld, a lantern swings, warm bread."
+EXAMPLE = Path(__file__).resolve().parents[2] / "configs" / "memory.example.toml"
+
+
+@pytest.fixture(scope="session")
+def text() -> str:
+    """Return the words of the memory that the banks are made of."""
+    return TEXT
+
+
+@pytest.fixture(scope="session")
+def memory() -> Memory:
+    """Return a memory without wishes but its seed."""
+    return Memory(text=TEXT, seed=11)
+
+
+@pytest.fixture(scope="session")
+def small() -> GeneratorSettings:
+    """Return settings for two bars of one section in one variant."""
+    return GeneratorSettings(sections=1, variants=1, bars=2)
+
+
+@pytest.fixture(scope="session")
+def example() -> Path:
+    """Return the example that newcomers copy."""
+    return EXAMPLE
+
+
+@pytest.fixture(scope="session")
+def small_bank(tmp_path_factory, memory, small) -> Path:
+    """Return a finished small bank; no test may change it."""
+    out = tmp_path_factory.mktemp("small") / "bank"
+    build(memory, out, small)
+    return out
+
+
+@pytest.fixture(scope="session")
+def full_bank(tmp_path_factory) -> Path:
+    """Return a full-size bank of the example memory; no test may change it."""
+    out = tmp_path_factory.mktemp("full") / "bank"
+    build(load(EXAMPLE), out)
+    return out

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from generator.arrangement import arrange, avoided
+from generator.composition import compose
+from generator.memory import Memory
+from generator.settings import GeneratorSettings
+from generator.theory import MODES, nearest_degree, semitones
+from rym.errors import UsageError
+from rym.messages import AFFECTS
+
+SETTINGS = GeneratorSettings()
+SEEDS = range(6)
+
+
+def notes_of(seed, section=0, variant=0, avoid=()):
+    """Return a piece and one of its clips' notes per affect."""
+    piece = compose(Memory(text="x", seed=seed), SETTINGS)
+    return piece, {a: arrange(piece, section, variant, a, avoided(avoid)) for a in AFFECTS}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_affects_share_the_tune_and_differ_in_notes(seed):
+    """On a shared beat the tune has one degree in all affects; mode, height and density rise."""
+    piece, notes = notes_of(seed)
+    tunes = {}
+    for affect in AFFECTS:
+        at = {}
+        for note in notes[affect]:
+            # The soft octave below and the filled-in passing tones are no tones of the tune.
+            if note.voice.startswith("tune") and abs(note.beat * 2 - round(note.beat * 2)) < 0.05:
+                beat = round(note.beat * 2) / 2
+                at[beat] = max(at.get(beat, 0), note.pitch)
+        tunes[affect] = at
+    shared = 0
+    for affect, octave in (("negative", -1), ("positive", 1)):
+        mode = piece.modes[affect]
+        own = {t.beat: t.degree for t in piece.sections[0][0].tune}
+        for beat, pitch in tunes[affect].items():
+            if beat in own:
+                centre = piece.tonic + 12 * octave
+                assert nearest_degree(pitch - centre, mode) == own[beat]
+                assert semitones(own[beat], mode) == pitch - centre
+                shared += 1
+    assert shared >= 12
+    pitch = {a: np.mean([n.pitch for n in notes[a]]) for a in AFFECTS}
+    assert pitch["negative"] < pitch["neutral"] < pitch["positive"]
+    assert len(notes["negative"]) < len(notes["neutral"]) < len(notes["positive"])
+    brightness = [sum(MODES[piece.modes[a]]) for a in AFFECTS]
+    assert brightness == sorted(set(brightness))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("variant", [0, 1])
+def test_notes_lie_on_the_grid_and_in_the_mode(seed, variant):
+    """Every note begins at most 8 ms after a sixteenth, in its affect's scale, softly."""
+    piece, notes = notes_of(seed, section=1, variant=variant)
+    for affect in AFFECTS:
+        scale = {semitones(d, piece.modes[affect]) % 12 for d in range(7)}
+        for note in notes[affect]:
+            late = (note.beat * 4 - np.floor(note.beat * 4 + 1e-9)) / 4 * 60 / piece.bpm
+            assert late <= 0.0081
+            assert 0 <= note.beat < SETTINGS.bars * 4
+            assert (note.pitch - piece.tonic) % 12 in scale
+            assert 0.05 <= note.velocity <= 0.6
+
+
+def test_neutral_plays_the_tune_as_it_is():
+    """In neutral the tune is whole: every tone, its length, its place."""
+    piece, notes = notes_of(2)
+    played = [n for n in notes["neutral"] if n.voice.startswith("tune")]
+    tune = piece.sections[0][0].tune
+    assert [(round(n.beat * 4) / 4, n.length) for n in played] == [(t.beat, t.length) for t in tune]
+
+
+@pytest.mark.parametrize(
+    ("words", "gone"), [(("Bells",), "bell"), (("piano", "strings"), "piano"), (("bass",), "bass")]
+)
+def test_avoided_instruments_are_not_heard(words, gone):
+    """What the person wants to avoid plays in no affect, and the tune is still there."""
+    _, notes = notes_of(1, avoid=words)
+    _, with_it = notes_of(1)
+    assert any(n.voice.endswith(f"/{gone}") for a in AFFECTS for n in with_it[a])
+    for affect in AFFECTS:
+        assert not any(note.voice.endswith(f"/{gone}") for note in notes[affect])
+        assert any(note.voice.startswith("tune/") for note in notes[affect])
+
+
+def test_word_for_another_backend_changes_nothing():
+    """A word that names no instrument is left to the backends that can heed it."""
+    assert notes_of(1, avoid=("rain",)) == notes_of(1)
+
+
+def test_avoiding_everything_is_refused():
+    """With nothing left to play the tune the bank is not begun."""
+    with pytest.raises(UsageError, match="nothing is left"):
+        avoided(("piano", "harp", "bells", "pad"))

@@ -1,0 +1,252 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import soundfile
+from scipy import signal
+
+from generator.build import build
+from generator.memory import Memory
+from generator.settings import GeneratorSettings
+from rym import bank
+from rym.errors import FormatError, UsageError
+from rym.messages import AFFECTS
+
+STOPPED = """
+import sys
+from pathlib import Path
+from generator.build import build
+from generator.memory import Memory
+from generator.settings import GeneratorSettings
+
+def tell(progress):
+    print(progress.done, flush=True)
+    if progress.done == 2:
+        sys.stdin.read()
+
+settings = GeneratorSettings(sections=1, variants=1, bars=2)
+build(Memory(text=sys.argv[2], seed=11), Path(sys.argv[1]), settings, tell)
+"""
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Return every file's hash by its path."""
+    return {
+        str(path.relative_to(folder)): bank.sha256(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def copied(folder: Path, to: Path) -> Path:
+    """Copy a bank, so that a test may change it."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            target = to / path.relative_to(folder)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    return to
+
+
+def onsets(sound: np.ndarray, rate: int, hop: int = 240) -> np.ndarray:
+    """Return by how much the spectrum's level rises, hop by hop."""
+    _, _, spectrum = signal.stft(sound.mean(axis=1), rate, nperseg=1024, noverlap=1024 - hop)
+    level = np.log1p(1000 * np.abs(spectrum))
+    return np.maximum(np.diff(level, axis=1), 0).sum(axis=0)
+
+
+def test_small_bank_is_whole(small_bank):
+    """The player's own reader takes it; siblings have one length; the manifest is the file."""
+    manifest = bank.load(small_bank)
+    assert manifest.affects == AFFECTS
+    assert len({clip.n_samples for clip in manifest.clips}) == 1
+    for clip in manifest.clips:
+        info = soundfile.info(small_bank / clip.file)
+        assert (info.samplerate, info.channels, info.subtype) == (48_000, 2, "PCM_24")
+        assert info.frames == clip.n_samples
+        assert len(clip.downbeats) == clip.bars == 2
+        assert (clip.seed, clip.backend) == (11, "procedural")
+
+
+def test_same_memory_same_bytes(small_bank, tmp_path, memory, small):
+    """Building again elsewhere gives the same folder to the byte."""
+    build(memory, tmp_path / "again", small)
+    assert hashes(tmp_path / "again") == hashes(small_bank)
+
+
+def test_other_seed_other_music(small_bank, tmp_path, text, small):
+    """The seed reaches the sound."""
+    other = build(Memory(text=text, seed=12), tmp_path / "bank", small)
+    assert not {c.sha256 for c in other.clips} & {c.sha256 for c in bank.load(small_bank).clips}
+
+
+def test_deleted_clip_is_made_again_and_others_are_kept(small_bank, tmp_path, memory, small):
+    """Only what is missing is rendered; the end is the same folder."""
+    out = copied(small_bank, tmp_path / "bank")
+    (out / "audio/s0-v0-neutral.flac").unlink()
+    told = []
+    build(memory, out, small, told.append)
+    assert [progress.kept for progress in told] == [True, False, True]
+    assert [(progress.done, progress.total) for progress in told] == [(1, 3), (2, 3), (3, 3)]
+    assert hashes(out) == hashes(small_bank)
+
+
+def test_killed_build_is_taken_up(small_bank, tmp_path, text, memory, small):
+    """After SIGKILL with a file half written, the same call completes the same bank."""
+    out = tmp_path / "bank"
+    child = subprocess.Popen(
+        [sys.executable, "-c", STOPPED, out, text],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).resolve().parents[2],
+    )
+    with child:
+        assert child.stdout is not None
+        assert [child.stdout.readline() for _ in range(2)] == [b"1\n", b"2\n"]
+        child.kill()
+    assert not (out / bank.MANIFEST).exists()
+    whole = (small_bank / "audio/s0-v0-positive.flac").read_bytes()
+    (out / "audio/s0-v0-positive.flac.part").write_bytes(whole[:1000])
+    told = []
+    build(memory, out, small, told.append)
+    assert [progress.kept for progress in told] == [True, True, False]
+    assert hashes(out) == hashes(small_bank)
+
+
+@pytest.mark.parametrize("file", ["audio/s0-v0-negative.flac", "audio/s0-v0-negative.json"])
+def test_altered_file_is_refused_by_readers_and_made_again(
+    file, small_bank, tmp_path, memory, small
+):
+    """One changed byte: the reader refuses the bank if it is a clip, and a build heals it."""
+    out = copied(small_bank, tmp_path / "bank")
+    data = bytearray((out / file).read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    (out / file).write_bytes(data)
+    if file.endswith(".flac"):
+        with pytest.raises(FormatError, match=r"s0-v0-negative\.flac"):
+            bank.load(out)
+    build(memory, out, small)
+    assert hashes(out) == hashes(small_bank)
+
+
+def test_folder_of_another_memory_is_left_alone(small_bank, tmp_path, small):
+    """Another memory, other settings, a stranger's folder, a file: refused, nothing changed."""
+    out = copied(small_bank, tmp_path / "bank")
+    other = Memory(text="something else", seed=11)
+    with pytest.raises(UsageError, match="holds the bank of memory"):
+        build(other, out, small)
+    with pytest.raises(UsageError, match="was begun with bars = 2, now it is 4"):
+        build(Memory(text="x"), *_begun(tmp_path, small))
+    assert hashes(out) == hashes(small_bank)
+    stranger = tmp_path / "photos"
+    stranger.mkdir()
+    (stranger / "lake.jpg").write_bytes(b"x")
+    with pytest.raises(UsageError, match="not a bank"):
+        build(other, stranger, small)
+    with pytest.raises(UsageError, match="is a file"):
+        build(other, stranger / "lake.jpg", small)
+    assert hashes(stranger) == {"lake.jpg": bank.sha256(stranger / "lake.jpg")}
+
+
+def _begun(tmp_path: Path, small: GeneratorSettings) -> tuple[Path, GeneratorSettings]:
+    build(Memory(text="x"), tmp_path / "begun", small)
+    return tmp_path / "begun", msgspec.structs.replace(small, bars=4)
+
+
+def test_words_are_nowhere_in_the_bank(small_bank, text):
+    """Neither the text nor any of its longer words is in any file or file name."""
+    words = [word.strip(",.").encode() for word in text.split() if len(word) > 5]
+    assert len(words) >= 3
+    for path in small_bank.rglob("*"):
+        data = path.read_bytes() if path.is_file() else b""
+        for word in words:
+            assert word.lower() not in data.lower()
+            assert word.decode() not in path.name
+
+
+def test_avoid_list_reaches_the_bank(tmp_path, text, small):
+    """An avoided instrument is in no clip's notes."""
+    manifest = build(Memory(text=text, seed=11, avoid=("Harp",)), tmp_path / "bank", small)
+    voices = {note.voice for clip in manifest.clips for note in clip.notes}
+    assert voices
+    assert not any(voice.endswith("/harp") for voice in voices)
+
+
+def test_loudness_that_cannot_be_had_is_refused(tmp_path, memory, small):
+    """Where peaks forbid the level, one sentence says so, and no clip is left behind."""
+    loud = msgspec.structs.replace(small, target_lufs=-14.0, max_true_peak=-12.0)
+    with pytest.raises(FormatError, match="LUFS"):
+        build(memory, tmp_path / "bank", loud)
+    assert list((tmp_path / "bank/audio").iterdir()) == []
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 5, 8])
+def test_brightness_and_mode_rise_with_valence(seed, tmp_path, small):
+    """Over seeds, negative is darker than neutral and neutral darker than positive."""
+    manifest = build(Memory(text="x", seed=seed), tmp_path / "bank", small)
+    clips = [manifest.clip(0, 0, affect) for affect in AFFECTS]
+    centroids = [clip.spectral_centroid_hz for clip in clips]
+    assert centroids[0] * 1.15 < centroids[1]
+    assert centroids[1] * 1.1 < centroids[2]
+    assert clips[0].mode == "minor"
+    assert clips[1].mode in ("dorian", "mixolydian")
+    assert clips[2].mode in ("major", "lydian")
+
+
+def test_full_bank_sounds_as_it_must(full_bank):
+    """A full-size bank: levels, seams, lengths, gentle treble, no clicks, siblings in step."""
+    manifest = bank.load(full_bank)
+    settings = GeneratorSettings()
+    assert len(manifest.clips) == 3 * settings.sections * settings.variants
+    expected = round(settings.bars * 4 * 60 / 72 * 48_000)
+    assert {clip.n_samples for clip in manifest.clips} == {expected}
+    assert {(c.bpm, c.key) for c in manifest.clips} == {(72.0, "D")}
+    sounds = {}
+    for clip in manifest.clips:
+        assert abs(clip.lufs + 20) <= 0.2
+        assert clip.true_peak_dbtp <= -1
+        assert clip.loop_residual_db <= -50
+        sound, rate = soundfile.read(full_bank / clip.file)
+        sounds[clip.section, clip.variant, clip.affect] = sound
+        assert np.max(np.abs(sound.mean(axis=0))) < 1e-4
+        power = np.abs(np.fft.rfft(sound.mean(axis=1))) ** 2
+        hz = np.fft.rfftfreq(len(sound), 1 / rate)
+        assert power[hz > 6000].sum() < 0.01 * power.sum()
+        # A click has sound where this music has none, above 12 kHz; the loop is heard twice.
+        highpass = signal.butter(6, 12_000, "highpass", fs=rate, output="sos")
+        above = signal.sosfilt(highpass, np.concatenate([sound, sound]), axis=0)
+        assert np.max(np.abs(above[rate:])) < 1e-3
+    for section in range(settings.sections):
+        envelopes = [onsets(sounds[section, 0, affect], 48_000) for affect in AFFECTS]
+        for other in (envelopes[0], envelopes[2]):
+            assert abs(_lag(envelopes[1], other)) * 240 / 48_000 <= 0.025
+
+
+def _lag(one: np.ndarray, other: np.ndarray) -> int:
+    """Return the shift in hops, within half a beat, at which two envelopes agree best."""
+    half_beat = round(0.5 * 60 / 72 * 48_000 / 240)
+    one, other = one - one.mean(), other - other.mean()
+    shifts = range(-half_beat, half_beat + 1)
+    scores = [float(np.sum(one * np.roll(other, shift))) for shift in shifts]
+    return shifts[int(np.argmax(scores))]
+
+
+def test_loudness_agrees_with_ffmpeg(full_bank, program):
+    """An independent meter reads the same loudness and peak (EBU R 128 filter of ffmpeg)."""
+    ffmpeg, options = program("ffmpeg"), ["-af", "ebur128=peak=true", "-f", "null", "-"]
+    for clip in bank.load(full_bank).clips[:3]:
+        told = subprocess.run(
+            [ffmpeg, "-nostats", "-i", full_bank / clip.file, *options],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stderr
+        summary = told[told.rindex("Summary:") :]
+        loudness = float(summary.split("I:")[1].split()[0])
+        peak = float(summary.split("Peak:")[1].split()[0])
+        assert abs(loudness + 20) <= 0.5
+        assert peak <= -1
+        assert abs(peak - clip.true_peak_dbtp) < 0.3
