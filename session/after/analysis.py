@@ -1,6 +1,6 @@
 """What a session's messages say, as numbers; pure.
 
-In: the journal's messages, a list per topic, and the `Facts` that no message carries. Out: one
+In: the journal's messages, a list per topic, and the `Facts` that stand elsewhere. Out: one
 `Analysis`, from which the report, the last screen and `--json` are written. Whatever is absent (a
 session that was cut short, no model, no feedback) leaves an empty tuple or a null, never an
 exception: a report is most needed where something went wrong.
@@ -18,10 +18,10 @@ from rym import messages as m
 from rym import topics
 
 from .episodes import Score, Span, Steps, score, spans
+from .facts import Facts
 from .latency import (
     TOTAL,
     Budget,
-    Delay,
     Felt,
     Hop,
     PlayerClock,
@@ -33,36 +33,6 @@ from .provenance import Change, changes
 
 Log = Mapping[str, Sequence[m.Message]]
 """Messages per short topic, in the order in which the journal holds them."""
-
-
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the analysis must be told, because no message carries it."""
-
-    session: str = ""
-    started: str = ""
-    """Wall-clock time of the start, for people."""
-    simulated: bool = False
-    source: str = ""
-    """Where the EEG came from, for people."""
-    verdict: str = ""
-    """The gate's verdict: `follows`, `unclear`, `guessing`; empty without a model."""
-    verdict_why: str = ""
-    """One sentence behind the verdict."""
-    choice: str = ""
-    """What was played after the gate, for people."""
-    delay: float | None = None
-    """Delay that the decoder declares, in seconds; null without a model."""
-    reaction_lag: float = 0.5
-    """Delay that is assumed between a feeling and its key, in seconds."""
-    delays: tuple[Delay, ...] = ()
-    """Delays known from the settings alone."""
-    settings_hash: str = ""
-    rate: int = 48_000
-    """Player frames per second."""
-    files: tuple[tuple[str, str], ...] = ()
-    """(what it is, path)."""
-    versions: tuple[tuple[str, str], ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 class ChannelShare(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +91,10 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     """Rig time from which the report counts, in seconds."""
     end: float
     n_messages: int
+    n_estimates: int
+    """Windows for which the decoder gave probabilities."""
+    ended: bool
+    """Whether the session announced its own end."""
     phases: tuple[Span, ...]
     keys: Steps
     truth: Steps
@@ -340,13 +314,13 @@ def analyse(log: Log, facts: Facts) -> Analysis:
     clock = PlayerClock.of(of(log, topics.NOW), facts.rate)
     felt = felt_to_heard(log, clock, truth(log) if truth(log).times else keys(log), phases)
     measured = hops(log, clock)
-    simulated = facts.simulated or any(x.content.simulated for x in of(log, topics.PHASE))
-    facts = msgspec.structs.replace(facts, simulated=simulated or bool(of(log, topics.TRUTH)))
     return Analysis(
         facts=facts,
         start=begin,
         end=end,
         n_messages=sum(len(x) for x in log.values()),
+        n_estimates=sum(x.content.probabilities is not None for x in of(log, topics.VALENCE)),
+        ended=any(x.content.name == "ended" for x in of(log, topics.PHASE)),
         phases=phases,
         keys=keys(log),
         truth=truth(log),

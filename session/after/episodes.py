@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
-from scipy.stats import binom
 
+from decoder.scoring import balanced_accuracy, chance_band
 from rym import messages as m
 
 
@@ -123,28 +123,6 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
     chance_high: float | None
 
 
-def chance_band(n_states: int, n_classes: int) -> tuple[float, float]:
-    """Return where guessing stays in 95 of 100 runs, as shares.
-
-    Counted in independent states, not windows: the windows of one state are right or wrong
-    together, and a band over windows would call most lucky runs remarkable.
-
-    Parameters
-    ----------
-    n_states : int
-        Independent states, 1 or more.
-    n_classes : int
-        Classes among them.
-
-    Returns
-    -------
-    tuple of (float, float)
-        2.5 % and 97.5 % quantiles of a binomial share with success probability 1 / n_classes.
-    """
-    low, high = (float(binom.ppf(q, n_states, 1.0 / n_classes)) for q in (0.025, 0.975))
-    return low / n_states, high / n_states
-
-
 def score(
     reference: str,
     decoded: Sequence[m.Valence],
@@ -179,8 +157,33 @@ def score(
     Score
         With nulls where no window can be compared.
     """
-    right: dict[str, list[bool]] = {}
-    held: set[tuple[float, float, str]] = set()
+    states, answers, n_states = _pairs(decoded, steps, phases, delay)
+    occurring = sorted(set(states))
+    # Counted in independent states, not windows: the windows of one state are right or wrong
+    # together, and a band over windows would call most lucky runs remarkable.
+    band = chance_band(n_states, len(occurring)) if occurring else (None, None)
+    found = balanced_accuracy(np.array(states), np.array(answers)) if occurring else None
+    return Score(
+        reference=reference,
+        delay=delay,
+        declared=declared,
+        balanced_accuracy=found,
+        n_windows=len(states),
+        n_states=n_states,
+        classes=tuple(m.AFFECTS[i] for i in occurring),
+        chance=1.0 / len(occurring) if occurring else None,
+        chance_low=band[0],
+        chance_high=band[1],
+    )
+
+
+def _pairs(
+    decoded: Sequence[m.Valence], steps: Steps, phases: Sequence[Span], delay: float
+) -> tuple[list[int], list[int], int]:
+    """Return true and answered classes, window by window, and from how many episodes they are."""
+    states: list[int] = []
+    answers: list[int] = []
+    held: set[int] = set()
     episodes = [e for p in phases for e in steps.episodes(p.start, p.end)]
     begins = [e[0] for e in episodes]
     for v in decoded:
@@ -189,19 +192,7 @@ def score(
         i = bisect_right(begins, v.t - delay) - 1
         if i < 0 or v.t - delay >= episodes[i][1]:
             continue
-        held.add(episodes[i])
-        best = m.AFFECTS[int(np.argmax(v.probabilities))]
-        right.setdefault(episodes[i][2], []).append(best == episodes[i][2])
-    band = chance_band(len(held), len(right)) if right else (None, None)
-    return Score(
-        reference=reference,
-        delay=delay,
-        declared=declared,
-        balanced_accuracy=float(np.mean([np.mean(r) for r in right.values()])) if right else None,
-        n_windows=sum(len(r) for r in right.values()),
-        n_states=len(held),
-        classes=tuple(a for a in m.AFFECTS if a in right),
-        chance=1.0 / len(right) if right else None,
-        chance_low=band[0],
-        chance_high=band[1],
-    )
+        held.add(i)
+        states.append(m.AFFECTS.index(episodes[i][2]))
+        answers.append(int(np.argmax(v.probabilities)))
+    return states, answers, len(held)

@@ -39,7 +39,8 @@ class Delay(msgspec.Struct, frozen=True, kw_only=True):
     """A delay that follows from the settings alone."""
 
     name: str
-    seconds: float
+    seconds: float | None
+    """Null where only a rule is known, such as a dwell time that most changes never meet."""
     why: str
     """How it comes about, for people."""
 

@@ -49,12 +49,18 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 def recording_names(log: Log) -> dict[int, str]:
     """Return the file that each start of the stream wrote, by epoch.
 
-    `eeg.xdf` is the first start's, `eeg-02.xdf` the second's: the rule by which they are named.
+    The stream names it when it is ready. Where that is lost, the rule by which files are named
+    stands in: `eeg.xdf` is the first start's, `eeg-02.xdf` the second's.
     """
+    told = {
+        x.content.epoch: str(x.content.facts["recording"])
+        for x in log.get(topics.STATUS["stream"].short, ())
+        if x.content.facts.get("recording")
+    }
     epochs = {x.id.epoch for x in log.get(topics.WINDOW.short, ())}
     epochs |= {x.content.epoch for x in log.get(topics.STATUS["stream"].short, ())}
     ranks = enumerate(sorted(epochs), start=1)
-    return {epoch: "eeg.xdf" if i == 1 else f"eeg-{i:02d}.xdf" for i, epoch in ranks}
+    return {e: "eeg.xdf" if i == 1 else f"eeg-{i:02d}.xdf" for i, e in ranks} | told
 
 
 def sample_range(window: m.Message, files: Mapping[int, str]) -> SampleRange:

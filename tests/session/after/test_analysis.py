@@ -158,13 +158,6 @@ def test_safety_states_are_merged_and_ordered(talk: Any) -> None:
     assert [(s.state, s.t) for s in found] == [("RUN", 1), ("SAFE", 2)]
 
 
-def test_a_session_with_truth_is_simulated(talk: Any) -> None:
-    """Whatever the facts say: where a truth is known, nobody wore the cap."""
-    talk.truth(1.0, "positive")
-    assert analyse(talk.log, Facts(simulated=False)).facts.simulated
-    assert not analyse({}, Facts(simulated=False)).facts.simulated
-
-
 def test_the_whole_story_is_complete(story: Any) -> None:
     """Every part of the analysis has something to say of a whole session."""
     a = analyse(story(), Facts(delay=1.6))

@@ -1,0 +1,151 @@
+"""What the report must know beside the messages: the session's record, and who said what he is.
+
+What ran is taken from what the parts said of themselves when they were ready, before what the
+settings wished for: a model may have been refused, or come from elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from rym import messages as m
+from rym import topics
+
+from ..folder import Record
+from .latency import DWELL, OUTPUT, WAIT, Delay
+
+Log = Mapping[str, Sequence[m.Message]]
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the analysis must be told."""
+
+    session: str = ""
+    """Where the session rests, below the folder of all sessions."""
+    started: str = ""
+    """Wall-clock time of the start, for people."""
+    kind: str = ""
+    """`simulated`, `recorded` (the EEG was replayed from files), `pilot`; empty if not known."""
+    verdict: str = ""
+    """The gate's verdict: `follows`, `unclear`, `guessing`; empty without a model."""
+    verdict_why: str = ""
+    """One sentence behind the verdict."""
+    drive: str = "verdict"
+    """`verdict`: only `follows` lets the estimate drive; `always`: the verdict is told, no more."""
+    delay: float | None = None
+    """Delay that the decoder declares, in seconds; null without a model."""
+    reaction_lag: float = 0.5
+    """Delay that is assumed between a feeling and its key, in seconds."""
+    delays: tuple[Delay, ...] = ()
+    """Delays known from the settings alone."""
+    settings_hash: str = ""
+    rate: int = 48_000
+    """Player frames per second."""
+    files: tuple[tuple[str, str], ...] = ()
+    """(what it is, path)."""
+    versions: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def gather(log: Log, record: Record | None) -> Facts:
+    """Return the facts of a session; without a record, what the messages alone tell.
+
+    Parameters
+    ----------
+    log : mapping of str to sequence of Message
+        Messages per short topic.
+    record : Record or None
+        What session.json says.
+    """
+    tables = record.settings if record else {}
+    decoder, model = tables.get("decoder", {}), decoder_said(log)
+    return Facts(
+        started=_wall(record.started) if record else "",
+        kind=_kind(log, record),
+        verdict=str(model.get("verdict", "")),
+        verdict_why=str(model.get("why", "")),
+        drive=str(decoder.get("drive", "verdict")),
+        delay=_seconds(model.get("delay")),
+        reaction_lag=float(decoder.get("training", {}).get("reaction_lag", 0.5)),
+        delays=declared(model, tables),
+        settings_hash=settings_hash(tables) if tables else "",
+        versions=tuple((k, v) for k, v in record.versions.items() if v) if record else (),
+    )
+
+
+def _kind(log: Log, record: Record | None) -> str:
+    said = record.settings.get("session", {}).get("kind", "") if record else ""
+    if said:
+        return str(said)
+    told = any(x.content.simulated for x in log.get(topics.PHASE.short, ()))
+    simulated = told or bool(log.get(topics.TRUTH.short)) or bool(record and record.simulated)
+    return "simulated" if simulated else ""
+
+
+def decoder_said(log: Log) -> dict[str, Any]:
+    """Return the newest model's own words: `verdict`, `why`, `delay` and its parts; or nothing."""
+    said = [x.content for x in log.get(topics.STATUS["decoder"].short, ())]
+    with_model = [s for s in said if s.life == "ready" and s.facts.get("verdict")]
+    if not with_model:
+        return {}
+    return {**with_model[-1].facts, "why": with_model[-1].detail}
+
+
+def declared(
+    model: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]
+) -> tuple[Delay, ...]:
+    """Return the delays that follow from the model and the settings.
+
+    Parameters
+    ----------
+    model : mapping of str to value
+        See `decoder_said`.
+    tables : mapping of str to mapping
+        Settings as run, a table per part.
+    """
+    hop = _seconds(tables.get("stream", {}).get("hop"))
+    found = (
+        ("middle of the window", model.get("half_window"), "a window speaks for its middle"),
+        ("wait for the next window", hop / 2 if hop else None, f"half of {hop} s between windows"),
+        ("middle of the rows", model.get("half_field"), "several rows speak for their middle"),
+        ("smoothing", model.get("smoothing"), "time constant of the smoothing"),
+    )
+    out = [
+        Delay(name=name, seconds=float(seconds), why=why) for name, seconds, why in found if seconds
+    ]
+    return (*out, *_of_player(tables.get("player", {})))
+
+
+def _of_player(player: Mapping[str, Any]) -> list[Delay]:
+    out = []
+    if "dwell" in player:
+        why = f"not within {player['dwell']:g} s from the end of a fade"
+        if "max_changes" in player:
+            why += f", nor more than {player['max_changes']} times a minute"
+        out.append(Delay(name=DWELL, seconds=None, why=why))
+    if "preset" in player:
+        why = f"a change waits for its beat or bar (preset {player['preset']})"
+        out.append(Delay(name=WAIT, seconds=None, why=why))
+    if "depth" in player and "latency" in player:
+        why = f"{player['depth']:g} s of ring, {player['latency']:g} s asked of the device"
+        seconds = float(player["depth"]) + float(player["latency"])
+        out.append(Delay(name=OUTPUT, seconds=seconds, why=why))
+    return out
+
+
+def settings_hash(tables: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the settings as run, independent of the order of their keys; hex."""
+    return hashlib.sha256(msgspec.json.encode(tables, order="sorted")).hexdigest()
+
+
+def _seconds(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _wall(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M %z")

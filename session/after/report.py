@@ -1,0 +1,124 @@
+"""Reads a session's folder and leaves its report there; the only file of this room that does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rym.errors import FormatError
+
+from ..folder import Folder, write_atomically
+from ..live.lines import read
+from . import page
+from .analysis import Analysis, Log, analyse, summary
+from .facts import gather
+
+
+def write(folder: Folder | Path, warnings: Sequence[str] = ()) -> Path:
+    """Write the report of a session, however it went.
+
+    Parameters
+    ----------
+    folder : Folder or Path
+        The session's. Record and journal may be missing: the report then says so.
+    warnings : sequence of str
+        What the supervisor has to say, for people.
+
+    Returns
+    -------
+    Path
+        Of the report; one that was there is replaced, since it is made from the journal alone.
+
+    Raises
+    ------
+    UsageError
+        If the path is no session's folder.
+    """
+    place = folder if isinstance(folder, Folder) else Folder(folder)
+    _write(place, *_look(place, warnings))
+    return place.report
+
+
+def finish(folder: Folder | Path, warnings: Sequence[str] = ()) -> dict[str, Any]:
+    """Write the report, and return what the last screen and `--json` show.
+
+    Parameters
+    ----------
+    folder : Folder or Path
+        The session's.
+    warnings : sequence of str
+        See `write`.
+
+    Returns
+    -------
+    dict
+        See `session.after.analysis.summary`; paths are absolute, null where there is no such file.
+        `heard` is the first player's sound; later starts lie beside it.
+    """
+    place = folder if isinstance(folder, Folder) else Folder(folder)
+    analysis, log = _look(place, warnings)
+    _write(place, analysis, log)
+    heard = place.heard()
+    paths: dict[str, Path | None] = {
+        "session": place.path,
+        "report": place.report,
+        "journal": place.journal,
+        "heard": heard[0] if heard else None,
+        "model": place.model,
+        "bank": _bank(place),
+    }
+    return summary(
+        analysis, {k: str(p) if p is not None and p.exists() else None for k, p in paths.items()}
+    )
+
+
+def _write(place: Folder, analysis: Analysis, log: Log) -> None:
+    write_atomically(place.report, page.render(analysis, log).encode())
+
+
+def _look(place: Folder, warnings: Sequence[str]) -> tuple[Analysis, Log]:
+    """Read what there is; what cannot be read becomes a warning of the report."""
+    told = list(warnings)
+    record, log = None, {}
+    try:
+        record = place.read()
+    except FormatError as error:
+        told.append(str(error))
+    try:
+        found = read(place)
+        log = found.by_topic
+        if found.damaged:
+            lines = ", ".join(map(str, found.damaged[:5]))
+            told.append(f"{len(found.damaged)} lines of the journal cannot be read ({lines}).")
+    except FormatError as error:
+        told.append(str(error))
+    # Paths below the folder of all sessions: a report that is passed on must not name a home.
+    told = [line.replace(f"{place.root}/", "") for line in told]
+    facts = msgspec.structs.replace(
+        gather(log, record),
+        session=place.path.relative_to(place.root).as_posix(),
+        files=_files(place),
+        warnings=tuple(told),
+    )
+    return analyse(log, facts), log
+
+
+def _bank(place: Folder) -> Path:
+    try:
+        return place.bank_of(place.read())
+    except FormatError:
+        return place.bank
+
+
+def _files(place: Folder) -> tuple[tuple[str, str], ...]:
+    found = [
+        ("journal", place.journal),
+        *(("EEG", path) for path in place.xdf()),
+        *(("sound", path) for path in place.heard()),
+        ("model", place.model),
+        ("bank", _bank(place)),
+    ]
+    return tuple((name, place.relative(path)) for name, path in found if path.exists())
