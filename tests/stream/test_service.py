@@ -1,0 +1,213 @@
+"""The service publishes what arrives as windows, records it, and can be replayed from its file."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyxdf
+
+from rym.bus import ALL, MemoryHub
+from rym.clock import SystemClock
+from rym.codec import content_bytes
+from rym.errors import SignalError
+from rym.lifeline import Lifeline
+from rym.messages import Message
+from rym.service import Shell
+from rym.topics import CLOCK, QUALITY, STATUS, WINDOW
+from stream.montage import ENOBIO20
+from stream.service import free_name, serve
+from stream.settings import StreamSettings
+from stream.xdf import read_stream, replay_file
+
+pytestmark = pytest.mark.real
+
+
+def settings(**other) -> StreamSettings:
+    """Return settings that look for the tests' own stream."""
+    return StreamSettings(**{"source_id": "nic-1", "wait": 3.0, **other})
+
+
+class Run:
+    """A running service, and everything that it has published."""
+
+    work: asyncio.Task[None]
+
+    def __init__(self, shell: Shell, hub: MemoryHub) -> None:
+        listener = hub.bus("test", shell.clock, 1)
+        self._mailbox = listener.subscribe(WINDOW, QUALITY, CLOCK, STATUS["stream"], overload=ALL)
+        self._messages: list[Message] = []
+
+    def of(self, topic) -> list[Message]:
+        """Return the messages of one topic so far."""
+        self._messages += self._mailbox.drain()
+        return [message for message in self._messages if message.id.topic == topic.short]
+
+
+@asynccontextmanager
+async def running(folder: Path | None, wanted: StreamSettings) -> AsyncIterator[Run]:
+    """Serve beside the body; what it raises is raised here."""
+    hub, clock = MemoryHub(), SystemClock()
+    shell = Shell(hub.bus("stream", clock, 7), clock, Lifeline(), folder)
+    run = Run(shell, hub)
+    work = run.work = asyncio.create_task(serve(shell, wanted))
+    try:
+        yield run
+    finally:
+        work.cancel()
+        await asyncio.wait([work])
+        if not work.cancelled():
+            work.result()
+
+
+async def until(true: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait until something holds."""
+    for _ in range(round(seconds / 0.02)):
+        if true():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s")
+
+
+def windows(folder: Path | None, n: int, wanted: StreamSettings | None = None) -> Run:
+    """Serve until `n` windows have come."""
+
+    async def run() -> Run:
+        async with running(folder, wanted or settings()) as service:
+            await until(lambda: len(service.of(WINDOW)) >= n)
+        return service
+
+    return asyncio.run(run())
+
+
+def test_what_arrives_goes_out_and_into_the_file(send, cap, tmp_path: Path) -> None:
+    """Windows, quality with its cause, offsets, status; the file holds the very same samples."""
+    signal = cap(2000, 20)
+    send(signal=signal)
+    run = windows(tmp_path, 9)
+    sent = run.of(WINDOW)
+    for k, message in enumerate(sent):
+        window = message.content
+        assert (message.id.seq, window.segment, window.first_sample) == (k, 0, 125 * k)
+        assert np.array_equal(window.samples, signal[125 * k : 125 * k + 500])
+        assert (window.channels, window.rate, window.valid) == (ENOBIO20, 500.0, True)
+        assert 0 < message.meta.age < 1
+    for window, quality in zip(sent, run.of(QUALITY), strict=False):
+        assert quality.cause == (window.id,)
+        assert quality.content.t == window.content.t_last
+    assert run.of(CLOCK)[0].content.from_sample == 0
+    (status,) = run.of(STATUS["stream"])
+    facts = status.content.facts
+    assert status.content.life == "ready"
+    assert (facts["rate"], facts["channels"]) == (500.0, " ".join(ENOBIO20))
+    assert facts["recording"] == "eeg.xdf"
+    assert len(facts["uid"]) == 16
+    (stream,), _ = pyxdf.load_xdf(str(tmp_path / "eeg.xdf"), dejitter_timestamps=False)
+    recorded = stream["time_series"]
+    assert np.array_equal(recorded, signal[: len(recorded)])
+    assert len(recorded) >= 1500
+
+
+def test_the_file_alone_gives_the_windows_again(send, tmp_path: Path) -> None:
+    """Replay from `eeg.xdf` is identical in content, byte for byte, window and quality."""
+    send()
+    run = windows(tmp_path, 12, settings(offset_every=0.5))
+    recording = read_stream(tmp_path / "eeg.xdf")
+    list(recording.items())
+    assert (recording.complete, recording.lost) == (True, 0)
+    assert len(run.of(CLOCK)) > 3
+    again = MemoryHub().bus("stream", SystemClock(), 7)
+    found = []
+    for window, quality in replay_file(tmp_path / "eeg.xdf", settings()):
+        first = again.publish(WINDOW, window)
+        found += [first, again.publish(QUALITY, quality, cause=(first.id,))]
+    for topic in (WINDOW, QUALITY):
+        expected = list(map(content_bytes, run.of(topic)))
+        replayed = [content_bytes(message) for message in found if message.id.topic == topic.short]
+        assert replayed == expected
+
+
+def test_two_runs_of_one_recording_give_the_same_windows(send, cap, tmp_path: Path) -> None:
+    """A source that starts when it is opened loses no sample; a restart writes a second file."""
+    signal = cap(1500, 20)
+    cuts = []
+    for source in ("nic-1", "nic-2"):
+        send(source, signal=signal)
+        run = windows(tmp_path, 8, settings(source_id=source))
+        cuts.append([(m.content.first_sample, m.content.samples.tobytes()) for m in run.of(WINDOW)])
+    assert cuts[0][:8] == cuts[1][:8]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["eeg-02.xdf", "eeg.xdf"]
+
+
+def test_an_implausible_unit_ends_the_service(send, cap) -> None:
+    """Nanovolts that call themselves microvolts are refused within seconds; no window was valid."""
+    send(signal=cap(3000, 20) * 1000)
+    runs: list[Run] = []
+
+    async def run() -> None:
+        async with running(None, settings()) as service:
+            runs.append(service)
+            await until(service.work.done)
+
+    with pytest.raises(SignalError, match=r"robust SD is .* if the samples are in microvolts"):
+        asyncio.run(run())
+    valid = [message.content.valid for message in runs[0].of(WINDOW)]
+    assert 0 < len(valid) <= 9
+    assert not any(valid)
+
+
+def test_the_setting_overrides_the_unit(send, cap) -> None:
+    """The same stream with `[stream] unit` set is taken."""
+    send(signal=cap(2000, 20) * 1000)
+    run = windows(None, 3, settings(unit="nV"))
+    assert all(message.content.valid for message in run.of(WINDOW))
+
+
+def test_a_stream_that_vanishes_and_returns_starts_a_segment(send) -> None:
+    """No windows while it is away, no error; then a new segment with its own whole window."""
+    first = send()
+
+    async def run() -> Run:
+        async with running(None, settings()) as service:
+            await until(lambda: len(service.of(WINDOW)) >= 3)
+            first.stop.set()
+            first.join()
+            first.outlets.close()
+            await asyncio.sleep(1.0)
+            before = len(service.of(WINDOW))
+            send()
+            await until(lambda: len(service.of(WINDOW)) >= before + 3, 30.0)
+        return service
+
+    sent = [message.content for message in asyncio.run(run()).of(WINDOW)]
+    segments = [window.segment for window in sent]
+    assert segments == sorted(segments)
+    assert set(segments) == {0, 1}
+    back = next(window for window in sent if window.segment == 1)
+    assert back.n_new == 500
+
+
+def test_a_recording_is_never_overwritten(tmp_path: Path) -> None:
+    """The first name that is free is taken."""
+    names = []
+    for _ in range(3):
+        path = free_name(tmp_path)
+        path.touch()
+        names.append(path.name)
+    assert names == ["eeg.xdf", "eeg-02.xdf", "eeg-03.xdf"]
+
+
+def test_the_stage_runs_by_itself() -> None:
+    """`python -m stream --help` explains itself."""
+    done = subprocess.run(
+        [sys.executable, "-m", "stream", "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0
+    assert "--broker" in done.stdout
