@@ -334,15 +334,13 @@ class MqttBus:
         # Tasks take their first step in the order in which they were made, and within that step
         # the packet is handed to the socket: what is called first is sent first.
         self._to_subscribe = list(self._subscribed.values())
+        await self._ask_for_topics(client)
         self._outbox.renew(self.clock.now())
         if self.connections > 1:
             self._be_born()
         while not (self._closing and not self._outbox and not self._calls):
             self._wake.clear()
-            if self._to_subscribe:
-                wanted = [(self._filter + t.short, t.qos) for t in self._to_subscribe]
-                self._to_subscribe.clear()
-                self._call(self._ask_for(client, wanted), broken)
+            await self._ask_for_topics(client)
             while (entry := self._outbox.next()) is not None:
                 self._call(self._hand_over(client, entry), broken)
             if self._first is not None and not self._first.done():
@@ -372,11 +370,19 @@ class MqttBus:
         await client.publish(entry.topic, entry.payload, entry.qos, entry.retain, timeout=math.inf)
         self._outbox.arrived(entry)
 
-    async def _ask_for(self, client: aiomqtt.Client, wanted: list[tuple[str, int]]) -> None:
-        answers: Any = await client.subscribe(wanted)
-        for (name, _), answer in zip(wanted, answers, strict=True):
-            if getattr(answer, "value", answer) >= 0x80:
-                LOG.error("the broker does not let this service read %s", name)
+    async def _ask_for_topics(self, client: aiomqtt.Client) -> None:
+        """Wait until the broker delivers all that was subscribed to.
+
+        What is published after `subscribe` is sent after this: a service that says that it is
+        ready can be reached, and no answer comes before its mailbox is open.
+        """
+        while self._to_subscribe:
+            wanted = [(self._filter + topic.short, topic.qos) for topic in self._to_subscribe]
+            self._to_subscribe = []
+            answers: Any = await client.subscribe(wanted)
+            for (name, _), answer in zip(wanted, answers, strict=True):
+                if getattr(answer, "value", answer) >= 0x80:
+                    LOG.error("the broker does not let this service read %s", name)
 
     # Receiving
 
