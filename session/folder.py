@@ -22,6 +22,7 @@ import hashlib
 import os
 import platform
 import re
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -297,6 +298,20 @@ def hash_folder(folder: Path, pattern: str = "*") -> str:
 def hash_bank(folder: Path) -> str:
     """Return the SHA-256 of a bank's manifest, which holds that of every clip; hex."""
     return hash_folder(folder, "bank.json")
+
+
+def settings_hashes(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Return the first 16 hex digits of each table's SHA-256, order of keys and secrets left out.
+
+    The supervisor publishes them as facts `settings.<table>` of its status, so that a session.json
+    that was changed afterwards is found out.
+    """
+    return {
+        table: hashlib.sha256(
+            msgspec.json.encode(_without_secrets(values), order="deterministic")
+        ).hexdigest()[:16]
+        for table, values in settings.items()
+    }
 
 
 def _new(parent: Path, task: str, run: int | None) -> Path:

@@ -96,11 +96,12 @@ def difference(kept: m.Message, again: m.Message, *, exact: bool = True) -> Diff
     for field, ours, theirs in _leaves(_plain(kept, kept.content), _plain(again, there)):
         skip = not exact and field == "sha256"
         if not (skip or _same(ours, theirs, exact=exact)):
-            return _named(kept.id, "samples" if field == "sha256" else field, ours, theirs)
+            return named(kept.id, "samples" if field == "sha256" else field, ours, theirs)
     return None
 
 
-def _named(name: m.Identity, field: str, ours: Any, theirs: Any) -> Difference:
+def named(name: m.Identity, field: str, ours: Any, theirs: Any) -> Difference:
+    """Return the difference of one field: the journal's value and the replay's."""
     return Difference(
         topic=name.topic,
         service=name.service,

@@ -13,20 +13,18 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from rym import messages as m
 from rym.bus import ALL, Mailbox
 from rym.errors import UsageError
+from rym.service import Shell, run
 from rym.topics import MISSING, STATUS, TOPICS
 
 from ..folder import Folder
 from .lines import Holes, Journal, WindowRef, read, to_line
-
-if TYPE_CHECKING:
-    from rym.service import Shell
 
 __all__ = ["Journal", "JournalSettings", "Keeper", "WindowRef", "Writer", "read", "serve"]
 
@@ -50,8 +48,12 @@ class JournalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """How often one hole is asked for."""
     quiet: float = 0.3
     """Seconds without a message after which an ended session's journal is closed."""
+    quiet_within: float = 3.0
+    """Seconds for which that is waited, at most."""
     outlive: float = 40.0
     """Seconds for which the journal goes on without its supervisor while the player still plays."""
+    over_for: float = 1.0
+    """Seconds for which the player must be over: a broker's late will is contradicted before."""
 
 
 class Writer:
@@ -200,14 +202,15 @@ async def serve(shell: Shell, settings: JournalSettings) -> None:
         raise UsageError("The journal has no folder.", "Give the session's folder with --out.")
     path = shell.folder / NAME
     writer = Writer(path, round(settings.tail_mb * 1e6))
-    keeper = Keeper(writer, _known(path, settings))
     mailbox = shell.bus.subscribe(*TOPICS.values(), overload=ALL)
+    keeper = Keeper(writer, await asyncio.to_thread(_known, path, settings))
     shell.ready()
+    end = asyncio.create_task(_wait_for_end(shell, settings, keeper), name="end")
     tasks = [
+        end,
         asyncio.create_task(_take_all(shell, mailbox, keeper), name="take"),
         asyncio.create_task(_keep_flushing(shell, settings, writer), name="flush"),
         asyncio.create_task(_keep_asking(shell, keeper.holes), name="ask"),
-        asyncio.create_task(_wait_for_end(shell, settings, keeper), name="end"),
     ]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -222,7 +225,7 @@ async def serve(shell: Shell, settings: JournalSettings) -> None:
             log.error("%s; %d lines were never written.", writer.problem, writer.lost)
     for task in done:
         task.result()
-    if shell.lifeline.gone.is_set():
+    if end in done and not end.result():
         await asyncio.to_thread(_write_report, shell.folder)
 
 
@@ -266,24 +269,35 @@ async def _keep_asking(shell: Shell, holes: Holes) -> None:
             shell.bus.publish(MISSING, missing)
 
 
-async def _wait_for_end(shell: Shell, settings: JournalSettings, keeper: Keeper) -> None:
-    """Return when nothing more is to be expected."""
+async def _wait_for_end(shell: Shell, settings: JournalSettings, keeper: Keeper) -> bool:
+    """Return when nothing more is to be expected; False where the supervisor died before."""
     ordered = asyncio.create_task(_ordered_to_end(shell), name="orders")
     gone = asyncio.create_task(shell.lifeline.gone.wait(), name="life line")
     try:
         await asyncio.wait((ordered, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not ordered.done():
+        told = ordered.done()
+        if not told:
             log.warning("The supervisor is gone; the journal goes on until the player ends.")
-            over = shell.clock.now() + settings.outlive
-            while not keeper.player_over and shell.clock.now() < over:
-                await shell.clock.sleep_until(shell.clock.now() + 0.1)
+            await _until_player_over(shell, settings, keeper)
     finally:
         ordered.cancel()
         gone.cancel()
-    taken = -1
-    while keeper.taken != taken:
+    taken, give_up = -1, shell.clock.now() + settings.quiet_within
+    while keeper.taken != taken and shell.clock.now() < give_up:
         taken = keeper.taken
         await shell.clock.sleep_until(shell.clock.now() + settings.quiet)
+    return told
+
+
+async def _until_player_over(shell: Shell, settings: JournalSettings, keeper: Keeper) -> None:
+    give_up = shell.clock.now() + settings.outlive
+    since = shell.clock.now()
+    while shell.clock.now() < give_up:
+        if not keeper.player_over:
+            since = shell.clock.now()
+        elif shell.clock.now() >= since + settings.over_for:
+            return
+        await shell.clock.sleep_until(shell.clock.now() + 0.1)
 
 
 async def _ordered_to_end(shell: Shell) -> None:
@@ -303,8 +317,6 @@ def _write_report(folder: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the journal as a process; return its exit code."""
-    from rym.service import run  # noqa: PLC0415
-
     return run("journal", JournalSettings, serve, argv, outlives_supervisor=True)
 
 

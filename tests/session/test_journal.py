@@ -419,8 +419,13 @@ def test_without_supervisor_it_stays_until_the_player_is_over(
         hands.lifeline.gone.set()
         await advance(clock, 20.0)
         assert not task.done()
+        # A will that came late is contradicted at once.
+        player.publish(STATUS["player"], status("player", 7, "gone"))
+        player.publish(STATUS["player"], status("player", 7, "ready"))
+        await advance(clock, 5.0)
+        assert not task.done()
         player.publish(STATUS["player"], status("player", 7, life))
-        await advance(clock, 1.0)
+        await advance(clock, 2.0)
         assert task.done()
         await task
 
@@ -453,7 +458,7 @@ def test_without_supervisor_it_waits_forty_seconds_at_most(
 def test_told_to_end_it_takes_the_last_messages_and_writes_no_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the normal ending the report is the supervisor's."""
+    """In the normal ending, whose pipe closes right after, the report is the supervisor's."""
     reports: list[Path] = []
     monkeypatch.setattr(journal, "_write_report", reports.append)
 
@@ -463,6 +468,7 @@ def test_told_to_end_it_takes_the_last_messages_and_writes_no_report(
         hands, task = await running(hub, clock, tmp_path)
         hands.lifeline.orders.put_nowait({"unknown": 1})
         hands.lifeline.orders.put_nowait({"end": True})
+        hands.lifeline.gone.set()
         await advance(clock, 0.2)
         bus.publish(LABEL, label(5))
         await advance(clock, 1.0)

@@ -1,0 +1,326 @@
+"""Every stage run again from what a session left, with the inputs where the journal has them.
+
+Each function yields the messages that its stage must have sent: same identity, cause and content.
+The stages are the very objects that ran live; only what fed them is different.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from decoder import model as models
+from decoder.decoder import Decoder
+from decoder.settings import DecoderSettings
+from player.engine import Engine
+from player.limiter import DELAY
+from player.material import Material
+from player.settings import BLOCK, PlayerSettings
+from rym import messages as m
+from rym.errors import FormatError
+from rym.topics import APPLIED, COMMAND, NOW, QUALITY, SAFETY, STATUS, STOP, VALENCE, WINDOW
+from stream.settings import StreamSettings
+from stream.xdf import replay_file
+
+from ..folder import Folder, Record
+from ..live.lines import Journal
+from .compare import made
+from .recordings import recordings
+
+
+def stream(
+    folder: Folder, record: Record, journal: Journal
+) -> Iterator[tuple[m.Message, m.Message]]:
+    """Yield every window of every recording with its quality, in order.
+
+    Parameters
+    ----------
+    folder : Folder
+        Holds the recordings.
+    record : Record
+        Holds the stream's settings.
+    journal : Journal
+        Says which start of the stream made which file.
+    """
+    settings = msgspec.convert(record.settings.get("stream", {}), StreamSettings)
+    for epoch, path in recordings(folder, journal):
+        for seq, (window, quality) in enumerate(replay_file(path, settings)):
+            first = made(m.Identity("stream", epoch, WINDOW.short, seq), window)
+            name = m.Identity("stream", epoch, QUALITY.short, seq)
+            yield first, made(name, quality, (first.id,))
+
+
+class Step(NamedTuple):
+    """One window that a decoder took in, and the number of its answer."""
+
+    seq: int
+    window: m.Identity
+
+
+def steps(answers: Sequence[m.Message]) -> list[Step]:
+    """Return what one start of the decoder took in, in order.
+
+    Every answer names its window. Where answers are lacking, the windows between those around the
+    hole are taken if there are just as many of them: the decoder answers every window.
+
+    Parameters
+    ----------
+    answers : sequence of Message
+        The Valences of one epoch, in order.
+    """
+    found: list[Step] = []
+    for answer in answers:
+        if not answer.cause:
+            continue
+        here = Step(answer.id.seq, answer.cause[0])
+        last = found[-1] if found else None
+        found += _between(last, here)
+        found.append(here)
+    return found
+
+
+def _between(last: Step | None, here: Step) -> list[Step]:
+    first = last.seq + 1 if last else 0
+    lacking = here.seq - first
+    begin = here.window.seq - lacking
+    if last is not None:
+        same = (last.window.service, last.window.epoch) == (here.window.service, here.window.epoch)
+        if not same or last.window.seq + 1 != begin:
+            return []
+    if begin < 0:
+        return []
+    name = here.window
+    return [
+        Step(first + i, m.Identity(name.service, name.epoch, name.topic, begin + i))
+        for i in range(lacking)
+    ]
+
+
+class Decoders:
+    """Every start of the decoder, fed with the windows that it took in.
+
+    Parameters
+    ----------
+    folder : Folder
+        Holds the models.
+    record : Record
+        Holds the decoder's settings.
+    journal : Journal
+        Says which windows were answered, and which models were loaded before which of them.
+    """
+
+    def __init__(self, folder: Folder, record: Record, journal: Journal) -> None:
+        self._models = _Models(folder, journal)
+        self._settings = msgspec.convert(record.settings.get("decoder", {}), DecoderSettings)
+        self._decoders: dict[int, Decoder] = {}
+        self._takes: dict[m.Identity, list[tuple[int, int]]] = defaultdict(list)
+        self._loads: dict[tuple[int, int], list[str]] = defaultdict(list)
+        for epoch in journal.epochs(VALENCE, "decoder"):
+            answers = journal.of(VALENCE, "decoder", epoch)
+            taken = steps(answers)
+            for seq, window in taken:
+                self._takes[window].append((epoch, seq))
+            for seq, folder_name in _loads(journal, epoch, answers, taken):
+                self._loads[epoch, seq].append(folder_name)
+            self._decoders[epoch] = self._start(journal, epoch)
+
+    def _start(self, journal: Journal, epoch: int) -> Decoder:
+        decoder = Decoder(self._settings)
+        said = [x for x in journal.of(STATUS["decoder"]) if x.content.epoch == epoch]
+        named = [x.content.facts["model"] for x in said if "model" in x.content.facts]
+        if named and named[0]:
+            self._models.put(decoder, str(named[0]))
+        elif not named and self._settings.model:
+            self._models.put(decoder, self._settings.model)
+        return decoder
+
+    def feed(self, window: m.Message) -> list[m.Message]:
+        """Return what the decoders that took a window in must have answered.
+
+        Parameters
+        ----------
+        window : Message
+            In the order of the recordings.
+        """
+        answers = []
+        for epoch, seq in self._takes.get(window.id, []):
+            decoder = self._decoders[epoch]
+            for name in self._loads.get((epoch, seq), []):
+                self._models.put(decoder, name)
+            answer = m.Identity("decoder", epoch, VALENCE.short, seq)
+            answers.append(made(answer, decoder.step(window.content), (window.id,)))
+        return answers
+
+
+def _loads(
+    journal: Journal, epoch: int, answers: Sequence[m.Message], taken: Sequence[Step]
+) -> Iterator[tuple[int, str]]:
+    """Yield (number of the answer before which, model folder) of every `load-model` applied."""
+    commands = {message.id: message.content for message in journal.of(COMMAND)}
+    done: set[m.Identity] = set()
+    for applied in journal.of(APPLIED["decoder"], "decoder", epoch):
+        name, at = applied.content.input, applied.content.at
+        if name in done or name not in commands:
+            continue
+        done.add(name)
+        # Windows count from 0 after every start of the stream: of two with this number it is the
+        # one answered after the command was applied.
+        before = [x.id.seq for x in answers if x.meta.mono < applied.meta.mono]
+        later = [s for s in taken if s.window.seq == at and s.seq > max(before, default=-1)]
+        if later:
+            yield later[0].seq, commands[name].value
+
+
+class _Models:
+    """Finds a model by its id, or by the folder that was named when it was there."""
+
+    def __init__(self, folder: Folder, journal: Journal) -> None:
+        values = [x.content.value for x in journal.of(COMMAND) if x.content.action == "load-model"]
+        inside = sorted(path.parent for path in folder.path.rglob(models.MANIFEST))
+        self._folder = folder
+        self._known = [*inside, *(Path(value) for value in values)]
+
+    def put(self, decoder: Decoder, name: str) -> None:
+        """Load a model; where that fails the one before stays, as it did live."""
+        try:
+            decoder.load(self._find(name))
+        except FormatError:
+            return
+
+    def _find(self, name: str) -> models.Model:
+        place = self._moved(Path(name))
+        if (place / models.MANIFEST).exists():
+            return models.load(place)
+        for path in self._known:
+            if (path / models.MANIFEST).exists() and (model := models.load(path)).id == name:
+                return model
+        raise FormatError(f"There is no model {name}.", "Put its folder back.")
+
+    def _moved(self, path: Path) -> Path:
+        """Return where a path inside the session's folder is now."""
+        own, parts = self._folder.path.parts[-3:], path.parts
+        for i in range(len(parts) - 3):
+            if parts[i : i + 3] == own:
+                return self._folder.path.joinpath(*parts[i + 3 :])
+        return path
+
+
+class Input(NamedTuple):
+    """One thing that the player took in, and from which frame on."""
+
+    at: int
+    name: m.Identity | None
+    """None where the supervisor was gone."""
+
+
+def inputs(journal: Journal, epoch: int) -> list[Input]:
+    """Return what one start of the player took in, in order.
+
+    That the supervisor is gone is no message; the `Safety` that it led to has its frame. The player
+    looks at its life line before it looks at anything else.
+
+    Parameters
+    ----------
+    journal : Journal
+        Holds the player's `Applied` and `Safety`.
+    epoch : int
+        Of the player.
+    """
+    found = [
+        Input(x.content.at, x.content.input) for x in journal.of(APPLIED["player"], "player", epoch)
+    ]
+    for message in journal.of(SAFETY, "player", epoch):
+        safety: m.Safety = message.content
+        if safety.reason == "supervisor gone":
+            before = sum(x.at < safety.frame for x in found)
+            found.insert(before, Input(safety.frame, None))
+    return found
+
+
+def player(
+    journal: Journal,
+    epoch: int,
+    material: Material,
+    settings: PlayerSettings,
+    valences: Mapping[m.Identity, m.Content],
+) -> Iterator[m.Message]:
+    """Yield what one start of the player must have said, up to the last that the journal has.
+
+    Parameters
+    ----------
+    journal : Journal
+        Says how it started, and what it took in at which frame.
+    epoch : int
+        Of the player.
+    material : Material
+        The bank.
+    settings : PlayerSettings
+        Those of the session.
+    valences : mapping of Identity to Valence
+        Made again; they stand in for Valences that the journal lacks.
+
+    Raises
+    ------
+    FormatError
+        If the journal does not say how the player started, or lacks an input.
+    """
+    contents = dict(valences)
+    for topic in (VALENCE, COMMAND, STOP):
+        contents.update((message.id, message.content) for message in journal.of(topic))
+    engine = _engine(journal, epoch, material, settings)
+    said = [*journal.of(NOW, "player", epoch), *journal.of(SAFETY, "player", epoch)]
+    until = max((message.content.frame for message in said), default=-1)
+    waiting = inputs(journal, epoch)
+    # The limiter's delay is left out of the first block, so that every `render` makes one block.
+    scratch = np.zeros((BLOCK, 2), dtype=np.float32)
+    out = scratch[DELAY:]
+    count = {NOW.short: 0, SAFETY.short: 0}
+    while engine.frame <= until:
+        while waiting and waiting[0].at <= engine.frame:
+            _apply(engine, waiting.pop(0), contents)
+        engine.render(out)
+        out = scratch
+        for content, cause in engine.events():
+            short = NOW.short if isinstance(content, m.Played) else SAFETY.short
+            yield made(m.Identity("player", epoch, short, count[short]), content, cause)
+            count[short] += 1
+
+
+def _engine(journal: Journal, epoch: int, material: Material, settings: PlayerSettings) -> Engine:
+    for message in journal.of(STATUS["player"], "player", epoch):
+        facts = message.content.facts
+        if "place" in facts:
+            return Engine(
+                material,
+                settings,
+                place=int(facts["place"]),
+                stopped=bool(facts["stopped"]),
+                session=str(facts["session"]),
+            )
+    raise FormatError(
+        f"The journal does not say where in the music the player of epoch {epoch} began.",
+        "Its sound cannot be verified; the other parts can be looked at in the report.",
+    )
+
+
+def _apply(engine: Engine, taken: Input, contents: Mapping[m.Identity, m.Content]) -> None:
+    if taken.at != engine.frame:
+        raise FormatError(
+            f"The journal says that {taken.name} was applied at frame {taken.at}, where no control "
+            f"block begins; the next one begins at {engine.frame}.",
+            "The journal was altered.",
+        )
+    if taken.name is None:
+        engine.supervisor_gone()
+    elif taken.name in contents:
+        engine.apply(taken.name, contents[taken.name])
+    else:
+        raise FormatError(
+            f"The player took in {taken.name}, which neither the journal nor the replay has.",
+            "Its sound cannot be verified from there on.",
+        )

@@ -1,0 +1,285 @@
+"""From a session's calibration to a model: `python -m session.after.training`, and `rym train`.
+
+Learned from is the phase `calibration` alone, the z-score rests on the phase `rest`; what came
+after is not looked at, so that training in the middle of a session, from files that are still
+growing, gives the model that training afterwards gives.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from decoder import model as models
+from decoder import training
+from decoder.rows import Rows, rows_from
+from decoder.settings import DecoderSettings
+from rym import messages as m
+from rym.clock import Clock, SystemClock
+from rym.errors import FormatError, RymError
+from rym.logs import show_logs
+from rym.topics import LABEL, PHASE
+from stream.settings import StreamSettings
+from stream.xdf import replay_file
+
+from ..folder import Folder, Record
+from ..live.lines import Journal, read
+from .episodes import Span, spans
+from .recordings import recordings
+
+Progress = Callable[[float, str], None]
+Spans = list[tuple[float, float]]
+
+WAIT = 3.0
+"""Seconds for which a journal that is still being written may be behind the calibration's end."""
+
+log = logging.getLogger("training")
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """How one decoder did on held-out episodes."""
+
+    balanced_accuracy: float
+    critical_value: float | None
+    """What chance reaches in at most 5 of 100 runs; null where no score could."""
+    kind: Literal["candidate", "control"] = "candidate"
+
+
+class Trained(msgspec.Struct, frozen=True, kw_only=True):
+    """What training gave."""
+
+    model: str
+    """Folder."""
+    decoder: str
+    """What was chosen; `none` where nothing could be learned."""
+    verdict: str
+    """`follows`, `unclear` or `guessing`."""
+    scores: dict[str, Score]
+    seconds: float
+    id: str
+    """First 16 hex digits of the manifest's SHA-256, as in every Valence."""
+    why: str
+    """One sentence behind the verdict."""
+    balanced_accuracy: float
+    """On held-out episodes, choice of the decoder included."""
+    chance_low: float
+    chance_high: float
+    n_states: int
+    """Independent states: episodes learned from."""
+    n_rows: int
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 where the score cannot be told from chance."""
+        return 3 if self.verdict == "guessing" else 0
+
+
+def train(
+    folder: Folder,
+    out: Path,
+    clock: Clock,
+    *,
+    seed: int | None = None,
+    progress: Progress = lambda share, what: None,  # noqa: ARG005
+) -> Trained:
+    """Fit a model to a session's calibration and save it.
+
+    Parameters
+    ----------
+    folder : Folder
+        The session's; its files may still be growing behind the calibration's end.
+    out : Path
+        Model folder to be made.
+    clock : Clock
+        Measures how long it takes.
+    seed : int or None
+        None: that of the session.
+    progress : callable
+        Called with the share done (0…1) and what was done.
+
+    Returns
+    -------
+    Trained
+
+    Raises
+    ------
+    FormatError
+        If `out` exists, or the folder lacks record, journal, recording or calibration.
+    SignalError
+        If the calibration holds no usable signal.
+    """
+    started = clock.now()
+    if out.exists():
+        raise FormatError(f"{out} exists already.", "Name another folder; nothing is overwritten.")
+    record = folder.read()
+    settings = msgspec.convert(record.settings.get("decoder", {}), DecoderSettings)
+    rows = calibration(folder, record, read(folder), settings)
+    if seed is None:
+        seed = record.seeds.get("training", record.seeds.get("session", 1))
+    model, scores = training.fit(rows, settings, seed, progress)
+    save(model, out)
+    return Trained(
+        model=str(out),
+        decoder=scores.chosen,
+        verdict=scores.verdict,
+        scores={
+            name: Score(balanced_accuracy=value, critical_value=scores.critical)
+            for name, value in scores.candidates.items()
+        },
+        seconds=clock.now() - started,
+        id=model.id,
+        why=scores.why,
+        balanced_accuracy=scores.score,
+        chance_low=scores.chance[0],
+        chance_high=scores.chance[1],
+        n_states=scores.n_episodes,
+        n_rows=scores.n_rows,
+    )
+
+
+def save(model: models.Model, out: Path) -> None:
+    """Save a model so that its folder is there as a whole or not at all."""
+    part = out.with_name(out.name + ".part")
+    if part.exists():
+        shutil.rmtree(part)
+    models.save(model, part)
+    part.rename(out)
+
+
+def calibration(
+    folder: Folder, record: Record, journal: Journal, settings: DecoderSettings
+) -> Rows:
+    """Return the rows of a session's rest and calibration.
+
+    Parameters
+    ----------
+    folder : Folder
+        Holds the recordings.
+    record : Record
+        Holds the stream's settings.
+    journal : Journal
+        Holds phases and keys.
+    settings : DecoderSettings
+        How windows become rows.
+
+    Raises
+    ------
+    FormatError
+        If there is no calibration or no recording.
+    SignalError
+        If no window can be used.
+    """
+    phases = _phases(journal)
+    learn = [(span.start, span.end) for span in phases if span.name == "calibration"]
+    if not learn:
+        raise FormatError(
+            f"The journal of {folder.path} names the phases "
+            f"{', '.join(span.name for span in phases) or 'none'}, but no calibration.",
+            "Run a session with a phase `calibration`.",
+        )
+    rest = [(span.start, span.end) for span in phases if span.name == "rest"]
+    end = max(span[1] for span in learn)
+    windows = _windows(folder, record, journal, [*rest, *learn])
+    return rows_from(windows, _labels(journal, end), settings, baseline=rest, learn=learn)
+
+
+def _phases(journal: Journal) -> tuple[Span, ...]:
+    return spans(journal.of(PHASE), newest(journal))
+
+
+def newest(journal: Journal) -> float:
+    """Return the rig time of the newest message, in seconds."""
+    times = (x.meta.mono for messages in journal.by_topic.values() for x in messages)
+    return max(times, default=0.0)
+
+
+def _labels(journal: Journal, end: float) -> list[tuple[float, m.LabelState]]:
+    pressed = [message.content for message in journal.of(LABEL)]
+    return sorted((label.t, label.state) for label in pressed if label.t <= end)
+
+
+def _windows(folder: Folder, record: Record, journal: Journal, within: Spans) -> Iterator[m.Window]:
+    """Yield the windows that lie wholly within one of the spans."""
+    settings = msgspec.convert(record.settings.get("stream", {}), StreamSettings)
+    files = recordings(folder, journal)
+    if not files:
+        raise FormatError(
+            f"There is no recording in {folder.path}.", "Give the folder of a session with EEG."
+        )
+    for _, path in files:
+        for window, _ in replay_file(path, settings):
+            if any(start <= window.t_first and window.t_last <= end for start, end in within):
+                yield window
+
+
+async def until_written(folder: Folder, clock: Clock, wait: float = WAIT) -> None:
+    """Return once the journal reaches beyond the calibration, or after `wait` seconds.
+
+    During a session the journal is up to half a second behind, and so may be the last keys.
+    """
+    give_up = clock.now() + wait
+    while clock.now() < give_up:
+        said = [message.content for message in read(folder).of(PHASE)]
+        indices = [phase.index for phase in said if phase.name == "calibration"]
+        if indices and any(phase.index > max(indices) for phase in said):
+            return
+        await clock.sleep_until(clock.now() + 0.1)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train from the command line; return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m session.after.training",
+        description="Fit a model to the calibration of a session, which may still be running.",
+    )
+    parser.add_argument("--session", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument(
+        "--out", type=Path, metavar="MODEL", help="model folder; model/ in the session's otherwise"
+    )
+    parser.add_argument("--seed", type=int, help="that of the session otherwise")
+    parser.add_argument("--json", action="store_true", help="one object on standard output")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    options = parser.parse_args(argv)
+    show_logs("training", debug=options.debug)
+    try:
+        trained = _run(options)
+    except RymError as error:
+        if options.debug:
+            raise
+        said = {"error": error.error, "remedy": error.remedy}
+        sys.stdout.buffer.write(msgspec.json.encode(said) + b"\n" if options.json else b"")
+        log.error("%s", error)
+        return error.exit_code
+    text = msgspec.json.encode(trained).decode() if options.json else _sentence(trained)
+    sys.stdout.write(text + "\n")
+    return trained.exit_code
+
+
+def _run(options: argparse.Namespace) -> Trained:
+    clock = SystemClock()
+    folder = Folder(options.session)
+    out = options.out or folder.model
+    asyncio.run(until_written(folder, clock))
+    started = clock.now()
+
+    def progress(share: float, what: str) -> None:
+        left = (clock.now() - started) * (1 - share) / share
+        log.info("%3.0f %%, %.0f s left: %s", 100 * share, left, what)
+
+    return train(folder, out, clock, seed=options.seed, progress=progress)
+
+
+def _sentence(trained: Trained) -> str:
+    return f"{trained.model}: {trained.decoder}, verdict `{trained.verdict}`. {trained.why}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
