@@ -1,0 +1,145 @@
+"""The model folder: what is saved is what answers, and what is wrong is refused."""
+
+import hashlib
+import io
+import json
+import pickle
+
+import numpy as np
+import pytest
+
+from decoder import model as models
+from decoder.decoder import Decoder
+from rym.errors import FormatError
+
+
+@pytest.fixture(params=["lda", "cebra-knn"])
+def folder(request, trained, tmp_path):
+    """Return a saved model's folder, for either candidate."""
+    models.save(trained(request.param)[0], tmp_path / "model")
+    return tmp_path / "model"
+
+
+def reseal(folder, name, data):
+    """Replace a file and write its hash into the manifest, as a forger would."""
+    (folder / name).write_bytes(data)
+    path = folder / models.MANIFEST
+    manifest = json.loads(path.read_text())
+    manifest["files"][name] = hashlib.sha256(data).hexdigest()
+    path.write_text(json.dumps(manifest))
+
+
+@pytest.mark.parametrize("candidate", ["lda", "cebra-knn"])
+def test_a_loaded_model_answers_to_the_bit_as_the_one_just_trained(
+    candidate, trained, make_person, settings, tmp_path
+):
+    """Save, load, and every Valence of a session is the same, the model's name included."""
+    model, _ = trained(candidate)
+    models.save(model, tmp_path / "model")
+    before, after = Decoder(settings(drive="always")), Decoder(settings(drive="always"))
+    before.load(model)
+    after.load(models.load(tmp_path / "model"))
+    windows, _ = make_person(2, 60.0, 0.8)
+    answers = [before.step(window) for window in windows]
+    assert [after.step(window) for window in windows] == answers
+    assert sum(answer.probabilities is not None for answer in answers) == len(windows) - 9
+
+
+def test_a_folder_holds_three_files_and_nothing_is_overwritten(folder, trained):
+    """JSON, safetensors, npz; a second save into the folder is refused."""
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"model.json", "weights.safetensors", "memory.npz"}
+    with pytest.raises(FormatError, match="already"):
+        models.save(trained("lda")[0], folder)
+
+
+@pytest.mark.parametrize("name", [models.WEIGHTS, models.MEMORY])
+def test_one_flipped_bit_is_refused(folder, name):
+    """The manifest's hash and the file's are both named."""
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+    with pytest.raises(FormatError, match=rf"{name}.*SHA-256"):
+        models.load(folder)
+
+
+@pytest.mark.parametrize("name", [models.MANIFEST, models.WEIGHTS, models.MEMORY])
+def test_a_missing_file_is_named(folder, name):
+    """A half-copied folder does not load."""
+    (folder / name).unlink()
+    with pytest.raises(FormatError, match=name):
+        models.load(folder)
+
+
+def test_a_newer_schema_is_refused(folder):
+    """Whatever else a newer manifest holds, its number is read first."""
+    manifest = json.loads((folder / models.MANIFEST).read_text())
+    (folder / models.MANIFEST).write_text(json.dumps({**manifest, "schema": 2, "new": 1}))
+    with pytest.raises(FormatError, match=r"schema 2.*reads 1"):
+        models.load(folder)
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"schema": 1}', b"\xff\xfe"])
+def test_a_broken_manifest_is_refused(folder, text):
+    """Truncated, empty or foreign JSON is one sentence, not a traceback."""
+    (folder / models.MANIFEST).write_bytes(text)
+    with pytest.raises(FormatError, match="cannot be read"):
+        models.load(folder)
+
+
+@pytest.mark.parametrize("name", [models.WEIGHTS, models.MEMORY])
+def test_truncated_arrays_are_refused(folder, name):
+    """A file cut in half is refused even with its hash put right."""
+    data = (folder / name).read_bytes()
+    reseal(folder, name, data[: len(data) // 2])
+    with pytest.raises(FormatError, match="cannot be read"):
+        models.load(folder)
+
+
+class _Evil:
+    def __reduce__(self):
+        return (pytest.fail, ("code from a model file was run",))
+
+
+def test_a_pickle_is_never_run(trained, tmp_path):
+    """An npz with an object array and a bare pickle are refused unopened."""
+    models.save(trained("cebra-knn")[0], tmp_path / "model")
+    out = io.BytesIO()
+    np.savez(out, embedding=np.array([_Evil()], dtype=object))
+    for data in (out.getvalue(), pickle.dumps(_Evil())):
+        reseal(tmp_path / "model", models.MEMORY, data)
+        with pytest.raises(FormatError, match="cannot be read"):
+            models.load(tmp_path / "model")
+
+
+def test_another_channel_list_is_refused(folder):
+    """The features that channels and bands give must be those that the weights take."""
+    path = folder / models.MANIFEST
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "channels": manifest["channels"][:-1]}))
+    with pytest.raises(FormatError, match=r"20 features.*15"):
+        models.load(folder)
+
+
+def test_weights_that_are_no_numbers_are_refused(folder):
+    """A NaN in the z-score would turn every answer into NaN."""
+    tensors = models.decode_tensors((folder / models.WEIGHTS).read_bytes())
+    tensors["zscore.center"] = tensors["zscore.center"].copy()
+    tensors["zscore.center"][0] = np.nan
+    reseal(folder, models.WEIGHTS, models.encode_tensors(tensors))
+    with pytest.raises(FormatError, match="no numbers"):
+        models.load(folder)
+
+
+def test_the_manifest_says_what_a_report_needs(folder):
+    """Channels, form of the windows, states, verdict with its numbers, seed, versions."""
+    facts = models.load(folder).manifest
+    assert facts.channels == ("Fz", "C3", "Pz", "O1")
+    assert (facts.rate, facts.n_times, facts.hop) == (128.0, 128, 32)
+    assert facts.states == ("negative", "neutral", "positive")
+    assert facts.verdict == "follows"
+    assert facts.score >= facts.critical
+    assert "numpy" in facts.versions
+    delay = facts.delay(0.75)
+    assert (delay.half_window, delay.half_field, delay.smoothing) == (0.5, 1.125, 0.75)
+    assert delay.total == pytest.approx(2.375)
