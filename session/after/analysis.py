@@ -350,21 +350,21 @@ def heard_after(a: Analysis) -> list[float]:
     return [f.seconds for f in a.felt if f.seconds is not None]
 
 
-def summary(a: Analysis, paths: Mapping[str, str | list[str] | None]) -> dict[str, Any]:
+def summary(a: Analysis, paths: Mapping[str, str | None]) -> dict[str, Any]:
     """Return the one object that `demo --json` and `run --json` print.
 
     Parameters
     ----------
     a : Analysis
         The session.
-    paths : mapping of str to str, list of str or None
+    paths : mapping of str to str or None
         `session`, `report`, `journal`, `heard`, `model`, `bank`; null where there is none.
 
     Returns
     -------
     dict
-        The form that docs/words.md and the command line promise; numbers rounded to 4 places,
-        null where nothing was measured.
+        Numbers are rounded to 4 places, null where nothing was measured. `without_delay` stands
+        beside the score at the declared delay: the screen shows both.
     """
     main = a.scores[0] if a.scores else None
     total = next((h for h in a.hops if h.name == TOTAL), None)
@@ -373,6 +373,7 @@ def summary(a: Analysis, paths: Mapping[str, str | list[str] | None]) -> dict[st
         **{k: paths.get(k) for k in ("session", "report", "journal", "heard", "model", "bank")},
         "decoding": {
             "balanced_accuracy": _round(main.balanced_accuracy if main else None),
+            "without_delay": _round(a.scores[1].balanced_accuracy if main else None),
             "chance_low": _round(main.chance_low if main else None),
             "chance_high": _round(main.chance_high if main else None),
             "n_states": main.n_states if main else 0,

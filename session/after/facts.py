@@ -63,7 +63,7 @@ def gather(log: Log, record: Record | None) -> Facts:
         What session.json says.
     """
     tables = record.settings if record else {}
-    decoder, model = tables.get("decoder", {}), decoder_said(log)
+    decoder, model, player = tables.get("decoder", {}), decoder_said(log), player_said(log)
     return Facts(
         started=_wall(record.started) if record else "",
         kind=_kind(log, record),
@@ -72,7 +72,8 @@ def gather(log: Log, record: Record | None) -> Facts:
         drive=str(decoder.get("drive", "verdict")),
         delay=_seconds(model.get("delay")),
         reaction_lag=float(decoder.get("training", {}).get("reaction_lag", 0.5)),
-        delays=declared(model, tables),
+        delays=declared(model, player, tables),
+        rate=int(player.get("rate", 48_000)),
         settings_hash=settings_hash(tables) if tables else "",
         versions=tuple((k, v) for k, v in record.versions.items() if v) if record else (),
     )
@@ -97,7 +98,7 @@ def decoder_said(log: Log) -> dict[str, Any]:
 
 
 def declared(
-    model: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]
+    model: Mapping[str, Any], player: Mapping[str, Any], tables: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Delay, ...]:
     """Return the delays that follow from the model and the settings.
 
@@ -105,6 +106,8 @@ def declared(
     ----------
     model : mapping of str to value
         See `decoder_said`.
+    player : mapping of str to value
+        See `player_said`.
     tables : mapping of str to mapping
         Settings as run, a table per part.
     """
@@ -118,10 +121,29 @@ def declared(
     out = [
         Delay(name=name, seconds=float(seconds), why=why) for name, seconds, why in found if seconds
     ]
-    return (*out, *_of_player(tables.get("player", {})))
+    return (*out, *_rules(tables.get("player", {})), *_output(player, tables.get("player", {})))
 
 
-def _of_player(player: Mapping[str, Any]) -> list[Delay]:
+def player_said(log: Log) -> dict[str, Any]:
+    """Return what the newest player said when it was ready, such as `rate`, `sink` and `depth_ms`."""
+    said = [x.content for x in log.get(topics.STATUS["player"].short, ())]
+    ready = [s.facts for s in said if s.life == "ready" and s.facts]
+    return dict(ready[-1]) if ready else {}
+
+
+def _output(said: Mapping[str, Any], player: Mapping[str, Any]) -> list[Delay]:
+    """Name what lies between the making of a sound and the ear."""
+    if "depth_ms" not in said:
+        return []
+    ms = {"of ring": float(said["depth_ms"]), "of limiter": float(said.get("limiter_ms", 0.0))}
+    if said.get("sink") == "portaudio":
+        ms["asked of the device"] = 1e3 * float(player.get("latency", 0.0))
+    why = ", ".join(f"{value:g} ms {name}" for name, value in ms.items() if value)
+    why += f" ({said['sink']})" if "sink" in said else ""
+    return [Delay(name=OUTPUT, seconds=sum(ms.values()) / 1e3, why=why)]
+
+
+def _rules(player: Mapping[str, Any]) -> list[Delay]:
     out = []
     if "dwell" in player:
         why = f"not within {player['dwell']:g} s from the end of a fade"
@@ -131,10 +153,6 @@ def _of_player(player: Mapping[str, Any]) -> list[Delay]:
     if "preset" in player:
         why = f"a change waits for its beat or bar (preset {player['preset']})"
         out.append(Delay(name=WAIT, seconds=None, why=why))
-    if "depth" in player and "latency" in player:
-        why = f"{player['depth']:g} s of ring, {player['latency']:g} s asked of the device"
-        seconds = float(player["depth"]) + float(player["latency"])
-        out.append(Delay(name=OUTPUT, seconds=seconds, why=why))
     return out
 
 

@@ -174,9 +174,11 @@ def _agreement(a: Analysis) -> str:
     main = a.scores[0] if a.scores else None
     if main is None or main.balanced_accuracy is None:
         return headline(NONE) + paragraph("Nothing could be compared.")
-    return headline(share(main.balanced_accuracy), "balanced accuracy") + paragraph(
+    return headline(
+        share(main.balanced_accuracy), f"balanced accuracy; chance {share(main.chance)}"
+    ) + paragraph(
         f"Guessing stays within {share(main.chance_low)} … {share(main.chance_high)} in 95 of "
-        f"100 runs of {main.n_states} independent states (chance {share(main.chance)}). "
+        f"100 runs of {main.n_states} independent states. "
         "One run proves nothing."
     )
 
@@ -213,7 +215,7 @@ def _affect(a: Analysis, log: Log, clock: PlayerClock) -> str:
 
 
 def _scores(a: Analysis) -> str:
-    head = ("compared with", "delay", "balanced accuracy", "chance", "guessing stays within",
+    head = ("compared with", "delay", "balanced accuracy (chance)", "guessing stays within",
             "independent states", "windows")  # fmt: skip
     recorded = a.facts.kind == "recorded"
     rows = [_score_row(s, "labels of the files" if recorded else "keys") for s in a.scores]
@@ -240,8 +242,7 @@ def _score_row(s: Score, reference: str) -> tuple[str, ...]:
     return (
         "what was felt (simulated)" if s.reference == "truth" else reference,
         delay,
-        share(s.balanced_accuracy),
-        share(s.chance),
+        f"{share(s.balanced_accuracy)} ({share(s.chance)})",
         f"{share(s.chance_low)} … {share(s.chance_high)}",
         str(s.n_states),
         str(s.n_windows),

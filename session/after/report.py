@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,9 @@ def finish(folder: Folder | Path, warnings: Sequence[str] = ()) -> dict[str, Any
 
 
 def _write(place: Folder, analysis: Analysis, log: Log) -> None:
-    write_atomically(place.report, page.render(analysis, log).encode())
+    # Paths below the folder of all sessions: a report that is passed on must not name a home.
+    html = page.render(analysis, log).replace(f"{place.root}{os.sep}", "")
+    write_atomically(place.report, html.encode())
 
 
 def _look(place: Folder, warnings: Sequence[str]) -> tuple[Analysis, Log]:
@@ -95,8 +98,6 @@ def _look(place: Folder, warnings: Sequence[str]) -> tuple[Analysis, Log]:
             told.append(f"{len(found.damaged)} lines of the journal cannot be read ({lines}).")
     except FormatError as error:
         told.append(str(error))
-    # Paths below the folder of all sessions: a report that is passed on must not name a home.
-    told = [line.replace(f"{place.root}/", "") for line in told]
     facts = msgspec.structs.replace(
         gather(log, record),
         session=place.path.relative_to(place.root).as_posix(),

@@ -20,6 +20,7 @@ def test_an_empty_journal_is_analysed_to_nothing() -> None:
     found = summary(a, {})
     assert found["decoding"] == {
         "balanced_accuracy": None,
+        "without_delay": None,
         "chance_low": None,
         "chance_high": None,
         "n_states": 0,
@@ -42,6 +43,7 @@ def test_the_summary_has_the_promised_form(story: Any) -> None:
     assert found["decoding"]["balanced_accuracy"] > found["decoding"]["chance_high"]
     assert 20.0 < found["latency_ms"]["software_p50"] < found["latency_ms"]["software_p99"] < 100.0
     assert 2.0 < found["felt_to_heard_s"]["p50"] <= found["felt_to_heard_s"]["p90"]
+    assert found["decoding"]["without_delay"] < found["decoding"]["balanced_accuracy"]
     assert found["warnings"] == ["one"]
 
 

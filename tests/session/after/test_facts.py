@@ -48,11 +48,13 @@ def test_without_record_and_model_nothing_is_made_up() -> None:
     assert (facts.verdict, facts.delay, facts.delays, facts.kind) == ("", None, (), "")
 
 
-def test_the_players_settings_are_named() -> None:
+@pytest.mark.parametrize(("sink", "seconds"), [("portaudio", 0.255), ("null", 0.205)])
+def test_the_players_delays_are_named(sink: str, seconds: float) -> None:
     """Ring and device are seconds; dwell and bar are rules, and count as nothing by themselves."""
-    player = {"dwell": 8.0, "max_changes": 6, "preset": "gentle", "depth": 0.2, "latency": 0.05}
-    found = {d.name: d for d in declared({}, {"player": player})}
-    assert found[OUTPUT].seconds == pytest.approx(0.25)
+    player = {"dwell": 8.0, "max_changes": 6, "preset": "gentle", "latency": 0.05}
+    said = {"depth_ms": 200.0, "limiter_ms": 5.0, "sink": sink}
+    found = {d.name: d for d in declared({}, said, {"player": player})}
+    assert found[OUTPUT].seconds == pytest.approx(seconds)
     assert found[DWELL].seconds is None
     assert "8 s" in found[DWELL].why
     assert "gentle" in found[WAIT].why

@@ -240,7 +240,12 @@ def make(root: Path, log: dict[str, list[m.Message]] | None, *, record: bool = T
 
 def test_a_folder_gets_its_report_and_the_last_screen(tmp_path: Path, story: Any) -> None:
     """From the journal's own lines, windows by reference: report and summary agree."""
-    folder = make(tmp_path, story())
+    log = story()
+    gone = log["decoder/status"][-1]
+    detail = f"{tmp_path}/people/sim/x.flac cannot be written."
+    content = msgspec.structs.replace(gone.content, detail=detail)
+    log["decoder/status"][-1] = msgspec.structs.replace(gone, content=content)
+    folder = make(tmp_path, log)
     (folder.sound / "heard-01.flac").write_bytes(b"")
     found = report.finish(folder, ["stream ended by itself and was started again."])
     html = folder.report.read_text()
@@ -254,6 +259,7 @@ def test_a_folder_gets_its_report_and_the_last_screen(tmp_path: Path, story: Any
     assert "started again" in words
     assert "people/sim/ses-01/recall_run-1/heard-01.flac" in words
     assert str(tmp_path) not in html
+    assert "people/sim/x.flac cannot be written." in words
     assert "eeg-02.xdf" in words
 
 
