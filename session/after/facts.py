@@ -125,7 +125,7 @@ def declared(
 
 
 def player_said(log: Log) -> dict[str, Any]:
-    """Return what the newest player said when it was ready, such as `rate`, `sink` and `depth_ms`."""
+    """Return what the newest player said when it was ready: `rate`, `sink`, `depth_ms` and more."""
     said = [x.content for x in log.get(topics.STATUS["player"].short, ())]
     ready = [s.facts for s in said if s.life == "ready" and s.facts]
     return dict(ready[-1]) if ready else {}
