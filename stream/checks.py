@@ -196,8 +196,6 @@ class StartCheck:
         self._n_live = 0
         self._level_open = True
         self._rate_open = True
-        self.measured_rate: float | None = None
-        """Samples per second over the first seconds, once known."""
 
     def push(self, chunk: Chunk) -> None:
         """Take in one chunk.
@@ -261,7 +259,6 @@ class StartCheck:
         declared = self._signal.rate
         # One outage in these seconds is a gap, not a wrong rate: without the longest step it fits.
         rates = (len(steps) / span, (len(steps) - 1) / (span - steps.max())) if span > 0 else (0.0,)
-        self.measured_rate = rates[0]
         if all(abs(rate - declared) > RATE_OFF * declared for rate in rates):
             raise SignalError(
                 f"The stream declares {declared:g} Hz, but {rates[0]:.4g} samples a second came "

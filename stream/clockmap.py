@@ -73,11 +73,6 @@ class ClockMap:
         """How often the signal broke off."""
         return max(0, self.segment)
 
-    @property
-    def current_offset(self) -> float:
-        """Seconds that are added to the next sample's stamp."""
-        return self._offsets[-1][1] if self._offsets else self._offset
-
     def offset(self, content: ClockOffset) -> None:
         """Take in a measured clock offset; it holds from `content.from_sample` on.
 

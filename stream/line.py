@@ -68,16 +68,6 @@ class StreamLine:
         self._windower = Windower(window, hop, len(self.channels))
         self._segment = -1
 
-    @property
-    def gaps(self) -> int:
-        """How often the signal broke off so far."""
-        return self._clock.gaps
-
-    @property
-    def current_offset(self) -> float:
-        """Seconds between the newest raw stamp and its rig time."""
-        return self._clock.current_offset
-
     def feed(self, item: Item) -> Iterator[tuple[Window, Quality]]:
         """Take in one item; the caller must exhaust what is returned.
 

@@ -64,8 +64,12 @@ class Sender(threading.Thread):
 
 
 @pytest.fixture
-def send(cap: Cap) -> Iterator[Callable[..., Sender]]:
-    """Return a function that puts a sender on the network; all are taken off at the end."""
+def send(cap: Cap, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sender]]:
+    """Return a function that puts a sender on the network; all are taken off at the end.
+
+    On the test's own host every stream answers at once.
+    """
+    monkeypatch.setattr("stream.lsl.RESOLVE_S", 0.4)
     senders: list[Sender] = []
 
     def start(

@@ -97,10 +97,9 @@ def test_what_does_not_fit_is_refused(said, settings, message: str) -> None:
 
 
 def test_a_plausible_signal_passes(cap) -> None:
-    """A good cap at its declared rate raises nothing, and the rate is measured."""
-    check = StartCheck(SIGNAL, SETTINGS)
-    feed(check, cap(3000, 20), 7 + np.arange(3000) / 500)
-    assert check.measured_rate == pytest.approx(500, rel=1e-6)
+    """A good cap within 1 % of its declared rate raises nothing, however long it is looked at."""
+    for rate in (496.0, 500.0, 504.0):
+        feed(StartCheck(SIGNAL, SETTINGS), cap(6000, 20), 7 + np.arange(6000) / rate)
 
 
 @pytest.mark.parametrize(("factor", "shown"), [(1000.0, "e+04"), (1e-3, "0.0"), (1e-6, "e-05")])

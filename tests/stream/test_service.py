@@ -88,7 +88,7 @@ def test_what_arrives_goes_out_and_into_the_file(send, cap, tmp_path: Path) -> N
     """Windows, quality with its cause, offsets, status; the file holds the very same samples."""
     signal = cap(2000, 20)
     send(signal=signal)
-    run = windows(tmp_path, 9)
+    run = windows(tmp_path, 6)
     sent = run.of(WINDOW)
     for k, message in enumerate(sent):
         window = message.content
@@ -109,17 +109,17 @@ def test_what_arrives_goes_out_and_into_the_file(send, cap, tmp_path: Path) -> N
     (stream,), _ = pyxdf.load_xdf(str(tmp_path / "eeg.xdf"), dejitter_timestamps=False)
     recorded = stream["time_series"]
     assert np.array_equal(recorded, signal[: len(recorded)])
-    assert len(recorded) >= 1500
+    assert len(recorded) >= 1125
 
 
 def test_the_file_alone_gives_the_windows_again(send, tmp_path: Path) -> None:
     """Replay from `eeg.xdf` is identical in content, byte for byte, window and quality."""
     send()
-    run = windows(tmp_path, 12, settings(offset_every=0.5))
+    run = windows(tmp_path, 6, settings(offset_every=0.3))
     recording = read_stream(tmp_path / "eeg.xdf")
     list(recording.items())
     assert (recording.complete, recording.lost) == (True, 0)
-    assert len(run.of(CLOCK)) > 3
+    assert len(run.of(CLOCK)) > 2
     again = MemoryHub().bus("stream", SystemClock(), 7)
     found = []
     for window, quality in replay_file(tmp_path / "eeg.xdf", settings()):
@@ -133,13 +133,13 @@ def test_the_file_alone_gives_the_windows_again(send, tmp_path: Path) -> None:
 
 def test_two_runs_of_one_recording_give_the_same_windows(send, cap, tmp_path: Path) -> None:
     """A source that starts when it is opened loses no sample; a restart writes a second file."""
-    signal = cap(1500, 20)
+    signal = cap(1000, 20)
     cuts = []
     for source in ("nic-1", "nic-2"):
         send(source, signal=signal)
-        run = windows(tmp_path, 8, settings(source_id=source))
+        run = windows(tmp_path, 5, settings(source_id=source))
         cuts.append([(m.content.first_sample, m.content.samples.tobytes()) for m in run.of(WINDOW)])
-    assert cuts[0][:8] == cuts[1][:8]
+    assert cuts[0] == cuts[1]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["eeg-02.xdf", "eeg.xdf"]
 
 
@@ -173,14 +173,14 @@ def test_a_stream_that_vanishes_and_returns_starts_a_segment(send) -> None:
 
     async def run() -> Run:
         async with running(None, settings()) as service:
-            await until(lambda: len(service.of(WINDOW)) >= 3)
+            await until(lambda: len(service.of(WINDOW)) >= 2)
             first.stop.set()
             first.join()
             first.outlets.close()
             await asyncio.sleep(1.0)
             before = len(service.of(WINDOW))
             send()
-            await until(lambda: len(service.of(WINDOW)) >= before + 3, 30.0)
+            await until(lambda: len(service.of(WINDOW)) >= before + 1, 30.0)
         return service
 
     sent = [message.content for message in asyncio.run(run()).of(WINDOW)]
