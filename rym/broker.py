@@ -39,8 +39,6 @@ LINGER = 40.0
 player's fade to silence of 30 s, so that its last messages still reach the journal."""
 PATIENCE = 1.0
 """Seconds without any client after which the last one counts as gone: longer than a reconnect."""
-KEEPALIVE_GRACE = 3
-"""Seconds added to a client's keep-alive before it counts as dead."""
 
 LOG = logging.getLogger(__name__)
 
@@ -118,7 +116,6 @@ class LoopbackBroker(Broker):  # type: ignore[misc]  # amqtt has no types
                         "max_connections": MAX_CLIENTS,
                     }
                 },
-                "timeout_disconnect_delay": KEEPALIVE_GRACE,
                 "plugins": {"rym.broker.OnePassword": {"user": USER, "password": password}},
             }
         )
@@ -134,6 +131,26 @@ class LoopbackBroker(Broker):  # type: ignore[misc]  # amqtt has no types
         await self.external_connected(
             _BoundedReader(reader), StreamWriterAdapter(writer), listener_name
         )
+
+    async def _handle_client_session(
+        self, reader: Any, writer: Any, session: Any, handler: Any, *more: Any
+    ) -> None:
+        """Serve one client to its end.
+
+        amqtt notes that a client has fallen silent and does nothing about it; and it keeps the
+        session of a refused client for ever.
+        """
+        session.keep_alive *= 1.5  # MQTT 3.1.1, section 3.1.2.10
+        closing: list[asyncio.Task[None]] = []
+
+        def cut_off() -> None:
+            LOG.warning("the client %s has fallen silent", session.client_id)
+            closing.append(asyncio.create_task(handler.handle_connection_closed()))
+
+        handler.handle_read_timeout = cut_off
+        await super()._handle_client_session(reader, writer, session, handler, *more)
+        if session.transitions.state == "connected":
+            session.transitions.disconnect()
 
     @property
     def n_connections(self) -> int:

@@ -41,7 +41,7 @@ from rym.outbox import Entry, History, Outbox
 from rym.topics import MISSING, STATUS, TOPICS, VERSION, Topic, prefix
 
 USER = "rym"
-KEEPALIVE = 6
+KEEPALIVE = 8
 """Seconds of silence after which client and broker ask whether the other one is still there."""
 FIRST_PAUSE = 0.2
 """Seconds before the first attempt to connect again, ± half of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import socket
 import time
@@ -151,6 +152,27 @@ def test_a_huge_packet_ends_its_connection_only(embedded):
                 await writer.publish("t", b"x", 1)
             async with asyncio.timeout(5):
                 assert (await anext(aiter(reader.messages))).payload == b"x"
+
+    run_async(main())
+
+
+def test_a_client_that_falls_silent_is_given_up(embedded):
+    """After 1.5 times its keep-alive its will is sent, although its connection is open."""
+
+    async def main() -> None:
+        login = {"username": "rym", "password": embedded.password}
+        will = aiomqtt.Will("will", b"gone", 1, retain=True)
+        async with aiomqtt.Client("127.0.0.1", embedded.port, **login) as reader:
+            await reader.subscribe("will", 1)
+            client = aiomqtt.Client("127.0.0.1", embedded.port, will=will, keepalive=2, **login)
+            async with contextlib.AsyncExitStack() as stack:
+                await stack.enter_async_context(client)
+                client._misc_task.cancel()  # no more signs of life
+                began = time.monotonic()
+                async with asyncio.timeout(8):
+                    assert (await anext(aiter(reader.messages))).payload == b"gone"
+                assert time.monotonic() - began > 2.5
+                await cut_off(client)
 
     run_async(main())
 
