@@ -241,6 +241,8 @@ class _Mind:
         Three states in a row hold each affect once as long as no music interferes: drawn freely, a
         calibration of five states would lack an affect in one run of eight.
         """
-        if len(self._order) < 2:
+        if all(affect == last for affect in self._order):
             self._order += [AFFECTS[i] for i in self._rng.permutation(3)]
-        return self._order.pop(1 if self._order[0] == last else 0)
+        chosen = next(affect for affect in self._order if affect != last)
+        self._order.remove(chosen)
+        return chosen

@@ -192,6 +192,18 @@ def band_power(samples: npt.NDArray[np.float32], name: str, low: float, high: fl
     return float(power[(hz >= low) & (hz <= high)].mean())
 
 
+def test_music_evokes_a_small_response() -> None:
+    """Pleasant music raises temporal theta and unpleasant lowers it, in proportion to coupling."""
+    powers = {}
+    heard_states: tuple[Affect | None, ...] = ("negative", None, "positive")
+    for audible in heard_states:
+        person = SimulatedPerson(SimulatedSource(coupling=1.0))
+        heard = live(person, 60, "rest", audible).samples
+        powers[audible] = band_power(heard, "T7", 5, 7)
+    assert powers["negative"] < 0.95 * powers[None] < 0.95**2 * powers["positive"]
+    assert powers["positive"] < 1.3 * powers[None]
+
+
 def test_it_looks_like_an_enobio_20() -> None:
     """Millivolts of offset, 1/f, alpha at the back, no copies, gravity."""
     chunk = live(SimulatedPerson(SimulatedSource()), 60, "rest", None)
