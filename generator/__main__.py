@@ -40,6 +40,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         sentence = f"{error.filename or arguments.out} cannot be written: {error.strerror}."
         return _fail(sentence, "Free some space or choose another --out.", arguments.json, 1)
+    except KeyboardInterrupt:
+        sentence = f"Stopped before {arguments.out} was complete."
+        return _fail(sentence, "The same command takes it up again.", arguments.json, 1)
     sys.stdout.write(_result(manifest, arguments.out, arguments.json) + "\n")
     return 0
 

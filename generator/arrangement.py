@@ -68,8 +68,8 @@ LIGHTS: dict[Affect, Light] = {
         ladder=(0, 4, 7, 9),
         ladder_lowest=40,
         figures=(
-            ((0, 0, 0.34), (1, 1, 0.26), (2, 3, 0.28)),
-            ((0, 0, 0.34), (2, 1, 0.26), (3, 2, 0.26)),
+            ((0, 0, 0.31), (1, 1, 0.26), (2, 3, 0.28)),
+            ((0, 0, 0.31), (2, 1, 0.26), (3, 2, 0.26)),
         ),
         bass=((0, 0, 0.5),),
         bass_lowest=31,
@@ -86,8 +86,8 @@ LIGHTS: dict[Affect, Light] = {
         ladder=(0, 4, 7, NINTH, 9),
         ladder_lowest=43,
         figures=(
-            ((0, 0, 0.34), (1, 1, 0.27), (2, 2, 0.3), (2.5, 3, 0.25), (3, 4, 0.27)),
-            ((0, 0, 0.34), (0.5, 1, 0.25), (1, 2, 0.28), (2, 4, 0.29), (3, 3, 0.26)),
+            ((0, 0, 0.31), (1, 1, 0.27), (2, 2, 0.3), (2.5, 3, 0.25), (3, 4, 0.27)),
+            ((0, 0, 0.31), (0.5, 1, 0.25), (1, 2, 0.28), (2, 4, 0.29), (3, 3, 0.26)),
         ),
         bass=((0, 0, 0.46), (2, 0, 0.34)),
         bass_lowest=33,
@@ -105,11 +105,11 @@ LIGHTS: dict[Affect, Light] = {
         ladder_lowest=50,
         figures=(
             (
-                *((0, 0, 0.34), (0.5, 1, 0.27), (1, 2, 0.3), (1.5, 4, 0.27), (2, 5, 0.3)),
+                *((0, 0, 0.31), (0.5, 1, 0.27), (1, 2, 0.3), (1.5, 4, 0.27), (2, 5, 0.3)),
                 *((2.5, 4, 0.26), (3, 3, 0.28), (3.25, 4, 0.23), (3.5, 5, 0.25)),
             ),
             (
-                *((0, 0, 0.34), (0.5, 2, 0.27), (1, 4, 0.3), (1.5, 5, 0.26), (1.75, 6, 0.22)),
+                *((0, 0, 0.31), (0.5, 2, 0.27), (1, 4, 0.3), (1.5, 5, 0.26), (1.75, 6, 0.22)),
                 *((2, 5, 0.29), (2.5, 4, 0.26), (3, 2, 0.27), (3.5, 3, 0.25)),
             ),
         ),
@@ -227,7 +227,7 @@ class Sheet(NamedTuple):
 def _tune(sheet: Sheet, voice: str) -> list[Note]:
     light = sheet.light
     tones = _sparse(sheet.section) if light.sparse else list(sheet.section.tune)
-    followers = [*tones[1:], tones[0]]
+    followers = [*tones[1:], *tones[:1]]
     notes: list[Note] = []
     for tone, following in zip(tones, followers, strict=True):
         length, velocity = tone.length, light.tune_velocity
@@ -245,8 +245,8 @@ def _tune(sheet: Sheet, voice: str) -> list[Note]:
 
 def _sparse(section: Section) -> list[Tone]:
     """Return the tones on strong beats, each held until the next one, a bar at most."""
-    strong = [t for t in section.tune if t.beat % 2 == 0] or [section.tune[0]]
-    ends = [*(t.beat for t in strong[1:]), float(len(section.chords) * BEATS)]
+    strong = [t for t in section.tune if t.beat % 2 == 0] or section.tune[:1]
+    ends = [*(t.beat for t in strong), float(len(section.chords) * BEATS)][1:]
     return [
         Tone(t.beat, min(end - t.beat, BEATS), t.degree)
         for t, end in zip(strong, ends, strict=True)

@@ -7,6 +7,8 @@ light.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 import numpy as np
 
@@ -18,9 +20,9 @@ from .theory import KEYS, nearest_degree, pitch_class, semitones
 
 BEATS = 4
 """Beats per bar."""
-LOWEST_TONIC = 55
-"""The tune's tonal centre lies within the octave that begins at this MIDI number (G3)."""
-LOW, HIGH = -3, 7
+LOWEST_TONIC = 57
+"""The tune's tonal centre lies within the octave that begins at this MIDI number (A3)."""
+LOW, HIGH = -2, 7
 """Range of a made-up tune in degrees."""
 HALF_CADENCE = 4
 """The chord of every section's last bar. It is the same everywhere, so any section can follow any
@@ -85,22 +87,22 @@ def compose(memory: Memory, settings: GeneratorSettings) -> Piece:
     """
     seed = memory.drawn_seed
     rng = seeded(seed)
-    drawn_bpm, drawn_key = float(rng.integers(33, 40) * 2), KEYS[rng.integers(12)]
-    song_centre, song_is_minor = _centre(memory.melody)
-    key = memory.key or (KEYS[song_centre] if memory.melody else drawn_key)
-    minor = song_is_minor if memory.melody else bool(rng.random() < 0.4)
-    centre = pitch_class(key)
-    assert centre is not None, "checked with the memory"
+    drawn_bpm, drawn_centre = float(rng.integers(33, 40) * 2), int(rng.integers(12))
+    wished = pitch_class(memory.key) if memory.key else None
+    drawn_minor = bool(rng.random() < 0.4)
+    if memory.melody:
+        centre, minor = _centre(memory.melody, range(12) if wished is None else (wished,))
+    else:
+        centre, minor = drawn_centre if wished is None else wished, drawn_minor
     tonic = LOWEST_TONIC + (centre - LOWEST_TONIC) % 12
     modes: dict[Affect, str] = {
         "negative": "minor",
         "neutral": "dorian" if minor else "mixolydian",
         "positive": "lydian" if rng.random() < 0.2 else "major",
     }
-    # A wished key moves the person's song there; the tune keeps its own centre.
-    song = _song(memory.melody, song_centre, "minor" if minor else "major")
+    song = _song(memory.melody, centre, "minor" if minor else "major")
     return Piece(
-        key=key,
+        key=memory.key or KEYS[centre],
         tonic=tonic,
         bpm=memory.tempo or drawn_bpm,
         bars=settings.bars,
@@ -203,17 +205,17 @@ def _ornamented(tune: tuple[Tone, ...], bars: int, rng: np.random.Generator) -> 
     return tuple(out)
 
 
-def _centre(melody: tuple[MelodyNote, ...]) -> tuple[int, bool]:
-    """Guess the song's tonal centre (pitch class) and whether it is minor.
+def _centre(melody: tuple[MelodyNote, ...], centres: Iterable[int]) -> tuple[int, bool]:
+    """Guess which pitch class is the song's tonal centre, and whether it is minor.
 
     Counted is how long the song stays on the scale, with a premium on the centre, the fifth and
     the third, and one for ending on the centre: enough for a sung tune, and wrong guesses still
     give a scale that holds the notes.
     """
     best, found = -1.0, (0, False)
-    for centre in range(12):
+    for centre in centres:
         for mode in ("major", "minor"):
-            score = 2.0 if melody and melody[-1].pitch % 12 == centre else 0.0
+            score = 2.0 if melody[-1].pitch % 12 == centre else 0.0
             for note in melody:
                 interval = (note.pitch - centre) % 12
                 if interval == semitones(nearest_degree(interval, mode), mode) % 12:
@@ -228,14 +230,22 @@ def _song(melody: tuple[MelodyNote, ...], centre: int, mode: str) -> tuple[Tone,
     """Return the melody in degrees, moved by octaves so that its middle lies in the tune's range.
 
     Notes outside the scale go to the nearest degree: in another mode they would have no place.
+    Those more than an octave beside the tune's range come back toward it.
     """
     if not melody:
         return ()
     middle = float(np.median([note.pitch for note in melody]))
     tonic = centre + 12 * round((middle - 4 - centre) / 12)
     return tuple(
-        Tone(note.beat, note.length, nearest_degree(note.pitch - tonic, mode)) for note in melody
+        Tone(note.beat, note.length, _hemmed(nearest_degree(note.pitch - tonic, mode)))
+        for note in melody
     )
+
+
+def _hemmed(degree: int) -> int:
+    if degree < -7:
+        return -7 + degree % 7
+    return 7 + degree % 7 if degree > 14 else degree
 
 
 def _excerpt(song: tuple[Tone, ...], section: int, bars: int) -> tuple[Tone, ...]:

@@ -46,7 +46,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tempo: float | None = None
     """Beats per minute; drawn from the seed where it is left out."""
     key: str | None = None
-    """Tonal centre; taken from the melody, else drawn from the seed, where it is left out."""
+    """Tonal centre, the song's own where there is a song; heard from the melody, else drawn, where
+    it is left out."""
     avoid: tuple[str, ...] = ()
     """Words for what must not be heard (or, with pictures, seen)."""
     seed: int | None = None

@@ -35,18 +35,18 @@ class Colour(msgspec.Struct, frozen=True, kw_only=True):
 COLOURS: dict[Affect, Colour] = {
     "negative": Colour(
         light=0.7,
-        room=0.62,
-        levels={"tune": 1.1, "figure": 1.2, "chord": 0.7, "bass": 0.62, "sparkle": 0.0},
+        room=0.48,
+        levels={"tune": 1.1, "figure": 1.2, "chord": 0.7, "bass": 0.5, "sparkle": 0.0},
     ),
     "neutral": Colour(
         light=1.0,
-        room=0.5,
-        levels={"tune": 1.0, "figure": 1.2, "chord": 0.6, "bass": 0.62, "sparkle": 0.0},
+        room=0.4,
+        levels={"tune": 1.0, "figure": 1.2, "chord": 0.6, "bass": 0.5, "sparkle": 0.0},
     ),
     "positive": Colour(
         light=1.3,
-        room=0.46,
-        levels={"tune": 1.0, "figure": 1.2, "chord": 0.6, "bass": 0.6, "sparkle": 1.4},
+        room=0.36,
+        levels={"tune": 1.0, "figure": 1.2, "chord": 0.6, "bass": 0.5, "sparkle": 1.4},
     ),
 }
 

@@ -68,10 +68,10 @@ TIMBRES: dict[str, Timbre] = {
         hard_hz=1500.0,
         t60=6.5,
         damping=0.22,
-        attack=0.009,
+        attack=0.011,
         release=0.35,
         detune=1.6,
-        strings=2,
+        strings=3,
         width=0.35,
         thump=0.05,
         gain=1.0,
@@ -87,7 +87,7 @@ TIMBRES: dict[str, Timbre] = {
         attack=0.006,
         release=0.5,
         detune=1.0,
-        strings=2,
+        strings=3,
         width=0.5,
         gain=0.8,
     ),
@@ -101,20 +101,20 @@ TIMBRES: dict[str, Timbre] = {
         attack=0.005,
         release=0.8,
         detune=3.0,
-        strings=2,
+        strings=3,
         width=0.7,
         gain=0.6,
     ),
     "bass": Timbre(
-        slope=1.7,
+        slope=1.2,
         soft_hz=260.0,
         hard_hz=420.0,
         t60=9.0,
         damping=0.25,
-        attack=0.03,
+        attack=0.04,
         release=0.4,
         detune=0.6,
-        strings=2,
+        strings=3,
         width=0.1,
         gain=1.3,
     ),
@@ -127,7 +127,7 @@ TIMBRES: dict[str, Timbre] = {
         release=1.8,
         detune=11.0,
         strings=5,
-        width=0.9,
+        width=0.6,
         gain=0.34,
     ),
 }
@@ -213,7 +213,8 @@ def _modes(timbre: Timbre, blow: Blow, light: float, rate: int) -> Modes:
     level = n**-timbre.slope * np.exp(-((hz / corner) ** 1.2) / 2)
     if timbre.strike:
         level *= 0.08 + np.abs(np.sin(np.pi * n * timbre.strike))
-    level /= np.sqrt(np.sum(level**2))
+    # High strings carry less: without this the top of a tune would stand out from it.
+    level *= min(1.0, (500.0 / f0) ** 0.4) / np.sqrt(np.sum(level**2))
     first = np.log(1000) / _t60(timbre, f0) if timbre.t60 else 0.0
     decay = first * (1 + timbre.damping * (n - 1))
     swing = -decay + 2j * np.pi * hz  # per second
@@ -228,8 +229,8 @@ def _string(timbre: Timbre, string: int, level: npt.NDArray[np.float64], swing: 
     """Return one string's modes: its own tuning, place, phases and share of the decay."""
     side = 2 * string / (timbre.strings - 1) - 1
     tuning = 2.0 ** (side * timbre.detune / 2 / 1200)
-    # Struck strings give their energy away together at first, then the rest lingers: one string
-    # dies twice as fast, the other half as fast.
+    # Struck strings give their energy away together at first, then the rest lingers: the outer ones
+    # die twice as fast, the middle one half as fast, so that a tone stays where it is.
     speed = 1.9 if string % 2 == 0 else 0.6
     phase = 2 * np.pi * GOLDEN * (np.arange(len(swing)) * timbre.strings + string)
     if timbre.t60:

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from generator.arrangement import arrange, avoided
 from generator.composition import compose
-from generator.memory import Memory
+from generator.memory import MelodyNote, Memory
 from generator.settings import GeneratorSettings
 from generator.theory import MODES, nearest_degree, semitones
 from rym.errors import UsageError
@@ -63,6 +65,28 @@ def test_notes_lie_on_the_grid_and_in_the_mode(seed, variant):
             assert 0 <= note.beat < SETTINGS.bars * 4
             assert (note.pitch - piece.tonic) % 12 in scale
             assert 0.05 <= note.velocity <= 0.6
+
+
+@given(
+    rows=st.lists(
+        st.tuples(st.floats(0, 40), st.floats(0.0625, 9), st.integers(21, 108)), min_size=1
+    ),
+    bars=st.integers(2, 5),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_song_can_be_arranged(rows, bars):
+    """Songs with rests, off-beats and leaps of any size keep to the piano and to their bars."""
+    beat, melody = 0.0, []
+    for rest, length, pitch in rows:
+        melody.append(MelodyNote(beat + rest, length, pitch))
+        beat += rest + length
+    piece = compose(Memory(text="x", melody=tuple(melody)), GeneratorSettings(bars=bars))
+    for affect in AFFECTS:
+        for section in range(2):
+            notes = arrange(piece, section, 1, affect)
+            assert any(note.voice.startswith("figure") for note in notes)
+            assert all(21 <= note.pitch <= 108 for note in notes)
+            assert all(0 <= note.beat < 4 * bars + 0.02 and note.length > 0 for note in notes)
 
 
 def test_neutral_plays_the_tune_as_it_is():

@@ -78,6 +78,15 @@ def test_song_goes_on_through_the_sections_and_begins_again():
     assert tones[:16] == tones[16:] + tones[8:16]
 
 
+def test_named_key_is_the_songs_own():
+    """A song that ends away from its centre is heard in the key that the person names."""
+    rows = ((0, 1, 62), (1, 1, 66), (2, 2, 69), (4, 1, 67), (5, 1, 66), (6, 2, 64))
+    melody = tuple(MelodyNote(*row) for row in rows)
+    piece = compose(Memory(text="x", melody=melody, key="D"), FULL)
+    assert [tone.degree for tone in piece.sections[0][0].tune[:6]] == [0, 2, 4, 3, 2, 1]
+    assert (piece.key, piece.modes["neutral"]) == ("D", "mixolydian")
+
+
 def test_chords_hold_the_song():
     """Most of a song's time lies on tones of the chords that were chosen for it."""
     piece = compose(Memory(text="x", melody=song()), GeneratorSettings(bars=8))

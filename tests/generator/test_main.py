@@ -52,6 +52,17 @@ def test_plain_output_is_one_line(example, tmp_path, capsys):
     assert capsys.readouterr().out == f"3 clips, 20 s of music: {tmp_path / 'b'}\n"
 
 
+def test_ctrl_c_is_a_sentence(monkeypatch, tmp_path, capsys, example):
+    """A person who stops a build reads how to go on, and sees no traceback."""
+
+    def interrupted(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "build", interrupted)
+    assert command.main(["--memory", str(example), "--out", str(tmp_path / "b")]) == 1
+    assert "takes it up again" in capsys.readouterr().err
+
+
 def test_errors_are_sentences(tmp_path, capsys, example):
     """A missing memory and an unwritable folder: a sentence, a remedy, the right exit code."""
     missing = ["--memory", str(tmp_path / "none.toml"), "--out", str(tmp_path / "b")]
