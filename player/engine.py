@@ -73,6 +73,7 @@ class Engine:
         self._rests: tuple[Identity, ...] = ()
         self._events: list[Event] = []
         self._mixed = np.zeros((BLOCK, 2), dtype=np.float32)
+        self._unheard = np.zeros((BLOCK, 2), dtype=np.float32)
         # The limiter's delay is skipped once, so that the n-th frame given out is the timeline's
         # frame n: what a message says of a frame is found at that sample of the recording.
         self._blocks = Blocks(self._render_block, skip=DELAY)
@@ -146,6 +147,15 @@ class Engine:
             Linear, never beyond the limiter's ceiling; written in place.
         """
         self._blocks.render(out)
+
+    def advance(self, frame: int) -> None:
+        """Render control blocks for nobody until `frame` is the next one.
+
+        For replay, which wants the messages only: every input can then be applied at its very
+        frame, whatever sizes the device asked for. Not to be mixed with `render`.
+        """
+        while self.frame < frame:
+            self._render_block(self._unheard)
 
     def events(self) -> list[Event]:
         """Return what has to be published since the last call: content and causes, in order."""

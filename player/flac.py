@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -92,7 +93,8 @@ class Recording:
                 self._file.flush()
             with self.path.open("r+b") as file:
                 if self._flac:
-                    _put_length(file.read(42), file.fileno(), self._n)
+                    _put_length(file, self._n)
+                file.flush()
                 if to_disk:
                     os.fsync(file.fileno())
         except OSError as error:
@@ -103,18 +105,19 @@ class Recording:
         self._file.close()
 
 
-def _put_length(head: bytes, fd: int, n: int) -> None:
+def _put_length(file: BinaryIO, n: int) -> None:
     """Write the number of frames in complete blocks into the header.
 
     The encoder holds back one frame after a full block to see whether it is the last.
     """
+    head = file.read(_LENGTH.stop)
     block = int.from_bytes(head[_BLOCKSIZE], "big")
     if block == 0 or n <= block:
         return
     whole = (n - 1) // block * block
     other = int.from_bytes(head[_LENGTH], "big") >> _LENGTH_BITS << _LENGTH_BITS
-    os.lseek(fd, _LENGTH.start, os.SEEK_SET)
-    os.write(fd, (other | whole).to_bytes(8, "big"))
+    file.seek(_LENGTH.start)
+    file.write((other | whole).to_bytes(8, "big"))
 
 
 def _cannot(path: Path, error: Exception) -> DeviceError:

@@ -180,7 +180,8 @@ class Timeline:
         Only what has begun already is known: call `settle` first at a border.
         """
         gains = crossfade.gains(self._base_at(frame), self._rho_near(frame))
-        loudest = max(range(3), key=lambda i: (gains[i], i == self._to))
+        # Half-way both are equal but for rounding: from there on it is the new one that is heard.
+        loudest = max(range(3), key=lambda i: gains[i] + (1e-9 if i == self._to else 0.0))
         spot = self._score.spot(self.place + frame)
         return View(gains, AFFECTS[loudest], self._running or self._next, spot)
 

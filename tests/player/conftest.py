@@ -22,17 +22,18 @@ BARS = 4
 def steady(n: int, seed: int, rho: float) -> list[np.ndarray]:
     """Return three signals of equal power, every two of them with the correlation `rho`.
 
-    They are sums of sines that fit the bar, so that loops and bars have one level and no seam.
+    They are sums of sines of multiples of 8 Hz, every sine in one signal only, so that level and
+    correlation are the same in any 6000 frames, and neither a bar's nor a loop's end is a seam.
     """
     rng = np.random.default_rng(seed)
     t = np.arange(n) / BAR
 
     def tone(low: int) -> np.ndarray:
         phases = rng.uniform(0, 2 * np.pi, 20)
-        tones = low + 4 * np.arange(20)
+        tones = low + 16 * np.arange(20)
         return np.sin(2 * np.pi * tones[:, None] * t + phases[:, None]).sum(axis=0) / np.sqrt(10)
 
-    common, own = tone(40), [tone(41), tone(42), tone(43)]
+    common, own = tone(40), [tone(44), tone(48), tone(52)]
     mixed = [np.sqrt(rho) * common + np.sqrt(1 - rho) * one for one in own]
     return [np.repeat(0.05 * x[:, None], 2, axis=1).astype(np.float32) for x in mixed]
 
@@ -70,6 +71,27 @@ def material_of() -> Callable[..., Material]:
 
 
 @pytest.fixture(scope="session")
+def flat_of() -> Callable[..., Material]:
+    """Make constant layers, so that what is rendered shows the gains: `flat_of(rho per bar)`.
+
+    Negative is (0.5, 0), neutral (0.25, 0.25), positive (0, 0.5).
+    """
+
+    def make(rho: tuple[float, ...] = (0.0,) * BARS) -> Material:
+        bars = tuple(range(0, BAR * BARS, BAR))
+        beats = tuple(range(0, BAR * BARS, BAR // 4))
+        sounds = []
+        for value in ((0.5, 0.0), (0.25, 0.25), (0.0, 0.5)):
+            sound = np.empty((BAR * BARS, 2), dtype=np.float32)
+            sound[:] = value
+            sounds.append(sound)
+        pairs = tuple((r, r, r) for r in rho)
+        return Material(AFFECTS, (Section(BAR * BARS, bars, beats, (tuple(sounds),), (pairs,)),))
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def bank_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a bank of two sections and two variants as FLAC with its manifest."""
     folder = tmp_path_factory.mktemp("bank")
@@ -98,5 +120,3 @@ def bank_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def material(material_of: Callable[..., Material]) -> Material:
     """Two sections, two variants, uncorrelated affects."""
     return material_of(0.0, 2, 2)
-
-

@@ -1,0 +1,133 @@
+"""Deadlines that protect a person, exactly on frames."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from player.safety import DeadMan, Order
+from player.settings import BLOCK, RATE
+
+
+def run(machine, begin, end):
+    """Step over control blocks; return (frame, state, orders) wherever one of both changed."""
+    found, before = [], None
+    for frame in range(begin, end, BLOCK):
+        orders = machine.step(frame)
+        if orders or machine.state != before:
+            found.append((frame, machine.state, [o.kind for o in orders]))
+        before = machine.state
+    return found
+
+
+def test_before_the_first_valence_the_switch_is_not_armed():
+    """Neutral comes up from silence and stays, in RUN."""
+    machine = DeadMan()
+    assert run(machine, 0, 300 * RATE) == [(0, "RUN", ["sound"])]
+
+
+def test_stale_valence_holds_then_neutral_then_pause():
+    """0.5 s: DEGRADED; 2 s: SAFE; 60 s more: fade out; each on its very frame."""
+    machine = DeadMan()
+    machine.step(0)
+    machine.fresh(BLOCK)
+    assert run(machine, BLOCK, 100 * RATE) == [
+        (BLOCK, "RUN", []),
+        (BLOCK + RATE // 2, "DEGRADED", ["hold"]),
+        (BLOCK + 2 * RATE, "SAFE", ["neutral"]),
+        (BLOCK + 62 * RATE, "SAFE", ["silence"]),
+    ]
+    assert machine.reason == "pause"
+
+
+def test_a_fresh_valence_ends_safe_but_not_a_pause():
+    """Within 60 s the music goes on by itself; later a person has to resume it, from silence."""
+    machine = DeadMan()
+    machine.step(0)
+    machine.fresh(0)
+    run(machine, 0, 30 * RATE)
+    machine.fresh(30 * RATE)
+    assert run(machine, 30 * RATE, 30 * RATE + BLOCK)[0][1] == "RUN"
+    run(machine, 30 * RATE, 92 * RATE + BLOCK)
+    machine.fresh(93 * RATE)
+    run(machine, 93 * RATE, 94 * RATE)
+    assert machine.state == "SAFE"
+    assert machine.resume()
+    machine.fresh(102 * RATE - BLOCK)
+    assert run(machine, 94 * RATE, 103 * RATE) == [
+        (94 * RATE, "SAFE", []),
+        (102 * RATE, "RUN", ["sound"]),
+        (102 * RATE - BLOCK + RATE // 2, "DEGRADED", ["hold"]),
+    ]
+
+
+def test_a_resume_without_fresh_valence_plays_neutral_for_another_minute():
+    """A person may have music without a decoder; it pauses again after 60 s."""
+    machine = DeadMan()
+    machine.step(0)
+    machine.fresh(0)
+    run(machine, 0, 80 * RATE)
+    assert machine.resume()
+    assert run(machine, 80 * RATE, 145 * RATE) == [
+        (80 * RATE, "SAFE", ["sound", "neutral"]),
+        (140 * RATE, "SAFE", ["silence"]),
+    ]
+
+
+@given(st.lists(st.sampled_from(["fresh", "resume", "steps", "more"]), max_size=20))
+def test_nothing_but_a_release_ends_a_stop(acts):
+    """Valence, resume, time: STOP stays, and no sound is ordered."""
+    machine = DeadMan()
+    machine.step(0)
+    machine.stop(0, "operator")
+    machine.step(0)
+    frame = 0
+    for act in acts:
+        match act:
+            case "fresh":
+                machine.fresh(frame)
+            case "resume":
+                assert not machine.resume()
+            case "steps":
+                assert run(machine, frame, frame + RATE) in ([], [(frame, "STOP", [])])
+                frame += RATE
+            case "more":
+                machine.stop(frame, "participant")
+                assert Order("sound") not in machine.step(frame)
+        assert machine.state == "STOP"
+    assert machine.release()
+    assert run(machine, frame + RATE, frame + 2 * RATE)[0][2][0] == "sound"
+
+
+def test_a_stop_outlives_a_restart():
+    """A machine that starts stopped says STOP, orders no sound, and can be released."""
+    machine = DeadMan(stopped=True)
+    assert run(machine, 0, 10 * RATE) == [(0, "STOP", [])]
+    assert machine.release()
+    assert run(machine, 10 * RATE, 11 * RATE) == [(10 * RATE, "RUN", ["sound"])]
+
+
+def test_without_a_supervisor_all_ends_and_nothing_brings_it_back():
+    """Neutral at once, silence by 24 s, finished then; resume and release are deaf."""
+    machine = DeadMan()
+    machine.step(0)
+    machine.supervisor_gone(RATE)
+    machine.fresh(RATE)
+    assert not machine.resume()
+    assert not machine.release()
+    assert run(machine, RATE, 40 * RATE) == [
+        (RATE, "SAFE", ["neutral"]),
+        (5 * RATE, "SAFE", ["silence"]),
+    ]
+    assert not machine.finished(25 * RATE - BLOCK)
+    assert machine.finished(25 * RATE)
+
+
+def test_a_stop_during_a_slow_fade_is_quicker_than_it():
+    """The earlier of two silences holds."""
+    machine = DeadMan()
+    machine.step(0)
+    machine.end(0)
+    machine.stop(RATE, "distress")
+    assert not machine.finished(2 * RATE)
+    assert machine.finished(RATE + round(1.5 * RATE))
