@@ -11,6 +11,9 @@ import numpy as np
 from decoder.scoring import balanced_accuracy, chance_band
 from rym import messages as m
 
+SHORTEST = 1.0
+"""Seconds that a state must last to count as one: the length of a window."""
+
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
     """One phase as it happened, in rig time."""
@@ -94,8 +97,13 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
         return [piece for piece in found if piece[0] < piece[1]]
 
     def episodes(self, start: float, end: float) -> list[tuple[float, float, str]]:
-        """Return the stretches within `start` … `end` that report a state (not `none`)."""
-        return [piece for piece in self.pieces(start, end) if piece[2] != "none"]
+        """Return the stretches within `start` … `end` that report a state (not `none`).
+
+        Those of less than `SHORTEST` seconds are left out: they hold no window of their own, and
+        the tail of a state that a phase cuts off is no independent state.
+        """
+        found = self.pieces(start, end)
+        return [(a, b, state) for a, b, state in found if state != "none" and b - a >= SHORTEST]
 
     def changes(self, start: float, end: float) -> list[tuple[float, str]]:
         """Return (time, new state) of every change to a reported state within `start` … `end`."""

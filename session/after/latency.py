@@ -31,6 +31,7 @@ TAKEN = "valence sent → taken in by the player"
 TOTAL = "newest sample → taken in by the player (software, total)"
 DWELL = "state decoded → change requested"
 WAIT = "change requested → fade begins"
+PASSAGE = "passage through the neutral version"
 HALF = "fade begins → half-way heard"
 OUTPUT = "sound made → leaves the device"
 
@@ -232,10 +233,15 @@ def _hop(name: str, values: Sequence[float]) -> Hop:
 
 
 def _musical(log: Log, clock: PlayerClock) -> dict[str, list[float]]:
-    """Measure decoded → requested → fade → half, of the fades that were heard."""
-    out: dict[str, list[float]] = {DWELL: [], WAIT: [], HALF: []}
+    """Measure decoded → requested → fade → half, of the fades that were heard.
+
+    Where the way leads through neutral, the wait ends with the fade to neutral; what lies between
+    that one and the fade to the goal is the passage.
+    """
+    out: dict[str, list[float]] = {DWELL: [], WAIT: [], PASSAGE: [], HALF: []}
     played = by_start(log.get(topics.NOW.short, ()))
-    for fade in fades(log, clock):
+    began = fades(log, clock)
+    for fade in began:
         if not fade.reached:
             continue
         start = (fade.first.id.service, fade.first.id.epoch)
@@ -245,7 +251,10 @@ def _musical(log: Log, clock: PlayerClock) -> dict[str, list[float]]:
         if before[-1].content.decided == fade.to == before[-1].content.requested:
             decided = clock.rig(start, _since(before, "decided", fade.to))
             out[DWELL].append(max(0.0, requested - decided))
-            out[WAIT].append(max(0.0, fade.start - requested))
+            between = [f.start for f in began if requested <= f.start < fade.start]
+            first = min([*between, fade.start])
+            out[WAIT].append(max(0.0, first - requested))
+            out[PASSAGE] += [fade.start - first] if between else []
         out[HALF].append(fade.half - fade.start)
     return out
 
@@ -319,6 +328,7 @@ WHY: tuple[tuple[str, Literal["software", "music", "device"], str], ...] = (
     (TAKEN, "software", "broker, and the wait for a control block"),
     (DWELL, "music", "a state is kept for a while before the next one may be asked for"),
     (WAIT, "music", "a change waits for its beat or bar"),
+    (PASSAGE, "music", "only between pleasant and unpleasant, where the preset asks for it"),
     (HALF, "music", "half of the fade"),
     (OUTPUT, "device", "ring, host buffer and device"),
 )

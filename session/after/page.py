@@ -322,7 +322,7 @@ def _latency(a: Analysis) -> str:
         why = "the software steps together, window by window"
         rows.append((TOTAL, "software", *times, f"{total.n}×", why))
     known = [line.typical for line in a.budget if line.typical is not None]
-    why = "measured median, else as declared"
+    why = "measured median, else as declared; most changes meet only some of these"
     whole = milliseconds(sum(known) if known else None)
     rows.append(("sum of what is typical", "", "", whole, "", "", why))
     key = legend((colour, kind) for kind, colour in figures.KINDS.items())
@@ -352,7 +352,7 @@ def _change_row(a: Analysis, number: int, c: Change) -> tuple[str, ...]:
     what = {
         "fade": f"fade to {figures.WORDS.get(c.what, c.what)}",
         "start": "sound begins",
-        "level": f"level {c.what}",
+        "order": f"order: {c.what}",
         "safety": f"safety: {c.what}",
     }[c.kind]
     chain = " ← ".join(_short_name(x) for x in c.chain[:4]) or NONE

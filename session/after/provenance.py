@@ -12,7 +12,7 @@ from rym import topics
 
 from .latency import PlayerClock, by_start, fades, index
 
-Kind = Literal["start", "fade", "level", "safety"]
+Kind = Literal["start", "fade", "order", "safety"]
 Log = Mapping[str, Sequence[m.Message]]
 
 
@@ -36,7 +36,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """Rig time at which it becomes audible, in seconds."""
     kind: Kind
     what: str
-    """Affect that is faded to, level in dB, or state of the dead-man switch."""
+    """Affect that is faded to, order that was carried out, or state of the dead-man switch."""
     why: str
     played: m.Identity
     chain: tuple[m.Identity, ...]
@@ -129,31 +129,32 @@ def changes(log: Log, clock: PlayerClock) -> tuple[Change, ...]:
     Returns
     -------
     tuple of Change
-        In the order in which they were heard: beginnings, fades, changes of level, safety states.
+        In the order in which they were heard: beginnings, fades, orders, safety states.
     """
     known, files = index(log), recording_names(log)
     out = [_change(f.first, f.start, ("fade", f.to), known, files) for f in fades(log, clock)]
     for start, said in by_start(log.get(topics.NOW.short, ())).items():
         for before, x in zip([None, *said[:-1]], said, strict=True):
-            kind = _other_kind(before, x)
-            if kind is not None:
-                c = x.content
-                what = c.safety if kind == "safety" else f"{c.level_db:.0f} dB"
-                out.append(_change(x, clock.rig(start, c.frame), (kind, what), known, files))
+            found = _other(before, x, known)
+            if found is not None:
+                t = clock.rig(start, x.content.frame)
+                out.append(_change(x, t, found, known, files))
     return tuple(sorted(out, key=lambda change: change.t))
 
 
-def _other_kind(
-    before: m.Message | None, x: m.Message
-) -> Literal["start", "level", "safety"] | None:
-    """Say what else than a fade changed with this message; ramps show in ticks and do not count."""
+def _other(
+    before: m.Message | None, x: m.Message, known: Mapping[m.Identity, m.Message]
+) -> tuple[Kind, str] | None:
+    """Say what else than a fade changed with this message."""
     if before is None:
-        return "start"
+        return "start", ""
     if x.content.safety != before.content.safety:
-        return "safety"
-    moved = x.content.level_db != before.content.level_db and x.content.why != "tick"
-    by_hand = any(c.topic in (topics.COMMAND.short, topics.STOP.short) for c in x.cause)
-    return "level" if moved and by_hand and x.cause != before.cause else None
+        return "safety", x.content.safety
+    fresh = [c for c in x.cause if c.topic == topics.COMMAND.short and c not in before.cause]
+    if not fresh:
+        return None
+    orders = [known[c].content for c in fresh if c in known]
+    return "order", ", ".join(f"{o.action} {o.value}".rstrip() for o in orders) or "not known"
 
 
 def _change(

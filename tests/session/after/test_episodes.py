@@ -54,6 +54,7 @@ def test_steps_hold_until_the_next_and_merge_repeats() -> None:
     assert [steps.at(t) for t in (0.5, 1.0, 4.9, 5.0, 99.0)] == [None, "a", "a", "b", "none"]
     assert steps.episodes(0.0, 20.0) == [(1.0, 5.0, "a"), (5.0, 9.0, "b")]
     assert steps.changes(0.0, 20.0) == [(5.0, "b")]
+    assert steps.episodes(0.0, 5.5) == [(1.0, 5.0, "a")]
 
 
 @given(

@@ -77,6 +77,20 @@ def test_dwell_wait_and_half_are_measured_apart(talk: Any) -> None:
     assert found[latency.OUTPUT] == pytest.approx(0.05)
 
 
+def test_the_passage_through_neutral_is_no_wait_for_a_bar(talk: Any) -> None:
+    """Requested at 5 s, to neutral from 6 s, to its goal from 10 s: 1 s of wait, 4 s of passage."""
+    tick(talk, 1.0, "negative")
+    goal = {"decided": "positive", "requested": "positive"}
+    tick(talk, 5.0, "negative", fade=fade_at(6.0, "neutral"), **goal)
+    tick(talk, 8.5, "neutral", fade=fade_at(10.0), **goal)
+    tick(talk, 13.0, "positive", **goal)
+    found = {h.name: (h.p50, h.n) for h in latency.hops(talk.log, clock(talk))}
+    assert found[latency.DWELL] == (0.0, 1)
+    assert found[latency.WAIT] == (pytest.approx(1.0), 1)
+    assert found[latency.PASSAGE] == (pytest.approx(4.0), 1)
+    assert found[latency.HALF] == (pytest.approx(1.0), 2)
+
+
 def test_a_withdrawn_fade_is_none_and_a_turned_one_is_not_half_heard(talk: Any) -> None:
     """Withdrawn before its bar: never began. Turned before its middle: began, never reached."""
     tick(talk, 1.0, fade=fade_at(6.0))
@@ -159,6 +173,6 @@ def test_the_budget_names_every_delay_once() -> None:
     )
     measured = (latency.Hop(name=latency.OUTPUT, n=3, p50=0.08, p99=0.09),)
     lines = latency.fold_budget(declared, measured)
-    assert len({line.name for line in lines}) == len(lines) == 8
+    assert len({line.name for line in lines}) == len(lines) == 9
     assert lines[0].typical == 0.5
     assert (lines[-1].declared, lines[-1].p50, lines[-1].typical) == (0.1, 0.08, 0.08)

@@ -23,7 +23,7 @@ def test_a_fade_leads_to_its_window_in_its_own_recording(talk: Any) -> None:
     talk.played(48_000, "neutral", 9.05, FADE, (valence,), why="valence")
     talk.played(200_000, "positive", 13.0)
     found = changes(talk.log, PlayerClock.of(talk.log["player/now"], RATE))
-    assert [(c.kind, c.what) for c in found] == [("start", "0 dB"), ("fade", "positive")]
+    assert [(c.kind, c.what) for c in found] == [("start", ""), ("fade", "positive")]
     samples = found[1].samples
     assert samples is not None
     assert (samples.file, samples.segment, samples.first, samples.n) == ("eeg-02.xdf", 3, 1250, 500)
@@ -42,22 +42,25 @@ def test_a_hole_in_the_chain_is_named(talk: Any) -> None:
     assert fade.missing == (valence.id,)
 
 
-def test_safety_and_level_are_changes_ticks_are_not(talk: Any) -> None:
-    """A stop and an order of level count; the steps of their ramps do not."""
+def test_safety_and_orders_are_changes_ramps_are_not(talk: Any) -> None:
+    """A stop and two orders count once each; the steps of their ramps do not."""
     order = talk.say(topics.COMMAND, m.Command(to="player", action="set-level", value="-6"), 9.0)
     stop = talk.say(topics.STOP, m.Stop(by="operator", t=20.0), 20.0)
     talk.played(0, "neutral", 8.0)
     talk.played(48_000, "neutral", 9.0, cause=(order,), level_db=-3.0, why="level")
     talk.played(60_000, "neutral", 9.25, cause=(order,), level_db=-6.0)
+    end = talk.say(topics.COMMAND, m.Command(to="player", action="end", value=""), 10.0)
+    talk.played(70_000, "neutral", 10.0, cause=(end,), level_db=-6.0, why="end")
     talk.played(96_000, "neutral", 20.0, cause=(stop,), safety="STOP", why="stop")
     talk.played(97_000, "neutral", 20.1, cause=(stop,), safety="STOP", level_db=-40.0)
     found = changes(talk.log, PlayerClock.of(talk.log["player/now"], RATE))
     assert [(c.kind, c.what) for c in found] == [
-        ("start", "0 dB"),
-        ("level", "-3 dB"),
+        ("start", ""),
+        ("order", "set-level -6"),
+        ("order", "end"),
         ("safety", "STOP"),
     ]
-    assert found[2].chain == (stop.id,)
+    assert found[3].chain == (stop.id,)
 
 
 def test_of_two_windows_the_newest_is_traced(talk: Any) -> None:
