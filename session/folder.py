@@ -238,7 +238,7 @@ class Folder:
             schema = msgspec.json.decode(data, type=_Schema).schema
             if schema != SCHEMA:
                 raise FormatError(
-                    f"{path} has schema {schema}, this version reads {SCHEMA}.",
+                    f"{path} has schema {schema}, this version knows {SCHEMA}.",
                     remedy,
                     schema=schema,
                 )
@@ -303,8 +303,8 @@ def hash_bank(folder: Path) -> str:
 def settings_hashes(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Return the first 16 hex digits of each table's SHA-256, order of keys and secrets left out.
 
-    The supervisor publishes them as facts `settings.<table>` of its status, so that a session.json
-    that was changed afterwards is found out.
+    The journal's process publishes them as facts `settings.<table>` of its status, so that a
+    session.json that was changed afterwards is found out.
     """
     return {
         table: hashlib.sha256(

@@ -180,9 +180,9 @@ class _Work(NamedTuple):
 
 
 def _verify_settings(work: _Work) -> None:
-    """Compare the settings with the hashes that the supervisor published at the start."""
+    """Compare the settings with the hashes that the journal published at its start."""
     hashes = settings_hashes(work.record.settings)
-    for message in work.journal.of(STATUS["session"], "session"):
+    for message in work.journal.of(STATUS["journal"], "journal"):
         for key, value in message.content.facts.items():
             table = key.removeprefix("settings.")
             if table != key and hashes.get(table, "") != value:

@@ -23,7 +23,7 @@ from rym.errors import UsageError
 from rym.service import Shell, run
 from rym.topics import MISSING, STATUS, TOPICS
 
-from ..folder import Folder
+from ..folder import RECORD, Folder, settings_hashes
 from .lines import Holes, Journal, WindowRef, read, to_line
 
 __all__ = ["Journal", "JournalSettings", "Keeper", "WindowRef", "Writer", "read", "serve"]
@@ -204,7 +204,7 @@ async def serve(shell: Shell, settings: JournalSettings) -> None:
     writer = Writer(path, round(settings.tail_mb * 1e6))
     mailbox = shell.bus.subscribe(*TOPICS.values(), overload=ALL)
     keeper = Keeper(writer, await asyncio.to_thread(_known, path, settings))
-    shell.ready()
+    shell.ready(**_settings(shell.folder))
     end = asyncio.create_task(_wait_for_end(shell, settings, keeper), name="end")
     tasks = [
         end,
@@ -227,6 +227,14 @@ async def serve(shell: Shell, settings: JournalSettings) -> None:
         task.result()
     if end in done and not end.result():
         await asyncio.to_thread(_write_report, shell.folder)
+
+
+def _settings(folder: Path) -> dict[str, str]:
+    """Return the hashes of the settings as run, by which replay sees whether they were changed."""
+    if not (folder / RECORD).exists():
+        return {}
+    record = Folder(folder).read()
+    return {f"settings.{name}": h for name, h in settings_hashes(record.settings).items()}
 
 
 def _known(path: Path, settings: JournalSettings) -> Holes:

@@ -142,7 +142,7 @@ class Rehearsal:
             )
         )
         hashes = settings_hashes(settings)
-        self.say(self.session, **{f"settings.{k}": v for k, v in hashes.items()})
+        self.say(self.bus("journal"), **{f"settings.{k}": v for k, v in hashes.items()})
         self.start_stream()
         self.start_decoder()
         self.start_player()

@@ -115,7 +115,7 @@ def test_a_damaged_or_newer_record_is_named(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"no session\.json"):
         folder.read()
     (folder.path / "session.json").write_text('{"schema": 99, "new": 1}')
-    with pytest.raises(FormatError, match="schema 99, this version reads 1"):
+    with pytest.raises(FormatError, match="schema 99, this version knows 1"):
         folder.read()
     (folder.path / "session.json").write_text('{"schema": 1, "subj')
     with pytest.raises(FormatError, match="cannot be read"):

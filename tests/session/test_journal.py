@@ -21,7 +21,7 @@ from rym.bus import ALL, MemoryHub
 from rym.clock import ManualClock
 from rym.errors import FormatError, UsageError
 from rym.topics import LABEL, MISSING, PHASE, STATUS, TRUTH, VALENCE, WINDOW
-from session.folder import Folder
+from session.folder import Folder, Record, settings_hashes
 from session.live import journal
 from session.live.journal import JournalSettings, Writer, read
 from session.live.lines import Holes, from_line, parse, to_line
@@ -477,6 +477,30 @@ def test_told_to_end_it_takes_the_last_messages_and_writes_no_report(
     asyncio.run(go())
     assert reports == []
     assert [x.content.t for x in read(tmp_path / "journal.jsonl").of(LABEL)] == [5]
+
+
+def test_it_publishes_what_the_settings_were(tmp_path: Path) -> None:
+    """The hash of every table as run goes into the journal, order of keys and secrets aside."""
+    folder = Folder.create(tmp_path, "p", "a", "t")
+    tables = {"stream": {"rate": 500.0, "password": "hush"}, "player": {}}
+    folder.write(
+        Record(
+            subject="p", session="a", task="t", run=1, started=0.0, simulated=True, settings=tables
+        )
+    )
+
+    async def go() -> None:
+        hands, task = await running(MemoryHub(), ManualClock(), folder.path)
+        await asyncio.sleep(0.05)
+        facts = hands.said[0][1]
+        assert facts == {f"settings.{k}": v for k, v in settings_hashes(tables).items()}
+        assert set(facts) == {"settings.stream", "settings.player"}
+        task.cancel()
+
+    asyncio.run(go())
+    other = settings_hashes({"stream": {"rate": 250.0}})["stream"]
+    assert settings_hashes({"stream": {"rate": 500.0}}) != {"stream": other}
+    assert settings_hashes({"a": {"x": 1, "y": 2}}) == settings_hashes({"a": {"y": 2, "x": 1}})
 
 
 def test_without_a_folder_it_refuses_to_start() -> None:

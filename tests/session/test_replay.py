@@ -131,7 +131,7 @@ def offset_of_sample(data: bytes, sample: int) -> int:
         ("decoder", {"smoothing": 0.5}, "decoder/valence"),
         ("player", {"dwell": 2.0}, "player/now"),
         ("player", {"preset": "close"}, "player/now"),
-        ("stream", {"wait": 11.0}, "session/status"),
+        ("stream", {"wait": 11.0}, "journal/status"),
         ("stream", {"unit": "furlong"}, "stream/window"),
     ],
 )
