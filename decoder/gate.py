@@ -19,7 +19,7 @@ Ints = npt.NDArray[np.int64]
 
 CLOSED = 2.0
 """A threshold that no confidence reaches."""
-_TEMPERATURES = np.geomspace(0.2, 20.0, 93)
+_TEMPERATURES = np.geomspace(0.5, 20.0, 75)
 _LEAST = 10
 """Rows that a threshold must be supported by."""
 
@@ -42,7 +42,7 @@ def soften(p: Array, temperature: float) -> Array:
 
 
 def fit_temperature(p: Array, label: Ints) -> float:
-    """Return the temperature of least class-balanced log loss (Guo et al. 2017), out of 93 values.
+    """Return the temperature of least class-balanced log loss (Guo et al. 2017), 0.5…20.
 
     Parameters
     ----------
@@ -54,10 +54,12 @@ def fit_temperature(p: Array, label: Ints) -> float:
     counts = np.bincount(label, minlength=3)
     weight = 1.0 / counts[label]
     rows = np.arange(len(label))
+    # Before softening, not after: certain errors would else cost the same at every temperature,
+    # and the smallest one would win.
+    p = np.maximum(p, 1e-6)
 
     def loss(temperature: float) -> float:
-        right = np.maximum(soften(p, temperature)[rows, label], 1e-6)
-        return float(-(weight * np.log(right)).sum())
+        return float(-(weight * np.log(soften(p, temperature)[rows, label])).sum())
 
     return float(min(_TEMPERATURES, key=loss))
 

@@ -7,6 +7,7 @@ What such a row says is: "the person, `reaction_lag` later, held this key".
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -153,7 +154,8 @@ def _alike(windows: Sequence[Window]) -> tuple[float, int]:
 def _choose(windows: Sequence[Window], settings: DecoderSettings) -> tuple[str, ...]:
     """Return the channels to learn from: those wanted, less those bad more often than not."""
     wanted = settings.features.channels
-    names = wanted or tuple(n for n in windows[0].channels if n not in settings.features.exclude)
+    kinds = settings.features.exclude
+    names = wanted or tuple(name for name in windows[0].channels if not _auxiliary(name, kinds))
     for window in windows:
         missing = [name for name in names if name not in window.channels]
         if missing:
@@ -170,6 +172,11 @@ def _choose(windows: Sequence[Window], settings: DecoderSettings) -> tuple[str, 
             "Improve the contact of the electrodes and record again.",
         )
     return kept
+
+
+def _auxiliary(name: str, kinds: tuple[str, ...]) -> bool:
+    """Return whether all words of a channel's name, without digits, are among `kinds`."""
+    return all(word.rstrip("0123456789").upper() in kinds for word in re.split(r"[\s_-]+", name))
 
 
 def _row(window: Window, channels: tuple[str, ...], bands: tuple[Band, ...]) -> Array:

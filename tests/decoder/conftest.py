@@ -119,7 +119,9 @@ def settings():
     """Return a function that gives settings with a quick fit."""
 
     def make(candidate="lda", drive="verdict", **more):
-        quick = TrainingSettings(candidate=candidate, steps=60, hidden_units=16, batch=256)
+        quick = TrainingSettings(
+            candidate=candidate, steps=60, learning_rate=3e-3, hidden_units=16, batch=256
+        )
         return DecoderSettings(training=quick, drive=drive, **more)
 
     return make

@@ -19,6 +19,12 @@ def test_temperature_undoes_false_confidence():
     assert fit_temperature(p, label) == pytest.approx(3.0, rel=0.15)
 
 
+def test_certain_errors_soften_and_never_sharpen():
+    """Two answers in three wrong with certainty: the temperature goes to its upper end."""
+    p = np.tile([0.0, 1e-9, 1.0 - 1e-9], (30, 1))
+    assert fit_temperature(p, np.arange(30) % 3) == pytest.approx(20.0)
+
+
 def test_softening_keeps_order_and_zeros():
     """A temperature changes neither the likeliest class nor an impossible one."""
     p = soften(np.array([0.0, 0.3, 0.7]), 5.0)

@@ -96,6 +96,13 @@ def test_channels_are_taken_by_name(noise):
     assert rows_from(renamed, [(0.0, "neutral")], PLAIN).channels == ("Fz", "O1")
 
 
+@pytest.mark.parametrize("name", ["EXT", "ECG ECG", "A2-A1", "EOG1", "M1", "ecg"])
+def test_auxiliary_channels_are_known_by_their_words(noise, name):
+    """Heart, eyes, ears and the free input are not learned from; `F3-A2` would be."""
+    windows = [msgspec.structs.replace(w, channels=("F3-A2", name, "Pz", "O1")) for w in noise]
+    assert rows_from(windows, [(0.0, "neutral")], PLAIN).channels == ("F3-A2", "Pz", "O1")
+
+
 def test_a_channel_bad_for_a_while_is_unknown_in_those_rows(noise):
     """Windows that name a bad channel give NaN there and nowhere else."""
     windows = [
