@@ -102,7 +102,10 @@ class Recording:
 
     def close(self) -> None:
         """End the file."""
-        self._file.close()
+        try:
+            self._file.close()
+        except soundfile.SoundFileError as error:
+            raise _cannot(self.path, error) from None
 
 
 def _put_length(file: BinaryIO, n: int) -> None:

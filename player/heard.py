@@ -104,10 +104,16 @@ class Heard:
                     for file in self._files:
                         file.keep(to_disk=to_disk)
             except DeviceError as error:
-                self.failed = str(error)
-                LOG.error("%s The music goes on unrecorded.", error)
+                self._fail(error)
         for file in self._files:
-            file.close()
+            try:
+                file.close()
+            except DeviceError as error:
+                self._fail(error)
+
+    def _fail(self, error: DeviceError) -> None:
+        self.failed = str(error)
+        LOG.error("%s The music goes on unrecorded.", error)
 
     def _gather(self) -> tuple[list[Frames], bool]:
         """Return blocks of 0.1 s together, or what was left at the end."""

@@ -28,6 +28,10 @@ RING = 1 << 16
 """Frames that the ring could hold, a power of two as PortAudio's ring wants it."""
 STALLED = 1.0
 """Seconds without a frame taken after which a device counts as lost."""
+SETTLING = 5.0
+"""Seconds from a stream's start in which a stall means nothing: a sound server may take the first
+buffer and then sleep for up to two seconds before it asks for more, as PulseAudio's null sink does.
+"""
 SLOTS = 8
 """Eighths of a second over which the device's pace is observed."""
 
@@ -142,7 +146,7 @@ class PortAudioSink:
         )
         self._action: Any = None
         self._written = self._taken = 0
-        self._moved = clock.now()
+        self._moved = self._opened = clock.now()
         self._pace: deque[tuple[int, float]] = deque(maxlen=SLOTS)
         self._stream.start()
         self.latency = float(self._stream.latency)
@@ -155,8 +159,8 @@ class PortAudioSink:
         if taken > self._taken:
             self._taken, self._moved = taken, now
         self._observe(now)
-        if self._action is not None and waiting == 0 and self._action not in self._stream.actions:
-            # The callback found the ring empty and gave it up.
+        if self._action is not None and self._action not in self._stream.actions:
+            # The callback found too little in the ring and gave it up, whatever is in it by now.
             self.xruns += 1
             self._action = None
         return self._depth - waiting
@@ -184,7 +188,10 @@ class PortAudioSink:
         The supervisor then starts the player again, which goes on at its place, on the same device
         if it is back. PortAudio itself reports no loss.
         """
-        if self._action is not None and self._clock.now() - self._moved > STALLED:
+        now = self._clock.now()
+        if self._action is None or now < self._opened + SETTLING:
+            return
+        if now - self._moved > STALLED:
             raise DeviceError(
                 f"The audio device {self.name!r} has taken no sound for {STALLED} s.",
                 "Plug it in again, or name another one with [player] device.",

@@ -2,7 +2,8 @@
 
 Hysteresis and the confidence gate proper are the decoder's. Here a change is held back while the
 last fade is younger than the dwell, and while the minute has seen enough fades; a fade that has not
-begun may always be withdrawn or turned. A person's `steer` waits for neither.
+begun may always be withdrawn or turned. A person's `steer` waits for neither, and the decoder has
+to leave it alone until it is heard and its dwell is over.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ class Policy:
         self._least = settings.min_confidence
         self._valence: Identity | None = None
         self._wanted: Affect = "neutral"
+        self._steered = False
 
     def take(self, valence: Valence, identity: Identity) -> bool:
         """Take in a decoded state; return True where it differs from the one before."""
@@ -73,10 +75,12 @@ class Policy:
     def steer(self, affect: Affect) -> None:
         """Request what a person asks for, whatever the dwell says."""
         self.requested = self.possible(affect)
+        self._steered = True
 
     def reset(self) -> None:
         """Request neutral; the decoder has to earn every change anew."""
         self.requested = self._wanted = "neutral"
+        self._steered = False
 
     def hold(self, heading: Affect) -> None:
         """Request what is heard, or about to be."""
@@ -103,6 +107,9 @@ class Policy:
             Why `requested` changed: `valence`, `dwell` (it had to wait), `withdrawn`; empty where
             it did not.
         """
+        if self._steered and heard.heading != self.requested:
+            return ""
+        self._steered = False
         if not self.following or self._wanted == self.requested:
             return ""
         if self._wanted == heard.heading and heard.waiting:

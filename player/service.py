@@ -101,7 +101,8 @@ class Player:
         )
         self._block = np.zeros((BLOCK, 2), dtype=np.float32)
         self._gone = self._told = False
-        self._unheard = ""
+        self._news = ("", 0)
+        self._news_from = 0.0
         self._facts: dict[str, Any] = {
             "rate": RATE,
             "place": place,
@@ -121,11 +122,12 @@ class Player:
         )
         self._shell.ready(**self._facts)
         while not (self._told or self._engine.finished):
+            self._take()  # also where a device stands still: a stop is latched all the same
             while self._sink.room() >= BLOCK and not self._told:
                 self._take()
                 self._render()
             self._sink.check()
-            self._look_at_recording()
+            self._look_around()
             await self._clock.sleep_until(self._clock.now() + PAUSE)
 
     async def close(self) -> None:
@@ -205,7 +207,12 @@ class Player:
         if self._heard:
             self._heard.write(self._block)
 
-    def _look_at_recording(self) -> None:
-        if self._heard and self._heard.failed and not self._unheard:
-            self._unheard = self._heard.failed
-            self._shell.ready(self._unheard, **self._facts)
+    def _look_around(self) -> None:
+        """Say in the status what went wrong beside the music, at most once a second."""
+        unheard = self._heard.failed if self._heard else ""
+        news = (unheard, self._sink.xruns)
+        if news != self._news and self._clock.now() >= self._news_from:
+            if self._sink.xruns > self._news[1]:
+                LOG.warning("the sound was interrupted, %d times so far", self._sink.xruns)
+            self._news, self._news_from = news, self._clock.now() + 1.0
+            self._shell.ready(unheard, **self._facts, xruns=self._sink.xruns)

@@ -219,6 +219,19 @@ def test_steering_is_heard_and_named_as_the_cause(material):
     assert cause == (name("session/command", 1),)
 
 
+@pytest.mark.parametrize("preset", ["close", "gentle", "paper"])
+def test_the_decoder_leaves_a_steered_affect_alone_for_the_dwell(material, preset):
+    """Steered against a decoder that says neutral: heard, kept for 8 s, then the decoder again."""
+    engine = Engine(material, PlayerSettings(preset=preset, rise=0.5), session="s1")
+    run = Run(engine).until(RATE, "neutral")
+    engine.apply(name("session/command", 0), command("steer", "positive"))
+    run.until(20 * RATE, "neutral")
+    faded = [p.frame for p in run.of(Played) if "faded" in p.why]
+    back = next(p.frame for p in run.of(Played) if p.frame > faded[0] and p.requested == "neutral")
+    assert next(p for p in run.of(Played) if p.frame == faded[0]).audible == "positive"
+    assert faded[0] + 8 * RATE <= back < faded[0] + 8 * RATE + BLOCK
+
+
 def test_an_input_of_no_use_is_an_error(material):
     """Labels are for the decoder."""
     with pytest.raises(TypeError, match="Label"):

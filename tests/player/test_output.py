@@ -73,6 +73,8 @@ async def main(bank, out):
     await asyncio.sleep(1.5)
     task.cancel()
     await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
     played = [(m.content.frame, m.content.why, m.meta.audible_at) for m in now.drain()]
     print(json.dumps({"played": played, "stopped": stopped}))
 
@@ -140,13 +142,18 @@ def captured(path):
 def place_of(part, whole):
     """Return where `part` is in `whole`, and their largest difference there.
 
-    The bank's tones repeat every 6000 frames; the rise, the fade and the stop say which it is.
+    The bank's tones repeat every 6000 frames, so that correlation finds the place but for that and
+    for a frame or two; the difference decides.
     """
     n = 1 << (len(whole) + len(part)).bit_length()
     found = np.fft.irfft(np.fft.rfft(whole, n) * np.conj(np.fft.rfft(part, n)), n)
     near = int(np.argmax(found[: len(whole) - len(part)])) % 6000
-    places = range(near, len(whole) - len(part), 6000)
-    worst = {p: float(np.abs(whole[p : p + len(part)] - part).max()) for p in places}
+    worst = {
+        p: float(np.abs(whole[p : p + len(part)] - part).max())
+        for begin in range(near, len(whole) - len(part), 6000)
+        for p in range(max(0, begin - 3), begin + 4)
+        if p + len(part) <= len(whole)
+    }
     place = min(worst, key=worst.__getitem__)
     return place, worst[place]
 
