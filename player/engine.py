@@ -134,8 +134,14 @@ class Engine:
         return self.frame
 
     def supervisor_gone(self) -> int:
-        """Go to neutral, to silence and to the end; return the frame from which on."""
-        self._safety.supervisor_gone(self.frame)
+        """Go to neutral, to silence and to the end; return the frame from which on.
+
+        It has no identity. So it is always said at once in a `Safety` of its own, whatever else
+        happens at the same frame: that is where replay finds it.
+        """
+        if self._safety.supervisor_gone(self.frame):
+            self._say_safety(self.frame, ())
+            self._why.append("supervisor gone")
         return self.frame
 
     def render(self, out: npt.NDArray[np.float32]) -> None:
@@ -258,15 +264,11 @@ class Engine:
 
     def _report(self, frame: int) -> None:
         """Say what is so from the border `frame` on, where it is new or a tick is due."""
-        said = (self._safety.state, self._safety.reason)
         why = [*self._why, *(mark.why for mark in self._timeline.marks)]
-        if said != self._said:
-            self._said = said
-            state, reason = self._safety.state, self._safety.reason
-            if reason not in why:
-                why.insert(0, reason)
-            safety = Safety(state=state, frame=frame, reason=reason, text=self._safety.text)
-            self._events.append((safety, tuple(self._now) or self._policy.cause))
+        if self._said != (self._safety.state, self._safety.reason):
+            if self._safety.reason not in why:
+                why.insert(0, self._safety.reason)
+            self._say_safety(frame, tuple(self._now) or self._policy.cause)
         self._timeline.marks.clear()
         if not why and frame % TICK == 0:
             why = ["tick"]
@@ -275,6 +277,12 @@ class Engine:
             self._played(frame, view, ", ".join(dict.fromkeys(why)), tuple(self._now))
         self._why.clear()
         self._now.clear()
+
+    def _say_safety(self, frame: int, cause: tuple[Identity, ...]) -> None:
+        state, reason = self._safety.state, self._safety.reason
+        self._said = (state, reason)
+        safety = Safety(state=state, frame=frame, reason=reason, text=self._safety.text)
+        self._events.append((safety, cause))
 
     def _played(self, frame: int, view: View, why: str, now: tuple[Identity, ...]) -> None:
         gains = tuple(round(gain, 6) + 0.0 for gain in view.gains)

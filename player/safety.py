@@ -124,14 +124,19 @@ class DeadMan:
         """Ask for the end of a pause; return False where there is none or nobody may."""
         return self._ask() if self.state != "STOP" and self._quiet is not None else False
 
-    def supervisor_gone(self, frame: int) -> None:
-        """Nobody is left to start or stop anything: neutral at once, then silence and the end."""
+    def supervisor_gone(self, frame: int) -> bool:
+        """Nobody is left to start or stop anything: neutral at once, then silence and the end.
+
+        Returns False where that is known already.
+        """
         if self._gone is not None:
-            return
+            return False
         self._gone, self._asked = frame, False
+        self.reason = "supervisor gone"
         if self.state != "STOP":
-            self.state, self.reason = "SAFE", "supervisor gone"
+            self.state = "SAFE"
         self._orders.append(Order("neutral", GONE_NEUTRAL))
+        return True
 
     def end(self, frame: int) -> None:
         """Come back from the music: fade out, then the end."""

@@ -182,6 +182,25 @@ def test_without_a_supervisor_it_goes_silent_and_finishes(material):
     assert not run.wave()[frame + 29 * RATE :].any()
 
 
+def test_a_lost_supervisor_is_said_even_beside_a_stop(material):
+    """Before, with or after a STOP: one Safety with that reason, which replay needs."""
+    for order in ("stop gone", "gone stop", "stop wait gone"):
+        engine = start(material)
+        run = Run(engine).until(RATE, "positive")
+        for act in order.split():
+            if act == "stop":
+                engine.apply(name("safety/stop", 0), Stop(by="operator", t=0.0))
+            elif act == "gone":
+                frame = engine.supervisor_gone()
+            else:
+                run.until(engine.frame + 4800)
+        run.until(engine.frame + RATE)
+        gone = [s.frame for s in run.of(Safety) if s.reason == "supervisor gone"]
+        assert gone == [frame]
+        assert engine.stopped
+        assert engine.finished
+
+
 def test_end_fades_out_over_15_s(material):
     """The command `end` comes back: quieter and quieter, then finished."""
     engine = start(material)
