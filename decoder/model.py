@@ -30,6 +30,7 @@ from .features import Band, Standardizer
 from .gate import soften
 from .linear import Linear
 from .neighbors import Memory, memory_of
+from .scoring import Verdict
 from .settings import Candidate
 
 SCHEMA = 1
@@ -37,7 +38,6 @@ MANIFEST, WEIGHTS, MEMORY = "model.json", "weights.safetensors", "memory.npz"
 _AGAIN = "Train the model again with `rym train`, or take it from where it was saved."
 
 Array = npt.NDArray[np.float64]
-Verdict = Literal["follows", "unclear", "guessing"]
 
 
 class Delay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

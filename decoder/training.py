@@ -26,7 +26,7 @@ from .embedding import FIELD, Network, fields_of
 from .features import Standardizer
 from .gate import CLOSED, fit_temperature, fit_threshold, smooth, soften
 from .linear import Linear
-from .model import SCHEMA, Manifest, Model, Verdict, build
+from .model import SCHEMA, Manifest, Model, build
 from .neighbors import Memory, memory_of
 from .rows import Rows, stretches
 from .settings import Candidate, DecoderSettings
@@ -45,7 +45,7 @@ LEAST_BASELINE = 20
 class Scores(msgspec.Struct, frozen=True, kw_only=True):
     """What a fit found out."""
 
-    verdict: Verdict
+    verdict: scoring.Verdict
     why: str
     chosen: Candidate | str
     score: float
