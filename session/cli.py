@@ -1,0 +1,307 @@
+"""The command line `rym`: it parses, and hands on. Every verb is one function of another room."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rym.errors import RymError, UsageError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb and return its exit code.
+
+    Returns
+    -------
+    int
+        0 done, 1 failed, 2 wrong use, 3 not distinguishable from chance.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        result, code = arguments.verb(arguments)
+    except RymError as error:
+        if arguments.debug:
+            traceback.print_exc()
+        _tell_error(error, as_json=arguments.json)
+        return error.exit_code
+    if arguments.json:
+        sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
+    return int(code)
+
+
+def _tell_error(error: RymError, *, as_json: bool) -> None:
+    if as_json:
+        said = {"error": error.error, "remedy": error.remedy}
+        sys.stdout.write(msgspec.json.encode(said).decode() + "\n")
+    else:
+        sys.stderr.write(f"rym: {error}\n")
+
+
+Outcome = tuple[dict[str, Any], int]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rym",
+        description="Recall your memory: EEG-steered playback of one's own memory.",
+    )
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    _add_demo(verbs)
+    _add_listen(verbs)
+    _add_run(verbs)
+    _add_simulate(verbs)
+    _add_after(verbs)
+    _add_bank(verbs)
+    return parser
+
+
+def _verb(verbs: Any, name: str, words: str, function: Callable[..., Outcome]) -> Any:
+    parser = verbs.add_parser(name, help=words, description=words)
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--debug", action="store_true", help="show where an error arose")
+    parser.set_defaults(verb=function)
+    return parser
+
+
+def _with_settings(parser: Any) -> Any:
+    parser.add_argument("--config", type=Path, help="settings, a TOML file")
+    parser.add_argument("--out", help="folder of all sessions (default: sessions)")
+    parser.add_argument("--broker", help="mqtt://host:port of a broker that runs already")
+    parser.add_argument("--bank", help="a bank made before")
+    parser.add_argument("--memory", help="the memory to make a bank of, a TOML file")
+    parser.add_argument("--subject", help="label of the person, a-z and 0-9; never a name")
+    parser.add_argument("--device", help="audio device, by name")
+    parser.add_argument("--sink", choices=["auto", "portaudio", "wav", "null"])
+    parser.add_argument("--seed", type=int, help="of everything that draws at random")
+    parser.add_argument(
+        "--print-config", action="store_true", help="print every setting and its origin, then end"
+    )
+    return parser
+
+
+def _with_recordings(parser: Any) -> None:
+    parser.add_argument(
+        "--recording", type=Path, action="append", default=[], metavar="FILE", help="EEG to replay"
+    )
+    parser.add_argument(
+        "--label",
+        action="append",
+        default=[],
+        choices=["negative", "neutral", "positive"],
+        help="what the recording before it stands for",
+    )
+
+
+def _add_demo(verbs: Any) -> None:
+    words = "A whole session in true time with a simulated person, or from labelled recordings."
+    parser = _with_settings(_verb(verbs, "demo", words, _demo))
+    _with_recordings(parser)
+    parser.add_argument("--strength", type=float, help="how strongly a state shows, 0 not at all")
+
+
+def _add_listen(verbs: Any) -> None:
+    words = "Sound at once: valence from the arrow keys, no EEG."
+    parser = _with_settings(_verb(verbs, "listen", words, _listen))
+    parser.add_argument("--seconds", type=float, default=0.0, help="end after so long; 0: never")
+
+
+def _add_run(verbs: Any) -> None:
+    words = "A session with the EEG that arrives over LSL, or with replayed recordings."
+    parser = _with_settings(_verb(verbs, "run", words, _run))
+    _with_recordings(parser)
+    parser.add_argument("--protocol", default="run", help="phases: a file in configs/")
+    parser.add_argument("--model", type=Path, help="a model made before")
+    parser.add_argument("--seconds", type=float, default=0.0, help="end after so long; 0: never")
+
+
+def _add_simulate(verbs: Any) -> None:
+    words = "Many simulated sessions on a fast clock: mean scores over seeds, with an interval."
+    parser = _verb(verbs, "simulate", words, _simulate)
+    parser.add_argument("--seeds", type=int, default=20, help="simulated persons")
+    parser.add_argument("--strength", type=float, default=1.0, help="how strongly a state shows")
+    parser.add_argument("--calibration", type=float, default=300.0, help="seconds")
+    parser.add_argument("--feedback", type=float, default=300.0, help="seconds")
+
+
+def _add_after(verbs: Any) -> None:
+    words = "Fit a model to a session's calibration."
+    parser = _verb(verbs, "train", words, _train)
+    parser.add_argument("session", type=Path, help="the session's folder")
+    parser.add_argument("--out", type=Path, help="the model's folder")
+    parser = _verb(verbs, "replay", "Run a recorded session again, without sound.", _replay)
+    parser.add_argument("session", type=Path, help="the session's folder")
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        required=True,
+        help="compare with the journal, byte by byte",
+    )
+    parser = _verb(verbs, "report", "Write a session's report again.", _report)
+    parser.add_argument("session", type=Path, help="the session's folder")
+
+
+def _add_bank(verbs: Any) -> None:
+    bank = verbs.add_parser("bank", help="Make a memory's music.")
+    inner = bank.add_subparsers(required=True, metavar="VERB")
+    parser = _verb(inner, "build", "Make a bank from a memory; goes on where it stopped.", _bank)
+    parser.add_argument("--memory", type=Path, required=True, help="the memory, a TOML file")
+    parser.add_argument("--out", type=Path, required=True, help="the bank's folder")
+
+
+# Imports stand inside the verbs: `rym --help` shall not wait for numpy, and `rym listen` not for
+# anything that reads EEG.
+# ruff: noqa: PLC0415
+
+
+def _options(arguments: argparse.Namespace) -> list[tuple[str, Any]]:
+    named = {
+        "session.root": arguments.out,
+        "rig.broker": arguments.broker,
+        "session.bank": arguments.bank,
+        "session.memory": arguments.memory,
+        "session.subject": arguments.subject,
+        "player.device": arguments.device,
+        "player.sink": arguments.sink,
+        "session.seed": arguments.seed,
+    }
+    return [(path, value) for path, value in named.items() if value is not None]
+
+
+def _session(
+    arguments: argparse.Namespace, protocol: str, options: list[tuple[str, Any]]
+) -> Outcome:
+    from . import settings
+
+    resolved = settings.load(protocol, arguments.config, [*_options(arguments), *options])
+    if arguments.print_config:
+        rows = resolved.rows()
+        if not arguments.json:
+            for path, value, origin in rows:
+                sys.stdout.write(f"{path} = {value!r}  ({origin})\n")
+        return {path: {"value": value, "origin": origin} for path, value, origin in rows}, 0
+    from .live.run import run_session
+
+    summary = run_session(resolved, quiet=arguments.json)
+    if not arguments.json:
+        from .live.results import in_words
+
+        sys.stdout.write(in_words(summary))
+    return summary, 0
+
+
+def _for_seconds(seconds: float) -> list[tuple[str, Any]]:
+    phases = [{"name": "feedback", "seconds": seconds}]
+    return [("session.phases", phases)] if seconds else []
+
+
+def _demo(arguments: argparse.Namespace) -> Outcome:
+    if not arguments.recording:
+        options: list[tuple[str, Any]] = []
+        if arguments.strength is not None:
+            options.append(("source.sender.strength", arguments.strength))
+        if arguments.seed is not None:
+            options.append(("source.sender.seed", arguments.seed))
+        return _session(arguments, "demo", options)
+    if len(arguments.label) != len(arguments.recording):
+        raise UsageError(
+            f"There are {len(arguments.recording)} recordings and {len(arguments.label)} labels.",
+            "Give one --label after each --recording.",
+        )
+    from .live.recordings import calibrate_then_play
+
+    pairs = list(zip(arguments.recording, arguments.label, strict=True))
+    return _session(arguments, "recordings", calibrate_then_play(pairs))
+
+
+def _run(arguments: argparse.Namespace) -> Outcome:
+    options = _for_seconds(arguments.seconds)
+    if arguments.model is not None:
+        options.append(("session.model", str(arguments.model)))
+    if arguments.recording:
+        from .live.recordings import play_through
+
+        options += play_through(arguments.recording)
+    return _session(arguments, arguments.protocol, options)
+
+
+def _listen(arguments: argparse.Namespace) -> Outcome:
+    from . import settings
+    from .live.listen import listen
+
+    options = [*_options(arguments), *_for_seconds(arguments.seconds)]
+    resolved = settings.load("listen", arguments.config, options)
+    return listen(resolved, quiet=arguments.json), 0
+
+
+def _simulate(arguments: argparse.Namespace) -> Outcome:
+    from .simulate import simulate
+
+    result = simulate(
+        seeds=arguments.seeds,
+        strength=arguments.strength,
+        calibration=arguments.calibration,
+        feedback=arguments.feedback,
+        quiet=arguments.json,
+    )
+    return result, 0
+
+
+def _train(arguments: argparse.Namespace) -> Outcome:
+    from rym.clock import SystemClock
+
+    from .after.training import train
+    from .folder import Folder
+
+    folder = Folder(arguments.session)
+    trained = train(folder, arguments.out or folder.model, SystemClock(), progress=_percent)
+    if not arguments.json:
+        sys.stdout.write(f"{trained.model}: {trained.verdict}. {trained.why}\n")
+    return msgspec.to_builtins(trained), trained.exit_code
+
+
+def _percent(share: float, what: str) -> None:
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{share:4.0%} {what:60.60}")
+        sys.stderr.write("\n" if share >= 1 else "")
+        sys.stderr.flush()
+
+
+def _replay(arguments: argparse.Namespace) -> Outcome:
+    from rym.clock import SystemClock
+
+    from .after.replay import verify
+    from .folder import Folder
+
+    found = verify(Folder(arguments.session), SystemClock(), progress=_percent)
+    verdict = msgspec.to_builtins(found)
+    if not arguments.json:
+        sys.stdout.write(_verdict_in_words(verdict) + "\n")
+    return verdict, 0 if verdict["identical"] else 1
+
+
+def _verdict_in_words(verdict: dict[str, Any]) -> str:
+    if verdict["identical"]:
+        return f"identical: {verdict['n_messages']} messages, at {verdict['speed']:.0f} × true time"
+    return f"not identical: {verdict['first_difference']}"
+
+
+def _report(arguments: argparse.Namespace) -> Outcome:
+    from .after.report import finish
+
+    summary = finish(arguments.session)
+    if not arguments.json:
+        sys.stdout.write(f"{summary['report']}\n")
+    return summary, 0
+
+
+def _bank(arguments: argparse.Namespace) -> Outcome:
+    from generator.__main__ import main as build
+
+    options = ["--memory", str(arguments.memory), "--out", str(arguments.out)]
+    return {}, build([*options, "--json"] if arguments.json else options)

@@ -1,0 +1,105 @@
+"""`rym listen`: a bank and the arrow keys; no EEG and no estimate."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rym.clock import SystemClock
+from rym.logs import run_async
+from rym.messages import Affect, Command
+from rym.settings import Resolved, secret
+
+from .. import settings as tables_of
+from ..folder import Folder
+from .keys import pressed
+from .run import interrupts, ready_bank
+from .supervisor import Supervisor
+from .view import Board, Screen
+
+KEYS: dict[str, Affect] = {
+    "left": "negative",
+    "down": "neutral",
+    "up": "neutral",
+    "right": "positive",
+}
+TOUR: tuple[Affect, ...] = ("neutral", "positive", "neutral", "negative")
+"""What is played in turn where there is no terminal to press keys in."""
+TOUR_STEP = 8.0
+"""Seconds per affect of the tour."""
+
+
+def listen(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
+    """Play a bank until `q` is pressed or the phase is over.
+
+    Parameters
+    ----------
+    resolved : Resolved
+        Every table, with origins.
+    quiet : bool
+        True writes nothing to the terminal.
+
+    Returns
+    -------
+    dict
+        `heard`: the sound files; `bank`; `warnings`.
+
+    Raises
+    ------
+    RymError
+        If the bank cannot be built or the player cannot begin.
+    """
+    clock = SystemClock()
+    tables = tables_of.tables(resolved)
+    session = tables.session
+    folder = Folder.create(Path(session.root), session.subject, session.session, session.task)
+    bank = ready_bank(tables, folder, quiet=quiet)
+    tables = tables._replace(player=msgspec.structs.replace(tables.player, bank=str(bank)))
+    supervisor = Supervisor(
+        tables,
+        folder,
+        clock,
+        password=secret("BROKER_PASSWORD") or "",
+        epoch=round(clock.wall() * 1000),
+        only=("player",),
+    )
+    run_async(_play(supervisor, quiet=quiet))
+    return {
+        "heard": [str(path) for path in folder.heard()],
+        "bank": str(bank),
+        "warnings": supervisor.warnings,
+    }
+
+
+async def _play(supervisor: Supervisor, *, quiet: bool) -> None:
+    board = Board(simulated=False)
+    board.note = "← unpleasant   ↓ neither   → pleasant   space silences   r comes back   q ends"
+    async with interrupts(supervisor.stopping), pressed() as keys:
+        with Screen(board, quiet=quiet) as screen:
+            steering = asyncio.create_task(_steer(supervisor, keys), name="steer")
+            try:
+                await supervisor.run(screen)
+            finally:
+                steering.cancel()
+
+
+async def _steer(supervisor: Supervisor, keys: asyncio.Queue[str] | None) -> None:
+    await supervisor.started.wait()
+    if keys is None:
+        for step in range(10_000):
+            await _ask(supervisor, TOUR[step % len(TOUR)])
+            await supervisor.clock.sleep_until(supervisor.clock.now() + TOUR_STEP)
+        return
+    while True:
+        key = await keys.get()
+        if key in KEYS:
+            await _ask(supervisor, KEYS[key])
+        else:
+            await supervisor.operate(key)
+
+
+async def _ask(supervisor: Supervisor, affect: Affect) -> None:
+    await supervisor.command(Command(to="player", action="steer", value=affect))

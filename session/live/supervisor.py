@@ -1,0 +1,361 @@
+"""Runs a session: starts its parts, walks through its phases, and brings back what dies.
+
+The supervisor decides nothing about sound: it says which phase it is, has a model trained, and
+hands it to the decoder. The player protects the person by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from rym import topics
+from rym.broker import free_port
+from rym.bus import ALL, Bus, order
+from rym.clock import Clock
+from rym.errors import DeviceError, RymError
+from rym.messages import Command, Phase, Status, Stop
+from rym.mqtt import MqttBus
+
+from ..folder import Folder
+from ..settings import PlannedPhase, Tables
+from .parts import Part
+from .training import train
+
+READY_WITHIN = 40.0
+"""Seconds that a part may take from its first start to `ready`."""
+END_WITHIN = 6.0
+"""Seconds that a part may take to end in good order."""
+COME_BACK = 18.0
+"""Seconds that the music's end is waited for: its fade takes 15."""
+MODULES = {
+    "journal": "session.live.journal",
+    "simulator": "stream.source",
+    "stream": "stream",
+    "decoder": "decoder",
+    "player": "player",
+}
+"""In the order in which they are started; the sender before who listens to it."""
+
+
+class Display(Protocol):
+    """Who shows what is going on."""
+
+    def watch(self, bus: Bus) -> None:
+        """Begin to listen."""
+        ...
+
+    def refresh(self) -> None:
+        """Show the newest; called ten times a second."""
+        ...
+
+
+class Supervisor:
+    """One running session.
+
+    Parameters
+    ----------
+    tables : Tables
+        Settings of every part.
+    folder : Folder
+        Where the session's data rest.
+    clock : Clock
+        The rig's.
+    epoch : int
+        Wall-clock milliseconds at the process's start.
+    password : str
+        Of an outside broker; not used with the embedded one.
+    only : tuple of str
+        Parts to run.
+    """
+
+    def __init__(
+        self,
+        tables: Tables,
+        folder: Folder,
+        clock: Clock,
+        *,
+        epoch: int,
+        password: str = "",
+        only: tuple[str, ...] = tuple(MODULES),
+    ) -> None:
+        self.tables = tables
+        self.folder = folder
+        self.clock = clock
+        self.warnings: list[str] = []
+        self.stopping = asyncio.Event()
+        """Set by whoever wants the session to come to its end."""
+        self.started = asyncio.Event()
+        """Set once every part is ready."""
+        self._epoch = epoch
+        self._model: Path | None = None
+        self._model_given_to: set[int] = set()
+        self._status: dict[str, Status] = {}
+        self._music_origin = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+        outside = tables.rig.broker
+        self._port = free_port()
+        self._url = outside or f"mqtt://127.0.0.1:{self._port}"
+        self._password = password if outside else secrets.token_urlsafe(24)
+        self.broker = None if outside else self._part("broker", "rym.broker")
+        if tables.session.eeg == "outside":
+            only = tuple(name for name in only if name != "simulator")
+        self.parts = {name: self._part(name, MODULES[name]) for name in MODULES if name in only}
+        self._bus = MqttBus(
+            self._url,
+            service="session",
+            epoch=epoch,
+            clock=clock,
+            rig=tables.rig.id,
+            password=self._password,
+        )
+        self._inbox = self._bus.subscribe(*topics.STATUS.values(), topics.STOP, overload=ALL)
+
+    def _part(self, name: str, module: str) -> Part:
+        logs = self.folder.path / "logs"
+        logs.mkdir(mode=0o700, exist_ok=True)
+        return Part(
+            name=name,
+            module=module,
+            hello=lambda: self._hello(name),
+            log=logs / f"{name}.log",
+            clock=self.clock,
+            arguments=("--bind", f"127.0.0.1:{self._port}") if name == "broker" else (),
+        )
+
+    def _hello(self, name: str) -> dict[str, Any]:
+        """Return a part's first line: its settings, where to meet, and the password."""
+        if name == "broker":
+            return {"password": self._password}
+        table = "source" if name == "simulator" else name
+        settings = msgspec.to_builtins(getattr(self.tables, table))
+        if name == "player":
+            settings["origin"] = self._music_origin
+        return {
+            "settings": settings,
+            "rig": self.tables.rig.id,
+            "broker": self._url,
+            "password": self._password,
+            "session": self.folder.path.name,
+            "out": str(self.folder.sound if name == "player" else self.folder.path),
+        }
+
+    async def run(self, display: Display) -> None:
+        """Run the whole session; every part has ended when it returns.
+
+        Parameters
+        ----------
+        display : Display
+            Shows what goes on.
+
+        Raises
+        ------
+        RymError
+            If a part cannot begin; its own sentence.
+        """
+        watching: asyncio.Task[None] | None = None
+        try:
+            if self.broker is not None:
+                self.broker.start()
+            await self._bus.connect(within=READY_WITHIN)
+            display.watch(self._bus)
+            watching = asyncio.create_task(self._watch(display), name="watch")
+            await self._start_parts()
+            await self._walk(watching)
+        finally:
+            if watching is not None:
+                watching.cancel()
+            await self._end_parts()
+
+    async def _walk(self, watching: asyncio.Task[None]) -> None:
+        """Go through the phases; what fails while watching fails here."""
+        walking = asyncio.create_task(self._phases(), name="phases")
+        try:
+            await asyncio.wait({walking, watching}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (watching, walking):
+                if task.done():
+                    task.result()
+        finally:
+            walking.cancel()
+
+    async def _phases(self) -> None:
+        for index, phase in enumerate(self.tables.session.phases):
+            if not self.stopping.is_set():
+                await self._phase(index, phase)
+        await self._come_back()
+
+    # -- the parts -------------------------------------------------------------------------------
+
+    async def _start_parts(self) -> None:
+        if "journal" in self.parts:
+            self.parts["journal"].start()
+            await self._until_ready({"journal"})
+        for name, part in self.parts.items():
+            if name != "journal":
+                part.start()
+        await self._until_ready(set(self.parts))
+        if self.tables.session.model:
+            await self.give_model(self.folder.model)
+        self.started.set()
+
+    async def _until_ready(self, names: set[str]) -> None:
+        give_up = self.clock.now() + READY_WITHIN
+        while (late := self._not_ready(names)) and not self.stopping.is_set():
+            if self.clock.now() > give_up:
+                raise DeviceError(
+                    f"{', '.join(late)} did not become ready within {READY_WITHIN:.0f} s.",
+                    f"Look at the logs in {self.folder.path / 'logs'}.",
+                    parts=late,
+                )
+            await self.clock.sleep_until(self.clock.now() + 0.05)
+
+    def _not_ready(self, names: set[str]) -> list[str]:
+        """Return who is not ready yet.
+
+        Raises
+        ------
+        RymError
+            If one failed before it ever was: its own sentence and exit code.
+        """
+        late = []
+        for name in sorted(names):
+            status = self._status.get(name)
+            if status is not None and status.life == "failed":
+                error = RymError(status.detail, f"({name})", part=name)
+                codes = self.parts[name].exit_codes
+                error.exit_code = codes[-1] if codes and codes[-1] > 0 else 1
+                raise error
+            if status is None or status.life != "ready":
+                late.append(name)
+        return late
+
+    async def _watch(self, display: Display) -> None:
+        """Ten times a second: take in what came, bring back what died, show the state."""
+        while True:
+            self._take_in()
+            for part in [*self.parts.values(), *([self.broker] if self.broker else [])]:
+                if part.watch():
+                    self.warnings.append(f"{part.name} ended by itself and was started again.")
+            display.refresh()
+            await self.clock.sleep_until(self.clock.now() + 0.1)
+
+    def _take_in(self) -> None:
+        for message in self._inbox.drain():
+            match message.content:
+                case Stop() as stop:
+                    self.warnings.append(f"The music was stopped by the {stop.by}.")
+                case Status() as status:
+                    self._status[status.service] = status
+                    if status.life == "ready":
+                        self._after_ready(status)
+
+    def _after_ready(self, status: Status) -> None:
+        if status.service == "player" and not self._music_origin:
+            self._music_origin = float(status.facts["origin"])
+        if status.service == "decoder" and self._model is not None:
+            self._give(status.epoch, self._model)
+
+    async def _end_parts(self) -> None:
+        """End the parts along the stream; the journal hears them all, the broker carries them."""
+        for name in ("simulator", "stream", "decoder", "player", "journal"):
+            part = self.parts.get(name)
+            if part is not None:
+                part.end()
+                if not await part.ended(END_WITHIN):
+                    self.warnings.append(f"{name} had to be killed at the end.")
+        await self._bus.close()
+        if self.broker is not None:
+            self.broker.end()
+            await self.broker.ended(END_WITHIN)
+
+    # -- orders ----------------------------------------------------------------------------------
+
+    async def command(self, command: Command) -> None:
+        """Give an order to one part and wait until it is carried out; a failure is a warning."""
+        try:
+            await order(self._bus, topics.COMMAND, command, {command.to})
+        except DeviceError as error:
+            self.warnings.append(str(error))
+
+    async def operate(self, key: str) -> None:
+        """Do what the operator's key asks for."""
+        match key:
+            case "q":
+                self.stopping.set()
+            case " ":
+                await self.stop()
+            case "r":
+                await self._release()
+
+    async def stop(self) -> None:
+        """Silence, by both roads: the player's own pipe, and the topic."""
+        self.parts["player"].order({"stop": "operator"})
+        said = Stop(by="operator", t=self.clock.now())
+        try:
+            await order(self._bus, topics.STOP, said, {"player"}, within=2.0)
+        except DeviceError as error:
+            self.warnings.append(str(error))
+
+    async def _release(self) -> None:
+        name = self.folder.path.name
+        for action in ("release-stop", "resume"):
+            await self.command(Command(to="player", action=action, value=name))
+
+    async def give_model(self, model: Path) -> None:
+        """Hand a model to the decoder, now and after each of its restarts."""
+        self._model = model
+        self._give(self._status["decoder"].epoch, model)
+        await asyncio.gather(*self._tasks)
+
+    def _give(self, epoch: int, model: Path) -> None:
+        if epoch in self._model_given_to:
+            return
+        self._model_given_to.add(epoch)
+        command = Command(to="decoder", action="load-model", value=str(model))
+        task = asyncio.create_task(self.command(command), name="load-model")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- phases ----------------------------------------------------------------------------------
+
+    async def _phase(self, index: int, phase: PlannedPhase) -> None:
+        start = self.clock.now()
+        end = start + phase.seconds if phase.seconds else None
+        self._announce(phase.name, index, start, end)
+        if phase.name == "training":
+            await self._train(phase.seconds)
+            return
+        while not self.stopping.is_set():
+            now = self.clock.now()
+            if (end is not None and now >= end) or (end is None and self._recording_ended()):
+                return
+            await self.clock.sleep_until(min(end or now + 0.1, now + 0.1))
+
+    def _announce(self, name: str, index: int, starts: float, ends: float | None) -> None:
+        simulated = self.tables.session.kind == "simulated"
+        content = Phase(name=name, index=index, starts=starts, ends=ends, simulated=simulated)
+        self._bus.publish(topics.PHASE, content)
+
+    def _recording_ended(self) -> bool:
+        status = self._status.get("simulator")
+        return status is not None and status.detail == "recording ended"
+
+    async def _train(self, limit: float) -> None:
+        try:
+            await train(self.folder, self.clock, within=limit)
+        except RymError as error:
+            self.warnings.append(str(error))
+            return
+        await self.give_model(self.folder.model)
+
+    async def _come_back(self) -> None:
+        """Let the music come to its end, and wait for it."""
+        now = self.clock.now()
+        self._announce("ended", len(self.tables.session.phases), now, now + COME_BACK)
+        await self.command(Command(to="player", action="end", value=""))
+        while self.clock.now() < now + COME_BACK and self.parts["player"].running:
+            await self.clock.sleep_until(self.clock.now() + 0.1)
