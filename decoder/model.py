@@ -195,7 +195,7 @@ def save(model: Model, folder: Path) -> None:
     """
     if (folder / MANIFEST).exists():
         raise FormatError(f"{folder} holds a model already.", "Name another folder.")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in (WEIGHTS, MEMORY, MANIFEST):
         part = folder / (name + ".part")
         part.write_bytes(model.files[name])
@@ -262,7 +262,7 @@ def _manifest(files: Mapping[str, bytes], where: str) -> Manifest:
         schema = msgspec.json.decode(files[MANIFEST], type=_Schema).schema
         if schema != SCHEMA:
             raise FormatError(
-                f"{where} has schema {schema}, this version reads {SCHEMA}.", _AGAIN, schema=schema
+                f"{where} has schema {schema}, this version knows {SCHEMA}.", _AGAIN, schema=schema
             )
         manifest = msgspec.json.decode(files[MANIFEST], type=Manifest)
     except msgspec.DecodeError as error:

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 import soundfile
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from rym import bank
 from rym.bank import Bank, Clip, Correlation

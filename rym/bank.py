@@ -146,11 +146,11 @@ def load(folder: Path) -> Bank:
         bank = msgspec.json.decode(path.read_bytes(), type=Bank)
     except FileNotFoundError:
         raise FormatError(f"There is no {MANIFEST} in {folder}.", again, path=str(path)) from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise FormatError(f"{path} cannot be read: {error}.", again, path=str(path)) from None
     if bank.schema != SCHEMA:
         raise FormatError(
-            f"{path} has schema {bank.schema}, this version reads {SCHEMA}.",
+            f"{path} has schema {bank.schema}, this version knows {SCHEMA}.",
             again,
             schema=bank.schema,
         )

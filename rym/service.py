@@ -28,14 +28,14 @@ from rym.logs import catch_signals, run_async, show_logs
 from rym.messages import Life, Status
 from rym.mqtt import MqttBus
 from rym.settings import Layer, Resolved, RigSettings, load, read, secret
-from rym.topics import SERVICES, STATUS
+from rym.topics import STATUS
 
 __all__ = ["Lifeline", "Shell", "run", "run_async"]
 
 S = TypeVar("S", bound=msgspec.Struct)
 Serve = Callable[["Shell", S], Awaitable[None]]
 
-OTHER_TABLES = (*SERVICES, "rig", "broker", "generator", "source", "training", "view")
+OTHER_TABLES = ("session", "source", "stream", "decoder", "player", "journal", "generator")
 """Tables that a settings file may hold for other parts."""
 
 LOG = logging.getLogger(__name__)
@@ -134,6 +134,8 @@ def run(
     argv: Sequence[str] | None = None,
     *,
     outlives_supervisor: bool = False,
+    module: str = "",
+    table: str = "",
 ) -> int:
     """Run a stage as a process.
 
@@ -150,18 +152,23 @@ def run(
         Arguments in place of the process's own.
     outlives_supervisor : bool
         If True, the life line (its end and the orders on it) is left to `serve`.
+    module : str
+        What `python -m` runs, where that is not the service's name.
+    table : str
+        Table of the settings, where that is not the service's name.
 
     Returns
     -------
     int
         Exit code.
     """
-    options = _parser(name).parse_args(argv)
+    table = table or name
+    options = _parser(name, module or name, table).parse_args(argv)
     show_logs(name, debug=options.debug)
     lifeline = Lifeline()
     try:
         start = _start(lifeline) if options.lifeline else _Start()
-        resolved = _settings(name, settings_type, options, start)
+        resolved = _settings(table, settings_type, options, start)
         rig = resolved.table("rig", RigSettings)
         bus = _bus(name, rig, start, allow_remote_eeg=options.allow_remote_eeg)
         out = options.out or start.out
@@ -170,7 +177,7 @@ def run(
             _live(
                 shell,
                 bus,
-                lambda: serve(shell, resolved.table(name, settings_type)),
+                lambda: serve(shell, resolved.table(table, settings_type)),
                 outlives_supervisor=outlives_supervisor,
             )
         )
@@ -180,14 +187,14 @@ def run(
         return _explain(error, debug=options.debug)
 
 
-def _parser(name: str) -> argparse.ArgumentParser:
+def _parser(name: str, module: str, table: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=f"python -m {name}",
+        prog=f"python -m {module}",
         description=f"Run the {name} by itself, against a broker that is already there. "
         "The broker's password comes from RYM_BROKER_PASSWORD.",
     )
     parser.add_argument(
-        "--config", type=Path, metavar="FILE", help=f"TOML; table [{name}] holds the settings"
+        "--config", type=Path, metavar="FILE", help=f"TOML; table [{table}] holds the settings"
     )
     parser.add_argument("--broker", metavar="URL", help="mqtt://host:port, without a password")
     parser.add_argument("--rig", metavar="ID", help="id of the rig: a-z, 0-9 and '-'")
@@ -218,10 +225,10 @@ def _start(lifeline: Lifeline) -> _Start:
 
 
 def _settings(
-    name: str, settings_type: type[S], options: argparse.Namespace, start: _Start
+    table: str, settings_type: type[S], options: argparse.Namespace, start: _Start
 ) -> Resolved:
     layers = [read(options.config)] if options.config else []
-    layers.append(Layer("the life line", {name: start.settings}))
+    layers.append(Layer("the life line", {table: start.settings}))
     for origin, key, value in (
         ("the life line", "id", start.rig),
         ("the life line", "broker", start.broker),
@@ -230,7 +237,7 @@ def _settings(
     ):
         if value is not None:
             layers.append(Layer(origin, {"rig": {key: value}}))
-    return load({name: settings_type, "rig": RigSettings}, layers, OTHER_TABLES)
+    return load({table: settings_type, "rig": RigSettings}, layers, OTHER_TABLES)
 
 
 def _bus(name: str, rig: RigSettings, start: _Start, *, allow_remote_eeg: bool) -> MqttBus:

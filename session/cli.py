@@ -279,16 +279,9 @@ def _replay(arguments: argparse.Namespace) -> Outcome:
     from .folder import Folder
 
     found = verify(Folder(arguments.session), SystemClock(), progress=_percent)
-    verdict = msgspec.to_builtins(found)
     if not arguments.json:
-        sys.stdout.write(_verdict_in_words(verdict) + "\n")
-    return verdict, 0 if verdict["identical"] else 1
-
-
-def _verdict_in_words(verdict: dict[str, Any]) -> str:
-    if verdict["identical"]:
-        return f"identical: {verdict['n_messages']} messages, at {verdict['speed']:.0f} × true time"
-    return f"not identical: {verdict['first_difference']}"
+        sys.stdout.write(found.sentence + "\n")
+    return msgspec.to_builtins(found), 0 if found.identical else 1
 
 
 def _report(arguments: argparse.Namespace) -> Outcome:

@@ -311,7 +311,7 @@ def _check_clock(clock: Clock) -> None:
     off = max(before - lsl, lsl - after)
     if off > CLOCK_OFF_S:
         raise DeviceError(
-            f"LSL's clock reads {lsl:.4f} s, the rig's {after:.4f} s; they may differ by "
+            f"LSL's clock shows {lsl:.4f} s, the rig's {after:.4f} s; they may differ by "
             f"{CLOCK_OFF_S * 1000:g} ms.",
             "Run stream on a system where both read the monotonic clock.",
             lsl=lsl,

@@ -250,4 +250,6 @@ def _described(settings: SimulatedSource | RecordedSource) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(run("simulator", SourceSettings, serve))
+    raise SystemExit(
+        run("simulator", SourceSettings, serve, module="stream.source", table="source")
+    )

@@ -77,7 +77,8 @@ class XdfWriter:
         self._boundary_every = max(1, round(BOUNDARY_S * signal.rate))
         self._to_boundary = self._boundary_every
         with _writing(self.path):
-            self._file = path.open("xb", buffering=0)
+            path.touch(mode=0o600, exist_ok=False)
+            self._file = path.open("r+b", buffering=0)
         self._put(MAGIC + _chunk(FILE_HEADER, b"", b"<info><version>1.0</version></info>"))
         self._put(_chunk(STREAM_HEADER, _id(EEG), _header(declared, signal)))
 

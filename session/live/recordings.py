@@ -46,7 +46,8 @@ def calibrate_then_play(labelled: Sequence[tuple[Path, str]]) -> Options:
             f"There is {len(labelled)} recording; a decoder needs two states.",
             "Give at least two, each with its --label.",
         )
-    learn, play = [], []
+    learn: list[dict[str, Any]] = []
+    play: list[dict[str, Any]] = []
     for path, label in labelled:
         recording = read(path)
         duration = len(recording.samples) / recording.rate

@@ -27,8 +27,10 @@ def in_words(summary: dict[str, Any]) -> str:
         f"verdict      {decoding['verdict'] or 'none'}: {verdict}",
         *_scores(decoding),
         f"felt → heard {_seconds(felt['p50'])} median, {_seconds(felt['p90'])} in 9 of 10",
-        f"software     {_number(summary['latency_ms']['software_p50'])} ms median, "
-        f"{_number(summary['latency_ms']['software_p99'])} ms in 99 of 100",
+        (
+            f"software     {_number(summary['latency_ms']['software_p50'])} ms median, "
+            f"{_number(summary['latency_ms']['software_p99'])} ms in 99 of 100"
+        ),
         *(f"note         {warning}" for warning in summary["warnings"]),
         "",
     ]
@@ -43,10 +45,12 @@ def _scores(decoding: dict[str, Any]) -> list[str]:
         return ["agreement    nothing to compare"]
     low, high = decoding["chance_low"], decoding["chance_high"]
     return [
-        f"agreement    {decoding['balanced_accuracy']:.2f} balanced accuracy at the declared delay, "
-        f"{decoding['without_delay']:.2f} without",
-        f"             {decoding['n_states']} independent states: guessing gives {low:.2f} to "
-        f"{high:.2f} in 95 of 100 runs",
+        (
+            f"agreement    {decoding['balanced_accuracy']:.2f} at the declared delay, "
+            f"{decoding['without_delay']:.2f} without "
+            f"(balanced accuracy; by chance {low:.2f} to {high:.2f})"
+        ),
+        f"             {decoding['n_states']} independent states were compared.",
         "             One run shows that the loop closes; it says nothing about how well.",
     ]
 

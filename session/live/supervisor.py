@@ -39,7 +39,9 @@ MODULES = {
     "decoder": "decoder",
     "player": "player",
 }
-"""In the order in which they are started; the sender before who listens to it."""
+STARTED_TOGETHER = (("journal",), ("simulator", "decoder", "player"), ("stream",))
+"""Groups in their order: the journal hears all, and a sender begins when `stream` opens it, whose
+first window then finds everyone listening."""
 
 
 class Display(Protocol):
@@ -191,13 +193,11 @@ class Supervisor:
     # -- the parts -------------------------------------------------------------------------------
 
     async def _start_parts(self) -> None:
-        if "journal" in self.parts:
-            self.parts["journal"].start()
-            await self._until_ready({"journal"})
-        for name, part in self.parts.items():
-            if name != "journal":
+        for names in STARTED_TOGETHER:
+            here = [self.parts[name] for name in names if name in self.parts]
+            for part in here:
                 part.start()
-        await self._until_ready(set(self.parts))
+            await self._until_ready({part.name for part in here})
         if self.tables.session.model:
             await self.give_model(self.folder.model)
         self.started.set()

@@ -31,7 +31,7 @@ WORDS = {
 }
 NOTICE = (
     "The music is steered by an experimental estimate from EEG. It is often wrong. "
-    "The person knows best how they feel."
+    "You know best how you feel."
 )
 WATCHED = (
     topics.PHASE,
