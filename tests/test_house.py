@@ -1,0 +1,106 @@
+"""The house keeps its own rules: who may touch the outside, and where time and chance come from."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import tomllib
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+import rym
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("rym", "stream", "decoder", "generator", "player", "session")
+FILES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
+
+# Each library that does input or output is imported in one file of a package, its adapter.
+ADAPTERS = {
+    "aiomqtt": {"rym/mqtt.py"},
+    "amqtt": {"rym/broker.py"},
+    "pylsl": {"stream/lsl.py"},
+    "mne": {"stream/recording.py"},
+    "pyxdf": {"stream/recording.py"},
+    "cebra": {"decoder/contrastive.py"},
+    "torch": {"decoder/contrastive.py"},
+    "sklearn": {"decoder/linear.py"},
+    "safetensors": {"decoder/model.py"},
+    "soundfile": {"player/flac.py", "generator/build.py"},
+    "pyloudnorm": {"generator/mastering.py"},
+    "sounddevice": {"player/output.py"},
+    "rtmixer": {"player/output.py"},
+    "rich": {"session/live/view.py"},
+}
+CLOCK_CALLS = {"time", "monotonic", "perf_counter", "sleep", "time_ns", "monotonic_ns"}
+
+
+def _imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def test_each_outside_library_has_one_door() -> None:
+    """An I/O library is imported in its adapter only, and the table above has no dead row."""
+    found = defaultdict(set)
+    for path in FILES:
+        for name in _imports(path) & ADAPTERS.keys():
+            found[name].add(path.relative_to(ROOT).as_posix())
+    assert dict(found) == ADAPTERS
+
+
+def test_only_the_clock_reads_a_clock() -> None:
+    """No file but `rym/clock.py` asks the system for the time, or sleeps by it."""
+    guilty = []
+    for path in FILES:
+        if path == ROOT / "rym" / "clock.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                called = (node.value.id, node.attr)
+                if called == ("datetime", "now") or (
+                    called[0] == "time" and called[1] in CLOCK_CALLS
+                ):
+                    guilty.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert guilty == []
+
+
+def test_nothing_unpickles() -> None:
+    """A model or a bank from elsewhere can never run code."""
+    for path in FILES:
+        assert not _imports(path) & {"pickle", "joblib", "dill", "shelve"}, path
+        assert "allow_pickle=True" not in path.read_text(encoding="utf-8"), path
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_packages_come_from_this_checkout(name: str) -> None:
+    """What is tested is what is here, not something installed elsewhere."""
+    module = importlib.import_module(name)
+    assert Path(str(module.__file__)).parent == ROOT / name
+
+
+def test_versions_and_packages_agree_with_the_metadata() -> None:
+    """The version is said once, and every folder with code is listed for installation."""
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert metadata["project"]["version"] == rym.__version__
+    folders = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in FILES}
+    assert set(metadata["tool"]["setuptools"]["packages"]) == folders
+
+
+def test_runtime_packages_are_pinned() -> None:
+    """Every dependency has its exact version in constraints.txt."""
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pinned = {
+        line.partition("==")[0].lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line
+    }
+    wanted = metadata["dependencies"] + metadata["optional-dependencies"]["dev"]
+    names = {row.split(">")[0].split(";")[0].strip().lower() for row in wanted}
+    assert names <= pinned
