@@ -1,4 +1,4 @@
-"""One live answer: our numpy network and kNN memory beside CEBRA's torch module and scikit-learn."""
+"""One live answer: our numpy network and memory beside CEBRA's torch module and scikit-learn."""
 
 from __future__ import annotations
 
