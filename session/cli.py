@@ -127,6 +127,9 @@ def _add_simulate(verbs: Any) -> None:
     parser.add_argument("--strength", type=float, default=1.0, help="how strongly a state shows")
     parser.add_argument("--calibration", type=float, default=300.0, help="seconds")
     parser.add_argument("--feedback", type=float, default=300.0, help="seconds")
+    parser.add_argument(
+        "--decoder", choices=["auto", "cebra-knn", "lda"], default="auto", help="what is trained"
+    )
 
 
 def _add_after(verbs: Any) -> None:
@@ -247,6 +250,7 @@ def _simulate(arguments: argparse.Namespace) -> Outcome:
         strength=arguments.strength,
         calibration=arguments.calibration,
         feedback=arguments.feedback,
+        candidate=arguments.decoder,
         quiet=arguments.json,
     )
     return result, 0

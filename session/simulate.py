@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -21,7 +21,7 @@ from scipy.stats import t as student
 
 from decoder.decoder import Decoder
 from decoder.rows import rows_from
-from decoder.settings import DecoderSettings
+from decoder.settings import DecoderSettings, TrainingSettings
 from decoder.training import fit
 from rym.messages import AFFECTS, Affect, LabelState, Window
 from stream.line import StreamLine
@@ -95,9 +95,15 @@ def _steps(phases: dict[str, float]) -> Iterator[tuple[str, int]]:
             left -= CHUNK
 
 
-def run_one(seed: int, strength: float, calibration: float, feedback: float) -> Outcome:
+def run_one(
+    seed: int,
+    strength: float,
+    calibration: float,
+    feedback: float,
+    candidate: Literal["auto", "cebra-knn", "lda"] = "auto",
+) -> Outcome:
     """Run one session from rest to score; no key of the feedback is used."""
-    settings = DecoderSettings(drive="always")
+    settings = DecoderSettings(drive="always", training=TrainingSettings(candidate=candidate))
     begin, turn = REST, REST + calibration
     phases = {"rest": REST, "calibration": calibration, "feedback": feedback}
     life = live(seed, strength, phases)
@@ -132,7 +138,13 @@ def run_one(seed: int, strength: float, calibration: float, feedback: float) -> 
 
 
 def simulate(
-    *, seeds: int, strength: float, calibration: float, feedback: float, quiet: bool
+    *,
+    seeds: int,
+    strength: float,
+    calibration: float,
+    feedback: float,
+    candidate: Literal["auto", "cebra-knn", "lda"],
+    quiet: bool,
 ) -> dict[str, Any]:
     """Run sessions with the seeds 0, 1, … and return their mean with its 95 % interval.
 
@@ -144,11 +156,13 @@ def simulate(
         How strongly a state shows, 0 not at all.
     calibration, feedback : float
         Seconds.
+    candidate : {'auto', 'cebra-knn', 'lda'}
+        Which decoder is trained; `auto` lets the calibration choose.
     quiet : bool
         True writes no progress.
     """
     outcomes = []
-    arguments = (repeat(strength), repeat(calibration), repeat(feedback))
+    arguments = [repeat(x) for x in (strength, calibration, feedback, candidate)]
     # One thread per process: two processes with two threads each would wait for one another.
     os.environ["OMP_NUM_THREADS"] = "1"
     context = multiprocessing.get_context("spawn")
