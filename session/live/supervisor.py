@@ -159,32 +159,31 @@ class Supervisor:
         RymError
             If a part cannot begin; its own sentence.
         """
-        watching: asyncio.Task[None] | None = None
         try:
             if self.broker is not None:
                 self.broker.start()
             await self._bus.connect(within=READY_WITHIN)
             display.watch(self._bus)
-            watching = asyncio.create_task(self._watch(display), name="watch")
-            await self._start_parts()
-            await self._walk(watching)
+            await self._attend(display)
         finally:
-            if watching is not None:
-                watching.cancel()
             await self._end_parts()
 
-    async def _walk(self, watching: asyncio.Task[None]) -> None:
-        """Go through the phases; what fails while watching fails here."""
-        walking = asyncio.create_task(self._phases(), name="phases")
+    async def _attend(self, display: Display) -> None:
+        """Walk through the session while watching over it; what fails in either fails here."""
+        tasks = {
+            asyncio.create_task(self._walk(), name="walk"),
+            asyncio.create_task(self._watch(display), name="watch"),
+        }
         try:
-            await asyncio.wait({walking, watching}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (watching, walking):
-                if task.done():
-                    task.result()
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            walking.cancel()
+            for task in tasks:
+                task.cancel()
+        for task in done:
+            task.result()
 
-    async def _phases(self) -> None:
+    async def _walk(self) -> None:
+        await self._start_parts()
         for index, phase in enumerate(self.tables.session.phases):
             if not self.stopping.is_set():
                 await self._phase(index, phase)
