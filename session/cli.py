@@ -30,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         _tell_error(error, as_json=arguments.json)
         return error.exit_code
+    except BrokenPipeError:
+        return 1  # who read what was printed has gone: `rym … | head`
     if arguments.json:
         sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
     return int(code)

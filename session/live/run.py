@@ -122,6 +122,8 @@ async def _attended(supervisor: Supervisor, *, quiet: bool) -> None:
     """Run the supervisor with the screen, the operator's keys and Ctrl-C."""
     board = Board(simulated=supervisor.tables.session.kind == "simulated")
     board.note = "q ends   space silences at once   r lets the music come back"
+    if supervisor.tables.session.kind == "pilot":
+        board.note += "   1 pleasant   2 neither   3 unpleasant (again: let go)"
     async with interrupts(supervisor.stopping), pressed() as keys:
         screen = Screen(board, quiet=quiet)
         operator = asyncio.create_task(_operate(supervisor, keys), name="operator")

@@ -18,7 +18,7 @@ from rym.broker import free_port
 from rym.bus import ALL, Bus, order
 from rym.clock import Clock
 from rym.errors import DeviceError, RymError
-from rym.messages import Command, Phase, Status, Stop
+from rym.messages import Command, Label, LabelState, Phase, Status, Stop
 from rym.mqtt import MqttBus
 
 from ..folder import Folder
@@ -32,6 +32,7 @@ END_WITHIN = 6.0
 """Seconds that a part may take to end in good order."""
 COME_BACK = 18.0
 """Seconds that the music's end is waited for: its fade takes 15."""
+LABEL_KEYS: dict[str, LabelState] = {"1": "positive", "2": "neutral", "3": "negative"}
 MODULES = {
     "journal": "session.live.journal",
     "simulator": "stream.source",
@@ -98,6 +99,7 @@ class Supervisor:
         self._model_given_to: set[int] = set()
         self._status: dict[str, Status] = {}
         self._music_origin = 0.0
+        self._held: LabelState = "none"
         self._tasks: set[asyncio.Task[None]] = set()
         outside = tables.rig.broker
         self._port = free_port()
@@ -289,6 +291,14 @@ class Supervisor:
                 await self.stop()
             case "r":
                 await self._release()
+            case "1" | "2" | "3" if self.tables.session.kind == "pilot":
+                self._report(LABEL_KEYS[key])
+
+    def _report(self, state: LabelState) -> None:
+        """Say what the person says. A terminal knows no key-up: the same key again lets go."""
+        self._held = "none" if state == self._held else state
+        label = Label(state=self._held, t=self.clock.now(), source="terminal")
+        self._bus.publish(topics.LABEL, label)
 
     async def stop(self) -> None:
         """Silence, by both roads: the player's own pipe, and the topic."""
