@@ -16,6 +16,7 @@ from .settings import DecoderSettings
 
 WAITING = 8
 """Windows kept for a decoder that is behind (two seconds); then the oldest are given up."""
+NO_MODEL = "There is no model: the state is not known, and the music stays neutral."
 
 
 class Orders:
@@ -100,7 +101,7 @@ def _say(shell: Shell, decoder: Decoder, orders: Orders) -> None:
     """Publish which model answers, its verdict, and its delay in named parts."""
     model, delay = decoder.model, decoder.declared_delay
     if model is None or delay is None:
-        shell.ready(orders.refused or "no model", model="")
+        shell.ready(orders.refused or NO_MODEL, model="")
         return
     shell.ready(
         orders.refused or model.manifest.why,

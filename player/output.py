@@ -43,6 +43,8 @@ class Sink(Protocol):
 
     name: str
     xruns: int
+    note: str
+    """What a person should know of this output; mostly empty."""
 
     def room(self) -> int:
         """Return the number of frames that may be written now."""
@@ -78,11 +80,14 @@ class PacedSink:
         Keeps the pace.
     depth : float
         Seconds that may be written ahead.
+    note : str
+        Why it stands in for a device, where it does.
     """
 
-    def __init__(self, clock: Clock, depth: float) -> None:
+    def __init__(self, clock: Clock, depth: float, note: str = "") -> None:
         self.name = "null"
         self.xruns = 0
+        self.note = note
         self._clock = clock
         self._depth = round(depth * RATE)
         self._start = clock.now()
@@ -134,6 +139,7 @@ class PortAudioSink:
     def __init__(self, mixer: Any, device: dict[str, Any], settings: PlayerSettings, clock: Clock):
         self.name = str(device["name"])
         self.xruns = 0
+        self.note = ""
         self._clock = clock
         self._depth = round(settings.depth * RATE)
         self._ring = mixer.RingBuffer(8, RING)
@@ -246,8 +252,9 @@ def open_sink(settings: PlayerSettings, clock: Clock) -> Sink:
     except DeviceError as error:
         if settings.sink == "portaudio" or settings.device:
             raise
-        LOG.warning("%s The music goes to heard-NN.flac only.", error.error)
-        return PacedSink(clock, settings.depth)
+        note = f"{error.error} The music goes to heard-NN.flac only."
+        LOG.warning("%s", note)
+        return PacedSink(clock, settings.depth, note)
 
 
 def _device(settings: PlayerSettings, clock: Clock) -> Sink:
@@ -260,6 +267,14 @@ def _device(settings: PlayerSettings, clock: Clock) -> Sink:
             'Install it (Debian: libportaudio2) or set [player] sink = "null".',
         ) from None
     names = [str(d["name"]) for d in sounddevice.query_devices() if d["max_output_channels"] >= 2]
+    if not names:
+        wanted = f", wanted was {settings.device!r}" if settings.device else ""
+        raise DeviceError(
+            f"There is no audio device with two output channels here{wanted}.",
+            'Connect one, or set [player] sink = "null".',
+            device=settings.device,
+            devices=names,
+        )
     try:
         device = sounddevice.query_devices(settings.device or None, "output")
         return PortAudioSink(rtmixer, device, settings, clock)
@@ -267,7 +282,7 @@ def _device(settings: PlayerSettings, clock: Clock) -> Sink:
         wanted = repr(settings.device) if settings.device else "the default output"
         raise DeviceError(
             f"{wanted} is not an audio device that can be opened ({error}); there are: "
-            f"{', '.join(names) or 'none'}.",
+            f"{', '.join(names)}.",
             'Name one of these with [player] device, or set sink = "null".',
             device=settings.device,
             devices=names,

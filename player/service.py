@@ -120,7 +120,7 @@ class Player:
         LOG.info(
             "sound goes to %s, %g ms are rendered ahead", self._sink.name, self._facts["depth_ms"]
         )
-        self._shell.ready(**self._facts)
+        self._shell.ready(self._sink.note, **self._facts)
         while not (self._told or self._engine.finished):
             self._take()  # also where a device stands still: a stop is latched all the same
             while self._sink.room() >= BLOCK and not self._told:
@@ -215,4 +215,4 @@ class Player:
             if self._sink.xruns > self._news[1]:
                 LOG.warning("the sound was interrupted, %d times so far", self._sink.xruns)
             self._news, self._news_from = news, self._clock.now() + 1.0
-            self._shell.ready(unheard, **self._facts, xruns=self._sink.xruns)
+            self._shell.ready(unheard or self._sink.note, **self._facts, xruns=self._sink.xruns)

@@ -90,6 +90,13 @@ class Shell:
         self._facts.update(facts)
         self.say("ready", detail)
 
+    def fail(self, error: BaseException) -> None:
+        """Say why the service ends; what a person can act on comes in its parts, for a caller."""
+        cause = _first_cause(error)
+        if isinstance(cause, RymError):
+            self._facts.update(error=cause.error, remedy=cause.remedy, exit_code=cause.exit_code)
+        self.say("failed", _sentence(error))
+
     def say(self, life: Life, detail: str = "") -> None:
         """Publish the service's status."""
         self._life, self._detail = life, detail
@@ -280,7 +287,7 @@ async def _live(
         shell.say("starting")
         await _until_end(shell, bus, serve, told, outlives_supervisor=outlives_supervisor)
     except Exception as error:
-        shell.say("failed", _sentence(error))
+        shell.fail(error)
         raise
     else:
         shell.say("ended")

@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -22,19 +22,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 done, 1 failed, 2 wrong use, 3 not distinguishable from chance.
     """
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
     try:
+        arguments = _parser().parse_args(words)
         result, code = arguments.verb(arguments)
-    except RymError as error:
-        if arguments.debug:
-            traceback.print_exc()
-        _tell_error(error, as_json=arguments.json)
-        return error.exit_code
     except BrokenPipeError:
         return 1  # who read what was printed has gone: `rym … | head`
-    if arguments.json:
+    except (Exception, KeyboardInterrupt) as error:  # the process's end, not a loop
+        if "--debug" in words:
+            traceback.print_exc()
+        told = _in_words(error)
+        _tell_error(told, as_json="--json" in words)
+        return told.exit_code
+    if result is not None and arguments.json:
         sys.stdout.write(msgspec.json.encode(result).decode() + "\n")
     return int(code)
+
+
+def _in_words(error: BaseException) -> RymError:
+    """Return what went wrong as one sentence with its remedy."""
+    if isinstance(error, RymError):
+        return error
+    if isinstance(error, KeyboardInterrupt):
+        return RymError("It was interrupted.", "Give the same command again.")
+    if isinstance(error, OSError) and error.filename:
+        return RymError(
+            f"{error.filename} cannot be used: {error.strerror}.",
+            "Check the path, its rights, and the space that is left.",
+        )
+    return RymError(f"Unexpected {type(error).__name__}: {error}.", "Run it again with --debug.")
 
 
 def _tell_error(error: RymError, *, as_json: bool) -> None:
@@ -45,11 +61,21 @@ def _tell_error(error: RymError, *, as_json: bool) -> None:
         sys.stderr.write(f"rym: {error}\n")
 
 
-Outcome = tuple[dict[str, Any], int]
+Outcome = tuple[dict[str, Any] | None, int]
+"""What `--json` prints (None: printed already), and the exit code."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Words that it does not know are an error like any other: one sentence, also as JSON."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line."""
+        sentence = f"{message[:1].upper()}{message[1:]}."
+        raise UsageError(sentence, f"`{self.prog} --help` names what it takes.")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="rym",
         description="Recall your memory: EEG-steered playback of one's own memory.",
     )
@@ -78,6 +104,7 @@ def _with_settings(parser: Any) -> Any:
     parser.add_argument("--bank", help="a bank made before")
     parser.add_argument("--memory", help="the memory to make a bank of, a TOML file")
     parser.add_argument("--subject", help="label of the person, a-z and 0-9; never a name")
+    parser.add_argument("--run", type=int, help="number of the run (default: the next free one)")
     parser.add_argument("--device", help="audio device, by name")
     parser.add_argument("--sink", choices=["auto", "portaudio", "wav", "null"])
     parser.add_argument("--seed", type=int, help="of everything that draws at random")
@@ -171,6 +198,7 @@ def _options(arguments: argparse.Namespace) -> list[tuple[str, Any]]:
         "session.bank": arguments.bank,
         "session.memory": arguments.memory,
         "session.subject": arguments.subject,
+        "session.run": arguments.run,
         "player.device": arguments.device,
         "player.sink": arguments.sink,
         "session.seed": arguments.seed,
@@ -303,4 +331,4 @@ def _bank(arguments: argparse.Namespace) -> Outcome:
     from generator.__main__ import main as build
 
     options = ["--memory", str(arguments.memory), "--out", str(arguments.out)]
-    return {}, build([*options, "--json"] if arguments.json else options)
+    return None, build([*options, "--json"] if arguments.json else options)

@@ -22,6 +22,7 @@ import hashlib
 import os
 import platform
 import re
+import shutil
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -188,6 +189,11 @@ class Folder:
         return self.path / "report.html"
 
     @property
+    def logs(self) -> Path:
+        """Where each part's own log stands."""
+        return self.path / "logs"
+
+    @property
     def model(self) -> Path:
         """Folder of the model that this session's calibration gave."""
         return self.path / "model"
@@ -196,6 +202,16 @@ class Folder:
     def bank(self) -> Path:
         """Folder of the person's bank, where no other one is named."""
         return self.person / "bank"
+
+    def give_up(self) -> None:
+        """Remove a session of which nothing was recorded; one with EEG is left as it is."""
+        if self.xdf():
+            return
+        for path in (self.path, self.sound):
+            shutil.rmtree(path)
+            for parent in path.parents[:2]:
+                if parent != self.root and not any(parent.iterdir()):
+                    parent.rmdir()
 
     def xdf(self) -> list[Path]:
         """Return the recordings in the order in which the stream was started."""

@@ -44,6 +44,8 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Label of the visit, a-z and 0-9."""
     task: str = "recall"
     """Label of what is done, a-z and 0-9."""
+    run: Annotated[int, Meta(ge=0)] = 0
+    """Number of the run, from 1; 0 takes the next free one."""
     kind: Literal["simulated", "recorded", "pilot"] = "pilot"
     """`simulated`: nobody wears the cap. `recorded`: the EEG comes from files. `pilot`: somebody of
     the staff wears it."""
@@ -116,6 +118,13 @@ def load(protocol: str, config: Path | None, options: Sequence[tuple[str, Any]])
     UsageError
         If a layer names an unknown key or a value of the wrong type.
     """
+    known = sorted(path.stem for path in CONFIGS.glob("*.toml") if path.name.count(".") == 1)
+    if protocol not in known:
+        raise UsageError(
+            f"There is no protocol {protocol!r}, known are {', '.join(known)}.",
+            "Name one of these with --protocol.",
+            protocol=protocol,
+        )
     files = [CONFIGS / f"{protocol}.toml"]
     rig = Path("rig.toml")
     if rig.is_file():

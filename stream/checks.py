@@ -197,13 +197,18 @@ class StartCheck:
         self._level_open = True
         self._rate_open = True
 
-    def push(self, chunk: Chunk) -> None:
+    def push(self, chunk: Chunk) -> bool:
         """Take in one chunk.
 
         Parameters
         ----------
         chunk : Chunk
             As recorded, late ones included.
+
+        Returns
+        -------
+        bool
+            True once, with the chunk that was the last to be looked at.
 
         Raises
         ------
@@ -212,7 +217,7 @@ class StartCheck:
             far came late.
         """
         if not self._rate_open:
-            return
+            return False
         self._n += len(chunk.samples)
         self._n_live += 0 if chunk.late else len(chunk.samples)
         self._stamps.append(chunk.stamps)
@@ -229,6 +234,7 @@ class StartCheck:
             self._check_age()
             self._rate_open = False
             self._stamps.clear()
+        return not self._rate_open
 
     def _check_level(self, samples: npt.NDArray[np.float32]) -> None:
         """Judge the median scalp channel, after a 1 Hz high-pass, by its robust SD.

@@ -105,6 +105,8 @@ class Source(Protocol):
     """NIC's quality index per channel, 0 good to 1 bad; None where it is not known."""
     strength: float
     label_source: str
+    notes: tuple[str, ...]
+    """What is to be known of it, for people, such as gaps or a file that was cut off."""
 
     def take(self, n_samples: int, heard: Heard) -> Piece | None:
         """Return the next piece, of `n_samples` at most; None once everything has been sent."""
@@ -130,6 +132,7 @@ class _Simulated:
     """A person who never ends."""
 
     label_source = "simulator"
+    notes: tuple[str, ...] = ()
 
     def __init__(self, settings: SimulatedSource) -> None:
         self.channels = ENOBIO20
@@ -178,10 +181,16 @@ class _Recorded:
             _check_alike(first, other)
         self.channels = first.channels
         self.rate = first.rate
+        self.notes = tuple(
+            f"{recording.file}: {warning}"
+            for recording in read_once.values()
+            for warning in recording.warnings
+        )
         self._coming: list[_Stretch] = []
         for index, file in enumerate(settings.files):
             self._coming += _stretches(settings, index, read_once[file.path], self.channels)
         self._at = 0
+        self._labelled = False
 
     def take(self, n_samples: int, heard: Heard) -> Piece | None:
         """Return the next samples of the stretch that runs, or wait for its phase."""

@@ -51,14 +51,14 @@ async def serve(shell: Shell, settings: StreamSettings) -> None:
             recording = XdfWriter(path, inlet.declared, inlet.signal, clock)
             await stack.enter_async_context(_kept(recording, clock))
         items = await stack.enter_async_context(aclosing(inlet.items()))
-        shell.ready("", **_facts(inlet, recording))
+        shell.ready("", **_facts(inlet, recording), checked=False)
         async for item in items:
             if recording is not None:
                 recording.write(item)
             if isinstance(item, ClockOffset):
                 bus.publish(CLOCK, item)
-            else:
-                check.push(item)
+            elif check.push(item):
+                shell.ready("", checked=True)
             for window, quality in line.feed(item):
                 sent = bus.publish(WINDOW, window, age=clock.now() - window.t_last)
                 bus.publish(QUALITY, quality, cause=(sent.id,))

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from rym.clock import SystemClock
+from rym.errors import RymError
 from rym.logs import run_async
 from rym.messages import Affect, Command
 from rym.settings import Resolved, secret
 
 from .. import settings as tables_of
-from ..folder import Folder
 from .keys import pressed
-from .run import interrupts, ready_bank
+from .run import check, interrupts, new_folder, ready_bank
 from .supervisor import Supervisor
 from .view import Board, Screen
 
@@ -54,8 +53,8 @@ def listen(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
     """
     clock = SystemClock()
     tables = tables_of.tables(resolved)
-    session = tables.session
-    folder = Folder.create(Path(session.root), session.subject, session.session, session.task)
+    check(tables)
+    folder = new_folder(tables)
     bank = ready_bank(tables, folder, quiet=quiet)
     tables = tables._replace(player=msgspec.structs.replace(tables.player, bank=str(bank)))
     supervisor = Supervisor(
@@ -66,7 +65,12 @@ def listen(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
         epoch=round(clock.wall() * 1000),
         only=("player",),
     )
-    run_async(_play(supervisor, quiet=quiet))
+    try:
+        run_async(_play(supervisor, quiet=quiet))
+    except RymError as error:
+        if "logs" not in error.facts:
+            folder.give_up()
+        raise
     return {
         "heard": [str(path) for path in folder.heard()],
         "bank": str(bank),
@@ -75,8 +79,8 @@ def listen(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
 
 
 async def _play(supervisor: Supervisor, *, quiet: bool) -> None:
-    board = Board(simulated=False)
-    board.note = "← unpleasant   ↓ neither   → pleasant   space silences   r comes back   q ends"
+    note = "← unpleasant   ↓ neither   → pleasant\nspace silences   r comes back   q ends"
+    board = Board(eeg=False, note=note)
     async with interrupts(supervisor.stopping), pressed() as keys:
         with Screen(board, quiet=quiet) as screen:
             steering = asyncio.create_task(_steer(supervisor, keys), name="steer")

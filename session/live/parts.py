@@ -76,6 +76,11 @@ class Part:
         return self._process.pid if self._process else None
 
     @property
+    def exit_code(self) -> int | None:
+        """Exit code of the newest process; None while it runs."""
+        return self._process.poll() if self._process else None
+
+    @property
     def running(self) -> bool:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None

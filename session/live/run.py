@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import sys
@@ -13,12 +14,17 @@ from typing import Any
 
 import msgspec
 
+from decoder import model as models
 from generator.build import Progress, build
 from generator.memory import load as load_memory
 from rym import bank as bank_format
+from rym.address import parse_url
 from rym.clock import SystemClock
+from rym.errors import RymError, UsageError
 from rym.logs import run_async
 from rym.settings import Resolved, secret
+from rym.topics import prefix
+from stream.senders import build as build_source
 
 from .. import settings as tables_of
 from ..after import report
@@ -50,13 +56,13 @@ def run_session(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
         If it cannot begin; nothing is overwritten.
     """
     clock = SystemClock()
+    epoch = round(clock.wall() * 1000)
     tables = tables_of.tables(resolved)
     session = tables.session
-    folder = Folder.create(Path(session.root), session.subject, session.session, session.task)
+    notes = check(tables)
+    folder = new_folder(tables)
     bank = ready_bank(tables, folder, quiet=quiet)
-    tables = tables._replace(
-        player=msgspec.structs.replace(tables.player, bank=str(bank)),
-    )
+    tables = _settled(tables, folder, bank, epoch)
     record = Record(
         subject=folder.subject,
         session=folder.session,
@@ -78,17 +84,93 @@ def run_session(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
         folder,
         clock,
         password=secret("BROKER_PASSWORD") or "",
-        epoch=round(clock.wall() * 1000),
+        epoch=epoch,
     )
+    supervisor.warnings += notes
     if session.model:
         shutil.copytree(session.model, folder.model)
     try:
         run_async(_attended(supervisor, quiet=quiet))
+    except RymError as error:
+        _close_failed(folder, error)
+        raise
     finally:
         if folder.model.is_dir():
             hashes = {**record.hashes, "model": hash_folder(folder.model)}
             folder.write(msgspec.structs.replace(record, hashes=hashes))
     return report.finish(folder, supervisor.warnings)
+
+
+def check(tables: Tables) -> list[str]:
+    """Refuse what can be known to be wrong before anything is made or started.
+
+    Returns
+    -------
+    list of str
+        What is to be known of the recordings, for people.
+
+    Raises
+    ------
+    RymError
+        If the broker's address, the rig's id, bank, memory, model or recordings cannot be used.
+    """
+    session, rig = tables.session, tables.rig
+    prefix(rig.id)
+    if rig.broker and not (address := parse_url(rig.broker)).is_loopback:
+        raise UsageError(
+            f"The broker is {address.host}, so that EEG would leave this machine.",
+            "Use a broker on this machine, such as mqtt://127.0.0.1:1883.",
+            host=address.host,
+        )
+    if session.bank:
+        bank_format.load(Path(session.bank))
+    else:
+        load_memory(Path(session.memory))
+    if session.model:
+        models.load(Path(session.model))
+    # Made here and thrown away: the sender's process reads the files again.
+    return list(build_source(tables.source.sender).notes) if session.eeg == "source" else []
+
+
+def new_folder(tables: Tables) -> Folder:
+    """Make the session's folder.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be made, or the named run exists already.
+    """
+    of = tables.session
+    return Folder.create(Path(of.root), of.subject, of.session, of.task, of.run or None)
+
+
+def _settled(tables: Tables, folder: Folder, bank: Path, epoch: int) -> Tables:
+    """Return the tables with what is known only now: bank, model, and the sender's own id.
+
+    The id lets the stream open this session's sender, whoever else sends in the same network.
+    """
+    replace = msgspec.structs.replace
+    tables = tables._replace(player=replace(tables.player, bank=str(bank)))
+    if tables.session.model:
+        tables = tables._replace(decoder=replace(tables.decoder, model=str(folder.model)))
+    if tables.session.eeg == "source":
+        name = tables.source.source_id or f"rym-{epoch}-{os.getpid()}"
+        tables = tables._replace(source=replace(tables.source, source_id=name))
+        if not tables.stream.source_id:
+            tables = tables._replace(stream=replace(tables.stream, source_id=name))
+    return tables
+
+
+def _close_failed(folder: Folder, error: RymError) -> None:
+    """Leave behind what a failed session can still tell, and nothing where that is nothing.
+
+    A session that failed before it had any EEG has said why in one sentence; an empty folder would
+    only look like a session. Its logs stay where that sentence sends there.
+    """
+    if folder.xdf():
+        report.write(folder, [str(error)])
+    elif "logs" not in error.facts:
+        folder.give_up()
 
 
 def ready_bank(tables: Tables, folder: Folder, *, quiet: bool) -> Path:
@@ -120,10 +202,11 @@ def _teller(*, quiet: bool) -> Callable[[Progress], None]:
 
 async def _attended(supervisor: Supervisor, *, quiet: bool) -> None:
     """Run the supervisor with the screen, the operator's keys and Ctrl-C."""
-    board = Board(simulated=supervisor.tables.session.kind == "simulated")
-    board.note = "q ends   space silences at once   r lets the music come back"
-    if supervisor.tables.session.kind == "pilot":
-        board.note += "   1 pleasant   2 neither   3 unpleasant (again: let go)"
+    kind = supervisor.tables.session.kind
+    note = "q ends   space silences at once   r lets the music come back"
+    if kind == "pilot":
+        note += "\n1 pleasant   2 neither   3 unpleasant   the same again lets go"
+    board = Board(mark="" if kind == "pilot" else kind.upper(), note=note)
     async with interrupts(supervisor.stopping), pressed() as keys:
         screen = Screen(board, quiet=quiet)
         operator = asyncio.create_task(_operate(supervisor, keys), name="operator")

@@ -28,6 +28,10 @@ from .training import train
 
 READY_WITHIN = 40.0
 """Seconds that a part may take from its first start to `ready`."""
+BROKER_WITHIN = 5.0
+"""Seconds that an outside broker may take to answer; it is there already."""
+TRIES = 3
+"""Starts of a part that dies before it ever could say anything, after which the session ends."""
 END_WITHIN = 6.0
 """Seconds that a part may take to end in good order."""
 COME_BACK = 18.0
@@ -98,6 +102,7 @@ class Supervisor:
         self._model: Path | None = None
         self._model_given_to: set[int] = set()
         self._status: dict[str, Status] = {}
+        self._checked: set[str] = set()
         self._music_origin = 0.0
         self._held: LabelState = "none"
         self._tasks: set[asyncio.Task[None]] = set()
@@ -120,13 +125,12 @@ class Supervisor:
         self._inbox = self._bus.subscribe(*topics.STATUS.values(), topics.STOP, overload=ALL)
 
     def _part(self, name: str, module: str) -> Part:
-        logs = self.folder.path / "logs"
-        logs.mkdir(mode=0o700, exist_ok=True)
+        self.folder.logs.mkdir(mode=0o700, exist_ok=True)
         return Part(
             name=name,
             module=module,
             hello=lambda: self._hello(name),
-            log=logs / f"{name}.log",
+            log=self.folder.logs / f"{name}.log",
             clock=self.clock,
             arguments=("--bind", f"127.0.0.1:{self._port}") if name == "broker" else (),
         )
@@ -162,13 +166,25 @@ class Supervisor:
             If a part cannot begin; its own sentence.
         """
         try:
-            if self.broker is not None:
-                self.broker.start()
-            await self._bus.connect(within=READY_WITHIN)
+            await self._meet()
             display.watch(self._bus)
             await self._attend(display)
         finally:
             await self._end_parts()
+
+    async def _meet(self) -> None:
+        """Connect to the broker: the session's own, once it runs, or the one that was named."""
+        if self.broker is None:
+            await self._bus.connect(within=BROKER_WITHIN)
+            return
+        self.broker.start()
+        meeting = asyncio.create_task(self._bus.connect(within=READY_WITHIN), name="connect")
+        while not meeting.done() and self.broker.running:
+            await self.clock.sleep_until(self.clock.now() + 0.05)
+        if not meeting.done():
+            meeting.cancel()
+            raise self._died(self.broker)
+        await meeting
 
     async def _attend(self, display: Display) -> None:
         """Walk through the session while watching over it; what fails in either fails here."""
@@ -199,8 +215,6 @@ class Supervisor:
             for part in here:
                 part.start()
             await self._until_ready({part.name for part in here})
-        if self.tables.session.model:
-            await self.give_model(self.folder.model)
         self.started.set()
 
     async def _until_ready(self, names: set[str]) -> None:
@@ -209,8 +223,8 @@ class Supervisor:
             if self.clock.now() > give_up:
                 raise DeviceError(
                     f"{', '.join(late)} did not become ready within {READY_WITHIN:.0f} s.",
-                    f"Look at the logs in {self.folder.path / 'logs'}.",
-                    parts=late,
+                    f"Look at the logs in {self.folder.logs}.",
+                    logs=str(self.folder.logs),
                 )
             await self.clock.sleep_until(self.clock.now() + 0.05)
 
@@ -219,20 +233,25 @@ class Supervisor:
 
         Raises
         ------
-        RymError
-            If one failed before it ever was: its own sentence and exit code.
+        DeviceError
+            If one dies again and again without a word.
         """
         late = []
         for name in sorted(names):
             status = self._status.get(name)
-            if status is not None and status.life == "failed":
-                error = RymError(status.detail, f"({name})", part=name)
-                codes = self.parts[name].exit_codes
-                error.exit_code = codes[-1] if codes and codes[-1] > 0 else 1
-                raise error
+            if status is None and len(self.parts[name].exit_codes) >= TRIES:
+                raise self._died(self.parts[name])
             if status is None or status.life != "ready":
                 late.append(name)
         return late
+
+    def _died(self, part: Part) -> DeviceError:
+        log = self.folder.logs / f"{part.name}.log"
+        return DeviceError(
+            f"The part {part.name} ended with code {part.exit_code} before it could say why.",
+            f"Look at {log}.",
+            logs=str(self.folder.logs),
+        )
 
     async def _watch(self, display: Display) -> None:
         """Ten times a second: take in what came, bring back what died, show the state."""
@@ -249,12 +268,41 @@ class Supervisor:
             match message.content:
                 case Stop() as stop:
                     self.warnings.append(f"The music was stopped by the {stop.by}.")
-                case Status() as status:
+                case Status() as status if status.epoch >= self._epoch:
+                    # An older one is what a broker still holds of another session.
                     self._status[status.service] = status
                     if status.life == "ready":
                         self._after_ready(status)
+                    elif status.life == "failed":
+                        self._refuse(status)
+
+    def _refuse(self, status: Status) -> None:
+        """End the session where starting a part again would only fail again.
+
+        So it is before everything has started, and for a signal that never was what it shall be.
+        Later on, a part that fails is started again: somebody is listening.
+
+        Raises
+        ------
+        RymError
+            The part's own sentence, with its exit code.
+        """
+        never_good = status.facts.get("checked") is False and status.service not in self._checked
+        if self.started.is_set() and not never_good:
+            return
+        said = status.facts.get("error")
+        log = self.folder.logs / f"{status.service}.log"
+        if said is None:
+            raise RymError(status.detail, f"Look at {log}.", logs=str(self.folder.logs))
+        error = RymError(str(said), str(status.facts["remedy"]), part=status.service)
+        error.exit_code = int(status.facts["exit_code"])
+        raise error
 
     def _after_ready(self, status: Status) -> None:
+        if status.facts.get("checked"):
+            self._checked.add(status.service)
+        if status.service == "player" and status.detail and status.detail not in self.warnings:
+            self.warnings.append(status.detail)
         if status.service == "player" and not self._music_origin:
             self._music_origin = float(status.facts["origin"])
         if status.service == "decoder" and self._model is not None:
@@ -314,11 +362,14 @@ class Supervisor:
         for action in ("release-stop", "resume"):
             await self.command(Command(to="player", action=action, value=name))
 
-    async def give_model(self, model: Path) -> None:
-        """Hand a model to the decoder, now and after each of its restarts."""
+    def give_model(self, model: Path) -> None:
+        """Hand a model to the decoder, now and after each of its restarts.
+
+        The answer is not waited for: the decoder takes orders between windows, and where a
+        recording waits for its phase there are none before the next phase has begun.
+        """
         self._model = model
         self._give(self._status["decoder"].epoch, model)
-        await asyncio.gather(*self._tasks)
 
     def _give(self, epoch: int, model: Path) -> None:
         if epoch in self._model_given_to:
@@ -359,7 +410,7 @@ class Supervisor:
         except RymError as error:
             self.warnings.append(str(error))
             return
-        await self.give_model(self.folder.model)
+        self.give_model(self.folder.model)
 
     async def _come_back(self) -> None:
         """Let the music come to its end, and wait for it."""

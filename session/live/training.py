@@ -38,10 +38,9 @@ async def train(folder: Folder, clock: Clock, *, within: float) -> Trained:
     RymError
         If it fails or takes too long; the music stays neutral then.
     """
-    logs = folder.path / "logs"
     command = [sys.executable, "-m", "session.after.training", "--session", str(folder.path)]
-    answer = logs / "training.json"
-    with (logs / "training.log").open("ab") as errors, answer.open("wb") as out:
+    answer = folder.logs / "training.json"
+    with (folder.logs / "training.log").open("ab") as errors, answer.open("wb") as out:
         process = spawn([*command, "--json"], stderr=errors, stdout=out.fileno())
     give_up = clock.now() + within
     while process.poll() is None and clock.now() < give_up:

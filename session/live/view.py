@@ -18,6 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from player.settings import RATE
 from rym import topics
 from rym.bus import LATEST, Bus, Mailbox
 from rym.messages import AFFECTS, Message, Phase, Played, Quality, Safety, Status, Valence
@@ -41,6 +42,10 @@ WATCHED = (
     topics.SAFETY,
     *topics.STATUS.values(),
 )
+LASTS = 3.0
+"""Seconds that a level of quality must last to be told in the log: channels at the edge of a rule
+go to and fro several times a second."""
+PART_ORDER = ("journal", "simulator", "stream", "decoder", "player")
 
 
 class Board:
@@ -48,12 +53,18 @@ class Board:
 
     Parameters
     ----------
-    simulated : bool
-        Whether SIMULATED stands on top.
+    mark : str
+        What stands beside the title: `SIMULATED`, `RECORDED`, or nothing.
+    eeg : bool
+        False where there is none: nothing is said of signal, estimate and delay then.
+    note : str
+        The keys, below everything else.
     """
 
-    def __init__(self, *, simulated: bool) -> None:
-        self.simulated = simulated
+    def __init__(self, *, mark: str = "", eeg: bool = True, note: str = "") -> None:
+        self.mark = mark
+        self.eeg = eeg
+        self.note = note
         self.phase: Phase | None = None
         self.quality: Quality | None = None
         self.valence: Valence | None = None
@@ -62,7 +73,9 @@ class Board:
         self.status: dict[str, Status] = {}
         self.epochs: dict[str, set[int]] = {}
         self._ages: deque[float] = deque(maxlen=40)
-        self.note = ""
+        self._level = ""
+        self._told_level = ""
+        self._level_since = 0.0
 
     def take(self, message: Message) -> str | None:
         """Take a message in.
@@ -74,13 +87,11 @@ class Board:
         """
         match message.content:
             case Phase() as phase:
-                changed = self.phase is None or self.phase.name != phase.name
+                changed = self.phase is None or self.phase.index != phase.index
                 self.phase = phase
-                return f"phase: {phase.name}" if changed else None
+                return f"phase: {phase.name}{_planned(phase)}" if changed else None
             case Quality() as quality:
-                changed = self.quality is None or self.quality.level != quality.level
-                self.quality = quality
-                return f"signal: {quality.level} ({_bad(quality)})" if changed else None
+                return self._take_quality(quality)
             case Valence() as valence:
                 self.valence = valence
                 if message.meta.age is not None:
@@ -92,71 +103,108 @@ class Board:
             case Safety() as safety:
                 changed = self.safety is None or self.safety.state != safety.state
                 self.safety = safety
-                return f"safety: {safety.state} {safety.reason}".rstrip() if changed else None
+                return f"player: {safety.state}. {safety.text}".strip() if changed else None
             case Status() as status:
-                self.status[status.service] = status
-                seen = self.epochs.setdefault(status.service, set())
-                again = bool(seen) and status.epoch not in seen
-                seen.add(status.epoch)
-                return f"{status.service} was started again" if again else None
+                return self._take_status(status)
         return None
+
+    def _take_quality(self, quality: Quality) -> str | None:
+        self.quality = quality
+        if quality.level != self._level:
+            self._level, self._level_since = quality.level, quality.t
+        first = not self._told_level
+        lasted = quality.t - self._level_since >= LASTS
+        if self._level == self._told_level or not (first or lasted):
+            return None
+        self._told_level = self._level
+        return f"signal: {quality.level}, {usable(quality)}"
+
+    def _take_status(self, status: Status) -> str | None:
+        self.status[status.service] = status
+        seen = self.epochs.setdefault(status.service, set())
+        again = bool(seen) and status.epoch not in seen
+        seen.add(status.epoch)
+        return f"{status.service} was started again" if again else None
 
     def draw(self, now: float) -> RenderableType:
         """Return the screen at rig time `now`, in seconds."""
-        title = "RYM  SIMULATED" if self.simulated else "RYM"
         rows = Table.grid(padding=(0, 2))
-        rows.add_column(style="bold", width=9)
+        rows.add_column(style="bold", width=8)
         rows.add_column()
         rows.add_row("phase", self._phase(now))
-        rows.add_row("signal", self._signal())
-        rows.add_row("estimate", self._estimate())
+        if self.eeg:
+            rows.add_row("signal", self._signal())
+            rows.add_row("estimate", self._estimate())
+        else:
+            rows.add_row("asked", self._asked())
         rows.add_row("heard", self._heard())
-        rows.add_row("delay", self._delay(now))
+        rows.add_row("player", self._player())
+        if self.eeg:
+            rows.add_row("delay", self._delay(now))
         rows.add_row("parts", self._parts())
         lines: list[RenderableType] = [rows]
         if self.note:
-            lines.append(Text(self.note))
-        lines.append(Text(NOTICE, style="italic grey62"))
-        return Panel(Group(*lines), title=title, title_align="left")
+            lines += [Text(""), Text(self.note, style="grey62")]
+        title = f"RYM  {self.mark}".rstrip()
+        return Panel(Group(*lines), title=title, title_align="left", padding=(1, 2))
 
     def _phase(self, now: float) -> RenderableType:
         if self.phase is None:
             return Text("starting")
+        name = "the music comes to its end" if self.phase.name == "ended" else self.phase.name
         if self.phase.ends is None:
-            return Text(f"{self.phase.name}, {now - self.phase.starts:.0f} s so far")
+            return Text(f"{name}, {max(0.0, now - self.phase.starts):.0f} s so far")
         whole, left = self.phase.ends - self.phase.starts, max(0.0, self.phase.ends - now)
+        most = "at most " if self.phase.name == "training" else ""
         grid = Table.grid(padding=(0, 2))
         grid.add_row(
-            Text(self.phase.name),
-            ProgressBar(total=whole, completed=whole - left, width=40),
-            Text(f"{left:.0f} s left"),
+            Text(name),
+            ProgressBar(total=whole, completed=whole - left, width=24, finished_style="grey70"),
+            Text(f"{most}{left:.0f} s left"),
         )
         return grid
 
     def _signal(self) -> Text:
         if self.quality is None:
-            return Text("no signal yet")
-        return Text(f"{self.quality.level}, {_bad(self.quality)}")
+            return Text("none yet")
+        return Text(f"{self.quality.level}, {usable(self.quality)}", style="medium_purple1")
 
     def _estimate(self) -> Text:
         if self.valence is None:
             return Text("none yet")
         if self.valence.state == "unknown":
             return Text(f"not known ({self.valence.reason})")
-        text = Text(_meter(self.valence.valence or 0.0))
-        text.append(f"  {WORDS[self.valence.state]}", style=COLOURS[self.valence.state])
-        text.append(f", confidence {self.valence.confidence:.2f}")
+        text = Text("unpleasant ", style="grey62")
+        text.append(_meter(self.valence.valence or 0.0), style=COLOURS[self.valence.state])
+        text.append(" pleasant   ", style="grey62")
+        text.append(WORDS[self.valence.state], style=COLOURS[self.valence.state])
+        text.append(f" {self.valence.confidence:.2f}", style="grey62")
         return text
+
+    def _asked(self) -> Text:
+        if self.played is None:
+            return Text("nothing yet")
+        asked = self.played.requested
+        return Text(WORDS[asked], style=COLOURS[asked])
 
     def _heard(self) -> Text:
         if self.played is None:
             return Text("nothing yet")
-        text = Text()
-        for affect, gain in zip(AFFECTS, self.played.gains, strict=True):
-            text.append("█" * round(10 * gain), style=COLOURS[affect])
-        text.append(f"  {WORDS[self.played.audible]}", style=COLOURS[self.played.audible])
-        text.append(f", section {self.played.section + 1}, level {self.played.level_db:.0f} dB")
-        if self.safety is not None and self.safety.text:
+        played, text = self.played, Text()
+        for affect, cells in zip(AFFECTS, _shares(played.gains, 12), strict=True):
+            text.append("█" * cells, style=COLOURS[affect])
+        silent = played.level_db <= -60.0
+        text.append("  " + ("silence" if silent else WORDS[played.audible]))
+        text.append(_coming(played))
+        return text
+
+    def _player(self) -> Text:
+        if self.played is None or self.safety is None:
+            return Text("starting")
+        # A muted player stands at −120 dB, which is a number for no ear.
+        level = "muted" if self.played.level_db <= -60.0 else f"{self.played.level_db:.0f} dB"
+        text = Text(f"section {self.played.section + 1}, {level}")
+        if self.safety.text:
             text.append(f". {self.safety.text}")
         return text
 
@@ -164,28 +212,61 @@ class Board:
         if self.valence is None or not self._ages:
             return Text("not known yet")
         ages = sorted(self._ages)
-        text = Text(f"newest sample to estimate {1000 * ages[len(ages) // 2]:.0f} ms")
+        text = Text(f"{1000 * ages[len(ages) // 2]:.0f} ms from newest sample to estimate")
         quiet = now - self.valence.t
-        if quiet > 1.0:
-            text.append(f", nothing new for {quiet:.0f} s", style="bold")
+        if quiet > 1.5:
+            text.append(f"; nothing new for {quiet:.0f} s")
         return text
 
     def _parts(self) -> Text:
-        text = Text()
-        for name, status in sorted(self.status.items()):
-            again = len(self.epochs[name]) - 1
-            mark = "" if status.life == "ready" else f" {status.life}"
-            text.append(f"{name}{mark}" + (f" (started again {again}×)" if again else "") + "  ")
-        return text
+        names = [name for name in PART_ORDER if name in self.status]
+        told = []
+        for name in names:
+            life, again = self.status[name].life, len(self.epochs[name]) - 1
+            state = "" if life == "ready" else f" {life}"
+            told.append(f"{name}{state}" + (f" (started again {again}×)" if again else ""))
+        return Text(", ".join(told) or "none yet")
 
 
-def _bad(quality: Quality) -> str:
-    bad = [channel for channel in quality.channels if not channel.ok]
-    if not bad:
-        return f"all {len(quality.channels)} channels"
-    names = ", ".join(f"{channel.name}: {channel.reason}" for channel in bad[:4])
-    more = f" and {len(bad) - 4} more" if len(bad) > 4 else ""
-    return f"{len(bad)} of {len(quality.channels)} channels set apart: {names}{more}"
+def _planned(phase: Phase) -> str:
+    if phase.ends is None:
+        return ""
+    most = "at most " if phase.name == "training" else ""
+    return f", {most}{phase.ends - phase.starts:.0f} s"
+
+
+def _coming(played: Played) -> str:
+    """Say what the running or next fade leads to."""
+    fade = played.fade
+    if fade is None or fade.to == played.audible or fade.end <= played.frame:
+        return ""
+    wait = (fade.start - played.frame) / RATE
+    return f", turning {WORDS[fade.to]}" + (f" in {wait:.0f} s" if wait >= 1.0 else "")
+
+
+def _shares(gains: tuple[float, ...], width: int) -> list[int]:
+    """Return how many of `width` cells each gain gets; together they fill it, or none where silent."""
+    whole = sum(gains)
+    if whole <= 0.0:
+        return [0] * len(gains)
+    edges = [round(width * sum(gains[:i]) / whole) for i in range(len(gains) + 1)]
+    return [b - a for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def usable(quality: Quality) -> str:
+    """Say which channels are not usable and why, reasons of one kind together."""
+    kinds: dict[str, list[str]] = {}
+    for channel in quality.channels:
+        if not channel.ok:
+            # `copy of Cz`, `implausible level 1234 µV`: what follows differs from channel to
+            # channel, and from window to window.
+            kind = channel.reason.partition(" of ")[0].partition(" level")[0]
+            kinds.setdefault(kind, []).append(channel.name)
+    if not kinds:
+        return f"all {len(quality.channels)} channels usable"
+    n_bad = sum(map(len, kinds.values()))
+    told = "; ".join(f"{' '.join(names)} ({kind})" for kind, names in kinds.items())
+    return f"{n_bad} of {len(quality.channels)} channels not usable: {told}"
 
 
 def _meter(valence: float, width: int = 21) -> str:
@@ -214,6 +295,9 @@ class Screen:
 
     def __enter__(self) -> Self:
         console = Console(stderr=True)
+        if not self._quiet and self._board.eeg:
+            # Once, before anything is played; above the view it stays in sight.
+            console.print(Text(NOTICE, style="italic"))
         if console.is_terminal and not self._quiet:
             self._live = Live(console=console, auto_refresh=False, transient=True)
             self._live.__enter__()
