@@ -269,7 +269,12 @@ def _listen(arguments: argparse.Namespace) -> Outcome:
 
     options = [*_options(arguments), *_for_seconds(arguments.seconds)]
     resolved = settings.load("listen", arguments.config, options)
-    return listen(resolved, quiet=arguments.json), 0
+    result = listen(resolved, quiet=arguments.json)
+    if not arguments.json:
+        from .live.results import sound_in_words
+
+        sys.stdout.write(sound_in_words(result))
+    return result, 0
 
 
 def _simulate(arguments: argparse.Namespace) -> Outcome:

@@ -198,7 +198,7 @@ class _Recorded:
             return None
         now = self._coming[0]
         if self._at == 0 and now.phase not in ("", heard.phase):
-            return Piece(pause=POLL, samples=now.samples[:0])
+            return Piece(pause=POLL, samples=now.samples[:0], marks=self._let_go())
         begin, end = self._at, min(self._at + n_samples, len(now.samples))
         piece = Piece(
             pause=now.pause if begin == 0 else 0.0,
@@ -214,7 +214,13 @@ class _Recorded:
         if end == len(now.samples):
             self._coming.pop(0)
             self._at = 0
+        self._labelled |= any(mark.label is not None for mark in piece.marks)
         return piece
+
+    def _let_go(self) -> tuple[Mark, ...]:
+        """Return, once per wait, the mark that a label holds no longer: nothing is sent of it."""
+        held, self._labelled = self._labelled, False
+        return (Mark(offset=0, label="none"),) if held else ()
 
 
 def _every_tenth_ms(motion: Samples | None, begin: int, end: int, rate: float) -> Samples | None:

@@ -1,7 +1,7 @@
 """What a session's messages say, as numbers; pure.
 
 In: the journal's messages, a list per topic, and the `Facts` that stand elsewhere. Out: one
-`Analysis`, from which the report, the last screen and `--json` are written. Whatever is absent (a
+`Analysis`, from which the report and the `summary` are written. Whatever is absent (a
 session that was cut short, no model, no feedback) leaves an empty tuple or a null, never an
 exception: a report is most needed where something went wrong.
 """
@@ -9,7 +9,6 @@ exception: a report is most needed where something went wrong.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,7 +19,6 @@ from rym import topics
 from .episodes import Score, Span, Steps, score, spans
 from .facts import Facts
 from .latency import (
-    TOTAL,
     Budget,
     Felt,
     Hop,
@@ -348,48 +346,3 @@ def percentile(values: Sequence[float], q: float) -> float | None:
 def heard_after(a: Analysis) -> list[float]:
     """Return the seconds from a felt change to half-way heard, of those that were answered."""
     return [f.seconds for f in a.felt if f.seconds is not None]
-
-
-def summary(a: Analysis, paths: Mapping[str, str | None]) -> dict[str, Any]:
-    """Return the one object that `demo --json` and `run --json` print.
-
-    Parameters
-    ----------
-    a : Analysis
-        The session.
-    paths : mapping of str to str or None
-        `session`, `report`, `journal`, `heard`, `model`, `bank`; null where there is none.
-
-    Returns
-    -------
-    dict
-        Numbers are rounded to 4 places, null where nothing was measured. `without_delay` stands
-        beside the score at the declared delay: the screen shows both.
-    """
-    main = a.scores[0] if a.scores else None
-    total = next((h for h in a.hops if h.name == TOTAL), None)
-    seconds = heard_after(a)
-    return {
-        **{k: paths.get(k) for k in ("session", "report", "journal", "heard", "model", "bank")},
-        "decoding": {
-            "balanced_accuracy": _round(main.balanced_accuracy if main else None),
-            "without_delay": _round(a.scores[1].balanced_accuracy if main else None),
-            "chance_low": _round(main.chance_low if main else None),
-            "chance_high": _round(main.chance_high if main else None),
-            "n_states": main.n_states if main else 0,
-            "verdict": a.facts.verdict or None,
-        },
-        "latency_ms": {
-            "software_p50": _round(total.p50 * 1e3 if total else None),
-            "software_p99": _round(total.p99 * 1e3 if total else None),
-        },
-        "felt_to_heard_s": {
-            "p50": _round(percentile(seconds, 50)),
-            "p90": _round(percentile(seconds, 90)),
-        },
-        "warnings": list(a.facts.warnings),
-    }
-
-
-def _round(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)

@@ -31,6 +31,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Wall-clock time of the start, for people."""
     kind: str = ""
     """`simulated`, `recorded` (the EEG was replayed from files), `pilot`; empty if not known."""
+    n_files: int = 0
+    """Recordings that were replayed; 0 where the EEG was live."""
+    n_labels: int = 0
+    """Different labels that stood for whole recordings; 0 where none did."""
     verdict: str = ""
     """The gate's verdict: `follows`, `unclear`, `guessing`; empty without a model."""
     verdict_why: str = ""
@@ -64,9 +68,12 @@ def gather(log: Log, record: Record | None) -> Facts:
     """
     tables = record.settings if record else {}
     decoder, model, player = tables.get("decoder", {}), decoder_said(log), player_said(log)
+    replayed = _replayed(tables)
     return Facts(
         started=_wall(record.started) if record else "",
         kind=_kind(log, record),
+        n_files=len({file["path"] for file in replayed}),
+        n_labels=len({file["label"] for file in replayed if file.get("label")}),
         verdict=str(model.get("verdict", "")),
         verdict_why=str(model.get("why", "")),
         drive=str(decoder.get("drive", "verdict")),
@@ -86,6 +93,14 @@ def _kind(log: Log, record: Record | None) -> str:
     told = any(x.content.simulated for x in log.get(topics.PHASE.short, ()))
     simulated = told or bool(log.get(topics.TRUTH.short)) or bool(record and record.simulated)
     return "simulated" if simulated else ""
+
+
+def _replayed(tables: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the stretches of files that the settings name, where the session played them."""
+    if tables.get("session", {}).get("eeg") != "source":
+        return []
+    sender = tables.get("source", {}).get("sender", {})
+    return list(sender.get("files", ()))
 
 
 def decoder_said(log: Log) -> dict[str, Any]:

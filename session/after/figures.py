@@ -6,6 +6,7 @@ All figures over time share one axis, so that they can be read one below the oth
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -24,8 +25,10 @@ RIGHT = 1104.0
 STRIP = 18.0
 LIMIT = 1500
 """Points per line; a figure has no more pixels than that."""
-HOLE = 1.5
-"""Seconds without a message after which a line is broken."""
+HOLE = 1.2
+"""Seconds without a message after which a line is broken: any new segment lacks a whole window."""
+STEP = 0.25
+"""Seconds for which the last message before such a hole counts."""
 
 WORDS = {
     "negative": "unpleasant",
@@ -118,11 +121,24 @@ def _estimates(log: Log) -> list[m.Valence]:
     return sorted((x.content for x in of(log, topics.VALENCE)), key=lambda v: v.t)
 
 
+def held(said: Sequence[tuple[float, str]], end: float) -> list[tuple[float, float, str]]:
+    """Return (from, to, state) of what is said again and again; none where nothing was said.
+
+    Parameters
+    ----------
+    said : sequence of (float, str)
+        Rig time in seconds and state, in order.
+    end : float
+        Rig time at which the figure ends.
+    """
+    times = [*(t for t, _ in said), np.inf]
+    silent = [(t + STEP, "") for t, after in pairwise(times) if after - t > HOLE]
+    found = Steps.of([*said, *silent]).pieces(-np.inf, end)
+    return [piece for piece in found if piece[2]]
+
+
 def _state_pieces(log: Log, end: float) -> list[tuple[float, float, str]]:
-    found = _estimates(log)
-    steps = Steps.of((v.t, v.state) for v in found)
-    last = found[-1].t + 0.25 if found else end
-    return steps.pieces(-np.inf, min(last, end))
+    return held([(v.t, v.state) for v in _estimates(log)], end)
 
 
 def affect(a: Analysis, log: Log, clock: PlayerClock) -> str:
@@ -132,7 +148,7 @@ def affect(a: Analysis, log: Log, clock: PlayerClock) -> str:
     fig = TimeFigure(a, height, "What was felt, pressed, estimated and heard over time")
     if a.truth.times:
         fig.strip("felt (simulated)", a.truth.pieces(a.start, a.end))
-    fig.strip("keys", a.keys.pieces(a.start, a.end))
+    fig.strip("files" if a.facts.n_labels else "keys", a.keys.pieces(a.start, a.end))
     fig.strip("estimate", _state_pieces(log, a.end))
     fig.strip("heard", audible(log, clock).pieces(a.start, a.end))
     _probabilities(fig, log)
@@ -191,8 +207,8 @@ def quality(a: Analysis, log: Log) -> str:
         fig.label(name, fig.y + 9)
         fig.canvas.line((LEFT, fig.y + 6), (RIGHT, fig.y + 6))
         flags = [(q.t, any(c.name == name and not c.ok for c in q.channels)) for q in said]
-        for start, end, state in Steps.of((t, str(bad)) for t, bad in flags).pieces(a.start, a.end):
-            if state == "True":
+        for start, end, state in held([(t, "bad" if bad else "ok") for t, bad in flags], a.end):
+            if state == "bad":
                 x = fig.x(start)
                 fig.canvas.rect(
                     (x, fig.y + 2, fig.x(end) - x, 9), svg.QUALITY, f"{name} not usable"
@@ -201,8 +217,8 @@ def quality(a: Analysis, log: Log) -> str:
     fig.y += 4
     windows = [(x.content.t_first + x.content.n_new / x.content.rate, x.content.valid)
                for x in of(log, topics.WINDOW)]  # fmt: skip
-    invalid = Steps.of((t, "SAFE" if not ok else "RUN") for t, ok in windows)
-    fig.strip("windows left out", [p for p in invalid.pieces(a.start, a.end) if p[2] == "SAFE"])
+    invalid = held([(t, "RUN" if ok else "SAFE") for t, ok in windows], a.end)
+    fig.strip("windows left out", [p for p in invalid if p[2] == "SAFE"])
     _starts(fig, a)
     return fig.close()
 

@@ -26,6 +26,7 @@ from .markup import (
 )
 from .provenance import Change
 from .style import CSS
+from .summary import cautions
 
 NOTICE = (
     "The music is steered by an experimental estimate from EEG. It is often wrong. "
@@ -99,7 +100,7 @@ def missing(a: Analysis) -> list[str]:
         ),
         ("calibration" not in names, "There was no calibration."),
         ("feedback" not in names, "There was no feedback, so there is no score and no delay."),
-        (not a.facts.verdict, "There is no model."),
+        (not a.facts.verdict and "feedback" not in names, "There is no model."),
         (a.n_estimates == 0, "Nothing was estimated from EEG: no window was decoded."),
         (not a.changes, "Nothing was played."),
         (not a.keys.times, "No key was pressed."),
@@ -177,8 +178,8 @@ def _agreement(a: Analysis) -> str:
     return headline(
         share(main.balanced_accuracy), f"balanced accuracy; chance {share(main.chance)}"
     ) + paragraph(
-        f"Guessing stays within {share(main.chance_low)} … {share(main.chance_high)} in 95 of "
-        f"100 runs of {main.n_states} independent states. "
+        f"{_caution(a)}Guessing stays within {share(main.chance_low)} … "
+        f"{share(main.chance_high)} in 95 of 100 runs of {main.n_states} independent states. "
         "One run proves nothing."
     )
 
@@ -188,8 +189,9 @@ def _notes(a: Analysis) -> str:
     parts = []
     if lacks:
         parts.append(f'<div class="note"><h3>What is missing</h3>{bullets(lacks)}</div>')
-    if a.facts.warnings:
-        parts.append(f'<div class="note"><h3>Warnings</h3>{bullets(a.facts.warnings)}</div>')
+    told = cautions(a)
+    if told:
+        parts.append(f'<div class="note"><h3>Warnings</h3>{bullets(told)}</div>')
     return "".join(parts)
 
 
@@ -217,17 +219,16 @@ def _affect(a: Analysis, log: Log, clock: PlayerClock) -> str:
 def _scores(a: Analysis) -> str:
     head = ("compared with", "delay", "balanced accuracy (chance)", "guessing stays within",
             "independent states", "windows")  # fmt: skip
-    recorded = a.facts.kind == "recorded"
-    rows = [_score_row(s, "labels of the files" if recorded else "keys") for s in a.scores]
-    files = "One label per file: this score cannot tell state from file. " if recorded else ""
+    keys = _keys(a)
+    rows = [_score_row(s, keys) for s in a.scores]
     states = (
-        f"{files}With the keys, {a.n_calibration} independent states were reported in calibration "
-        f"and {a.n_feedback} in feedback. "
+        f"{_caution(a)}By the {keys}, there were {a.n_calibration} independent states in "
+        f"calibration and {a.n_feedback} in feedback. "
     )
     notes = (
         states + "Compared is the most probable class of every window in feedback, whatever the "
-        "gate said; no key of the feedback was used by the decoder. The declared delay was fixed "
-        "before the session (against keys, less the time that a key is late). The windows of one "
+        "gate said; nothing of the feedback was used by the decoder. The declared delay was fixed "
+        "before the feedback (against keys, less the time that a key is late). The windows of one "
         "state are right or wrong together, hence the band is counted in states. This run claims "
         "nothing by itself: a score inside the band is what guessing gives, and a score outside it "
         "happens to guessing in 5 of 100 runs."
@@ -235,6 +236,17 @@ def _scores(a: Analysis) -> str:
     if not rows:
         return section("Agreement", paragraph("There was no feedback that could be compared."))
     return section("Agreement", rows_of(head, rows, "") + caption(notes))
+
+
+def _keys(a: Analysis) -> str:
+    """Return what the labels come from."""
+    return "labels of the files" if a.facts.n_labels else "keys"
+
+
+def _caution(a: Analysis) -> str:
+    return (
+        "One label per file: this score cannot tell state from file. " if a.facts.n_labels else ""
+    )
 
 
 def _score_row(s: Score, reference: str) -> tuple[str, ...]:
@@ -261,7 +273,7 @@ def _felt(a: Analysis) -> str:
         )
         for f in a.felt
     ]
-    source = "what was felt (simulated)" if a.truth.times else "the keys"
+    source = "what was felt (simulated)" if a.truth.times else f"the {_keys(a)}"
     p50, p90 = (percentile(heard_after(a), q) for q in (50, 90))
     typical = f"Median {p50:.1f} s, 90 % within {p90:.1f} s. " if p50 and p90 else ""
     notes = (

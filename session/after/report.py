@@ -14,8 +14,9 @@ from rym.errors import FormatError
 from ..folder import Folder, write_atomically
 from ..live.lines import read
 from . import page
-from .analysis import Analysis, Log, analyse, summary
+from .analysis import Analysis, Log, analyse
 from .facts import gather
+from .summary import summary
 
 
 def write(folder: Folder | Path, warnings: Sequence[str] = ()) -> Path:
@@ -56,7 +57,7 @@ def finish(folder: Folder | Path, warnings: Sequence[str] = ()) -> dict[str, Any
     Returns
     -------
     dict
-        See `session.after.analysis.summary`; paths are absolute, null where there is no such file.
+        See `session.after.summary.summary`; paths are absolute, null where there is no such file.
         `heard` is the first player's sound; later starts lie beside it.
     """
     place = folder if isinstance(folder, Folder) else Folder(folder)

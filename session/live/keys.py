@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-ARROWS = {"\x1b[A": "up", "\x1b[B": "down", "\x1b[C": "right", "\x1b[D": "left"}
+ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}
+KEY = re.compile(r"\x1b[\[O][0-9;]*([A-Za-z~])|[^\x1b]", re.DOTALL)
+"""One key: an escape sequence (arrows as CSI or, in application mode, as SS3), or a character."""
 WINDOWS_ARROWS = {"H": "up", "P": "down", "M": "right", "K": "left"}
 
 
@@ -43,6 +46,19 @@ async def pressed() -> AsyncIterator[asyncio.Queue[str] | None]:
         await asyncio.to_thread(thread.join, 1.0)
 
 
+def split(text: str) -> list[str]:
+    """Return the keys in what a terminal sent: one read may hold several, as a held arrow does.
+
+    Keys that have no name here, such as F1, are left out.
+    """
+    keys = []
+    for found in KEY.finditer(text):
+        key = found[0] if found[1] is None else ARROWS.get(found[1], "")
+        if key:
+            keys.append(key)
+    return keys
+
+
 def _read_posix(put: Callable[[str], None], ended: threading.Event) -> None:
     import select  # noqa: PLC0415 - not on Windows
     import termios  # noqa: PLC0415
@@ -54,8 +70,8 @@ def _read_posix(put: Callable[[str], None], ended: threading.Event) -> None:
         tty.setcbreak(handle)
         while not ended.is_set():
             if select.select([handle], [], [], 0.1)[0]:
-                text = os.read(handle, 16).decode(errors="ignore")
-                put(ARROWS.get(text, text[:1]))
+                for key in split(os.read(handle, 64).decode(errors="ignore")):
+                    put(key)
     finally:
         termios.tcsetattr(handle, termios.TCSADRAIN, before)
 

@@ -13,10 +13,14 @@ LONGEST = 60.0
 """Seconds of one file in one phase, at most."""
 SHORTEST = 10.0
 """Seconds of one file in one phase below which there is nothing to learn or to show."""
-PAUSE = 1.0
-"""Seconds without samples between two files, so that a change of file is a new segment."""
-TRAINING = 60.0
-"""Seconds that training is waited for."""
+PAUSE = 0.5
+"""Seconds without samples between two files, so that a change of file is a new segment. With the
+second that the first window takes it stays below the 2 s after which the player goes to SAFE."""
+TAIL = 1.5
+"""Seconds that a phase goes on behind its last sample, which is heard of a little later."""
+TRAINING = 45.0
+"""Seconds that training is waited for. No samples come meanwhile, and after 60 s of SAFE the player
+would fade the music out for somebody to resume."""
 
 Options = list[tuple[str, Any]]
 
@@ -61,7 +65,7 @@ def calibrate_then_play(labelled: Sequence[tuple[Path, str]]) -> Options:
         stretch = {"path": str(path.resolve()), "label": label, "seconds": seconds}
         learn.append({**stretch, "start": 0.0, "phase": "calibration"})
         play.append({**stretch, "start": seconds, "phase": "feedback"})
-    calibration = sum(stretch["seconds"] + PAUSE for stretch in learn) + PAUSE
+    calibration = sum(stretch["seconds"] + PAUSE for stretch in learn) + TAIL
     phases = [
         {"name": "calibration", "seconds": calibration},
         {"name": "training", "seconds": TRAINING},

@@ -2,62 +2,94 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 VERDICTS = {
-    "follows": "the estimate followed the keys of the calibration better than chance",
-    "unclear": "too few independent states to tell the estimate from chance",
-    "guessing": "the estimate could not be told from guessing",
-    None: "no model",
+    "follows": "on held-out parts of the calibration the estimate did better than guessing would",
+    "unclear": "the calibration is too short to tell the estimate from guessing",
+    "guessing": "on held-out parts of the calibration it did no better than guessing would",
+    None: "there was no model",
 }
+MARKS = {"simulated": "SIMULATED: nobody wore the cap.", "recorded": "RECORDED: EEG from files."}
+WIDTH = 80
+INDENT = 14
 
 
 def in_words(summary: dict[str, Any]) -> str:
-    """Return the screen.
+    """Return the screen of a session.
 
     Parameters
     ----------
     summary : dict
-        See `session.after.analysis.summary`.
+        See `session.after.summary.summary`.
     """
     decoding, felt = summary["decoding"], summary["felt_to_heard_s"]
-    verdict = VERDICTS[decoding["verdict"]]
+    software = summary["latency_ms"]
     lines = [
         "",
-        f"verdict      {decoding['verdict'] or 'none'}: {verdict}",
-        *_scores(decoding),
-        f"felt → heard {_seconds(felt['p50'])} median, {_seconds(felt['p90'])} in 9 of 10",
-        (
-            f"software     {_number(summary['latency_ms']['software_p50'])} ms median, "
-            f"{_number(summary['latency_ms']['software_p99'])} ms in 99 of 100"
+        *_row("session", MARKS.get(summary["kind"], "")),
+        *_row("verdict", f"{decoding['verdict'] or 'none'}: {VERDICTS[decoding['verdict']]}"),
+        *_row("agreement", _scores(decoding)),
+        *_row("felt → heard", _typical(felt["p50"], felt["p90"], "s", 1, "9 of 10")),
+        *_row(
+            "software",
+            _typical(software["software_p50"], software["software_p99"], "ms", 0, "99 of 100"),
         ),
-        *(f"note         {warning}" for warning in summary["warnings"]),
+        *(line for warning in summary["warnings"] for line in _row("note", warning)),
         "",
+        *_paths(summary),
     ]
-    for name in ("report", "heard", "journal", "model", "bank"):
-        if summary[name]:
-            lines.append(f"{name:12} {summary[name]}")
     return "\n".join(lines) + "\n"
 
 
-def _scores(decoding: dict[str, Any]) -> list[str]:
+def sound_in_words(result: dict[str, Any]) -> str:
+    """Return the screen of `rym listen`.
+
+    Parameters
+    ----------
+    result : dict
+        See `session.live.listen.listen`.
+    """
+    heard = [line for path in result["heard"] for line in _path("heard", path)]
+    notes = [line for warning in result["warnings"] for line in _row("note", warning)]
+    return "\n".join([*notes, *heard, *_path("bank", result["bank"])]) + "\n"
+
+
+def _scores(decoding: dict[str, Any]) -> str:
     if decoding["balanced_accuracy"] is None:
-        return ["agreement    nothing to compare"]
-    low, high = decoding["chance_low"], decoding["chance_high"]
-    return [
-        (
-            f"agreement    {decoding['balanced_accuracy']:.2f} at the declared delay, "
-            f"{decoding['without_delay']:.2f} without "
-            f"(balanced accuracy; by chance {low:.2f} to {high:.2f})"
-        ),
-        f"             {decoding['n_states']} independent states were compared.",
-        "             One run shows that the loop closes; it says nothing about how well.",
-    ]
+        return "nothing could be compared"
+    low, high, n = decoding["chance_low"], decoding["chance_high"], decoding["n_states"]
+    return (
+        f"balanced accuracy {decoding['balanced_accuracy']:.2f} at the declared delay, "
+        f"{decoding['without_delay']:.2f} without; guessing stays within {low:.2f} … {high:.2f} "
+        f"(chance, {n} independent states). One run shows that the loop closes; it says nothing "
+        "about how well."
+    )
 
 
-def _seconds(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f} s"
+def _typical(middle: float | None, most: float | None, unit: str, places: int, share: str) -> str:
+    if middle is None or most is None:
+        return "not measured"
+    return f"{middle:.{places}f} {unit} median, {most:.{places}f} {unit} in {share}"
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0f}"
+def _row(name: str, words: str) -> list[str]:
+    """Return a named row, its words broken to the width of the screen; none without words."""
+    return textwrap.wrap(
+        words,
+        WIDTH,
+        initial_indent=f"{name:{INDENT}}",
+        subsequent_indent=" " * INDENT,
+        break_long_words=False,
+    )
+
+
+def _paths(summary: dict[str, Any]) -> list[str]:
+    names = ("report", "heard", "journal", "model", "bank")
+    return [line for name in names for line in _path(name, summary[name])]
+
+
+def _path(name: str, path: str | None) -> list[str]:
+    # Never broken: a path is there to be copied.
+    return [f"{name:{INDENT}}{path}"] if path else []

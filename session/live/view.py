@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from itertools import pairwise
 from types import TracebackType
 from typing import Self
 
@@ -103,7 +104,8 @@ class Board:
             case Safety() as safety:
                 changed = self.safety is None or self.safety.state != safety.state
                 self.safety = safety
-                return f"player: {safety.state}. {safety.text}".strip() if changed else None
+                said = f". {safety.text}" if safety.text else ""
+                return f"player: {safety.state}{said}" if changed else None
             case Status() as status:
                 return self._take_status(status)
         return None
@@ -245,12 +247,12 @@ def _coming(played: Played) -> str:
 
 
 def _shares(gains: tuple[float, ...], width: int) -> list[int]:
-    """Return how many of `width` cells each gain gets; together they fill it, or none where silent."""
+    """Return how many of `width` cells each gain gets; together all of them, or none."""
     whole = sum(gains)
     if whole <= 0.0:
         return [0] * len(gains)
     edges = [round(width * sum(gains[:i]) / whole) for i in range(len(gains) + 1)]
-    return [b - a for a, b in zip(edges, edges[1:], strict=False)]
+    return [b - a for a, b in pairwise(edges)]
 
 
 def usable(quality: Quality) -> str:

@@ -330,6 +330,34 @@ def test_a_file_waits_for_its_phase(tmp_path: Path) -> None:
     asyncio.run(body())
 
 
+def test_a_label_does_not_hold_while_its_recording_waits(tmp_path: Path) -> None:
+    """Said once, at the beginning of the wait; the next stretch brings its own label."""
+    write_easy(tmp_path / "a.easy", 4.0)
+    files = tuple(
+        RecordedFile(path=str(tmp_path / "a.easy"), seconds=1.0, label=label, phase=phase)
+        for phase in ("calibration", "feedback")
+        for label in ("neutral", "negative")
+    )
+
+    async def body() -> None:
+        stage = Stage()
+        stage.outlets.consumer = True
+        stage.start(build(RecordedSource(files=files, pause=0.5)))
+        stage.phase("calibration")
+        await stage.run(6.0)
+        stage.phase("feedback")
+        await stage.run(4.0)
+        told = [(label.state, label.t) for label in stage.said(Label)]
+        assert [state for state, _ in told] == [
+            *("neutral", "negative", "none"),
+            *("neutral", "negative", "none"),
+        ]
+        (_, calibrated), (_, let_go) = told[1:3]
+        assert 1.0 <= let_go - calibrated <= 1.1
+
+    asyncio.run(body())
+
+
 def test_speed_shortens_the_wait_not_the_stamps(tmp_path: Path) -> None:
     """At speed 10 the stamps are those of true time, sent in a tenth of it."""
     write_easy(tmp_path / "a.easy", 4.0)

@@ -8,7 +8,8 @@ import pytest
 
 from rym import messages as m
 from rym import topics
-from session.after.analysis import Facts, analyse, summary
+from session.after.analysis import Facts, analyse
+from session.after.summary import summary
 from session.after.latency import TOTAL
 
 
@@ -35,7 +36,7 @@ def test_the_summary_has_the_promised_form(story: Any) -> None:
     found = summary(a, {"session": "/s", "report": "/s/r", "journal": "/s/j", "heard": "/h"})
     assert list(found) == [
         "session", "report", "journal", "heard", "model", "bank",
-        "decoding", "latency_ms", "felt_to_heard_s", "warnings",
+        "kind", "decoding", "latency_ms", "felt_to_heard_s", "warnings",
     ]  # fmt: skip
     assert found["session"] == "/s"
     assert found["model"] is None
@@ -44,7 +45,7 @@ def test_the_summary_has_the_promised_form(story: Any) -> None:
     assert 20.0 < found["latency_ms"]["software_p50"] < found["latency_ms"]["software_p99"] < 100.0
     assert 2.0 < found["felt_to_heard_s"]["p50"] <= found["felt_to_heard_s"]["p90"]
     assert found["decoding"]["without_delay"] < found["decoding"]["balanced_accuracy"]
-    assert found["warnings"] == ["one"]
+    assert found["warnings"] == ["one", "Not usable in most of the windows: T7."]
 
 
 def test_truth_is_scored_before_keys_and_the_delay_before_none(story: Any) -> None:

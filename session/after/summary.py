@@ -1,0 +1,106 @@
+"""What the last screen and `--json` say of a session, and the warnings that stand above it; pure.
+
+The warnings are the same sentences on the last screen, in `--json` and in the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .analysis import Analysis, QualityFacts, heard_after, percentile
+from .latency import TOTAL
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+OFTEN = 0.5
+"""Share of the windows from which a channel, or low quality, is worth a warning."""
+
+
+def cautions(a: Analysis) -> tuple[str, ...]:
+    """Return the warnings of a session, what its supervisor said first.
+
+    Parameters
+    ----------
+    a : Analysis
+        The session.
+    """
+    return (*a.facts.warnings, *_files(a), *_signal(a.quality), *_model(a))
+
+
+def _files(a: Analysis) -> list[str]:
+    """Where each file carries one label, whatever tells the files apart looks like a state."""
+    files, labels = a.facts.n_files, a.facts.n_labels
+    if not labels:
+        return []
+    counted = f"{_count(files, 'file')}, {_count(labels, 'label')}"
+    return [f"{counted}: this score cannot tell state from file."]
+
+
+def _count(n: int, what: str) -> str:
+    word = NUMBERS[n] if n < len(NUMBERS) else str(n)
+    return f"{word} {what}" if n == 1 else f"{word} {what}s"
+
+
+def _signal(q: QualityFacts) -> list[str]:
+    low = dict(q.levels).get("low", 0.0)
+    often = [channel.name for channel in q.bad if channel.share >= OFTEN]
+    told = []
+    if low >= OFTEN:
+        told.append(f"Signal quality was low in {low:.0%} of the windows.")
+    if often:
+        told.append(f"Not usable in most of the windows: {', '.join(often)}.")
+    if q.n_windows and q.n_invalid >= OFTEN * q.n_windows:
+        told.append(f"{q.n_invalid} of {q.n_windows} windows could not be decoded.")
+    return [" ".join(told)] if told else []
+
+
+def _model(a: Analysis) -> list[str]:
+    if a.facts.verdict or not any(phase.name == "feedback" for phase in a.phases):
+        return []
+    return ["There was no model: no estimate could steer, and the neutral version was played."]
+
+
+def summary(a: Analysis, paths: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return the one object that `demo --json` and `run --json` print.
+
+    Parameters
+    ----------
+    a : Analysis
+        The session.
+    paths : mapping of str to str or None
+        `session`, `report`, `journal`, `heard`, `model`, `bank`; null where there is none.
+
+    Returns
+    -------
+    dict
+        Numbers are rounded to 4 places, null where nothing was measured. The screen needs
+        `kind`, and `without_delay` beside the score at the declared delay.
+    """
+    main = a.scores[0] if a.scores else None
+    total = next((h for h in a.hops if h.name == TOTAL), None)
+    seconds = heard_after(a)
+    return {
+        **{k: paths.get(k) for k in ("session", "report", "journal", "heard", "model", "bank")},
+        "kind": a.facts.kind,
+        "decoding": {
+            "balanced_accuracy": _round(main.balanced_accuracy if main else None),
+            "without_delay": _round(a.scores[1].balanced_accuracy if main else None),
+            "chance_low": _round(main.chance_low if main else None),
+            "chance_high": _round(main.chance_high if main else None),
+            "n_states": main.n_states if main else 0,
+            "verdict": a.facts.verdict or None,
+        },
+        "latency_ms": {
+            "software_p50": _round(total.p50 * 1e3 if total else None),
+            "software_p99": _round(total.p99 * 1e3 if total else None),
+        },
+        "felt_to_heard_s": {
+            "p50": _round(percentile(seconds, 50)),
+            "p90": _round(percentile(seconds, 90)),
+        },
+        "warnings": list(cautions(a)),
+    }
+
+
+def _round(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
