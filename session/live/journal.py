@@ -170,6 +170,8 @@ class Keeper:
         """Write a message, unless it was written already."""
         if not self.holes.fresh(message.id, now):
             return
+        for cause in message.cause:
+            self.holes.named(cause, now)
         self.taken += 1
         self.writer.add(to_line(message))
         status = message.content
@@ -243,6 +245,8 @@ def _known(path: Path, settings: JournalSettings) -> Holes:
         for messages in read(path).by_topic.values():
             for message in messages:
                 holes.fresh(message.id)
+                for cause in message.cause:
+                    holes.named(cause)
     return holes
 
 

@@ -144,6 +144,26 @@ class Holes:
         self._next[key] = name.seq + 1
         return True
 
+    def named(self, name: m.Identity, now: float = 0.0) -> None:
+        """Note that a message was sent, because another one rests on it.
+
+        The last of its topic leaves no hole behind where it is lost: a stop given while the broker
+        was away is known only by what it led to.
+
+        Parameters
+        ----------
+        name : Identity
+            The message's.
+        now : float
+            Rig time in seconds.
+        """
+        key = (name.service, name.epoch, name.topic)
+        expected = self._next.get(key, 0)
+        if name.seq >= expected:
+            hole = _Hole(expected, name.seq, 0, now + self._ask_after)
+            self._holes.setdefault(key, []).append(hole)
+            self._next[key] = name.seq + 1
+
     def _fill(self, key: tuple[str, int, str], seq: int) -> bool:
         holes = self._holes.get(key, [])
         for i, hole in enumerate(holes):
@@ -249,4 +269,7 @@ def parse(data: bytes) -> Journal:
         topic.sort(key=lambda message: message.id)
         for message in topic:
             holes.fresh(message.id)
+    for topic in messages.values():
+        for cause in (cause for message in topic for cause in message.cause):
+            holes.named(cause)
     return Journal(messages, holes.open(), damaged, duplicates)

@@ -20,7 +20,7 @@ from rym import messages as m
 from rym.bus import ALL, MemoryHub
 from rym.clock import ManualClock
 from rym.errors import FormatError, UsageError
-from rym.topics import LABEL, MISSING, PHASE, STATUS, TRUTH, VALENCE, WINDOW
+from rym.topics import APPLIED, LABEL, MISSING, PHASE, STATUS, STOP, TRUTH, VALENCE, WINDOW
 from session.folder import Folder, Record, settings_hashes
 from session.live import journal
 from session.live.journal import JournalSettings, Writer, read
@@ -201,6 +201,18 @@ def test_a_filled_hole_is_no_longer_asked_for() -> None:
     assert [(x.first, x.last) for x in holes.due(1.0)] == [(0, 1), (3, 3)]
 
 
+def test_what_another_message_rests_on_is_a_hole_until_it_comes() -> None:
+    """The last of its topic, and all before it, are asked for; what came already is not."""
+    holes = Holes(ask_after=0.5)
+    holes.fresh(m.Identity("a", 1, "t", 0), now=0.0)
+    for seq in (0, 2, 2, 1):
+        holes.named(m.Identity("a", 1, "t", seq), now=0.0)
+    assert [(x.first, x.last) for x in holes.due(0.6)] == [(1, 2)]
+    assert holes.fresh(m.Identity("a", 1, "t", 2), now=0.7)
+    assert not holes.fresh(m.Identity("a", 1, "t", 2), now=0.7)
+    assert [(x.first, x.last) for x in holes.open()] == [(1, 1)]
+
+
 def test_a_restarted_writer_appends_and_closes_a_torn_line(tmp_path: Path) -> None:
     """A second start loses nothing of the first, whose torn line stays alone."""
     path = tmp_path / "journal.jsonl"
@@ -345,6 +357,34 @@ def test_a_lost_message_is_asked_for_and_taken_late(tmp_path: Path) -> None:
         back = read(tmp_path / "journal.jsonl")
         assert [x.content.t for x in back.of(LABEL)] == [0, 1, 2]
         assert (back.holes, back.duplicates) == ([], 0)
+
+    asyncio.run(go())
+
+
+def test_a_lost_stop_is_asked_for_because_something_rests_on_it(tmp_path: Path) -> None:
+    """No later number tells of it, only its consequence; a journal read back says so, too."""
+
+    async def go() -> None:
+        hub, clock = MemoryHub(), ManualClock()
+        elsewhere, bus = MemoryHub().bus("player", clock, 1), hub.bus("player", clock, 1)
+        stop = elsewhere.publish(STOP, m.Stop(by="operator", t=0.0))
+        asked = bus.subscribe(MISSING, overload=ALL)
+        hands, task = await running(hub, clock, tmp_path)
+        bus.publish(APPLIED["player"], m.Applied(input=stop.id, at=480), cause=(stop.id,))
+        await advance(clock, 1.0)
+        wanted = [x.content for x in asked.drain()]
+        assert [(x.service, x.topic, x.first, x.last) for x in wanted] == [
+            ("player", STOP.short, 0, 0)
+        ]
+        assert read(tmp_path / "journal.jsonl").holes == wanted
+        bus.resend(stop)
+        await advance(clock, 3.0)
+        assert asked.drain() == []
+        hands.lifeline.orders.put_nowait({"end": True})
+        await advance(clock, 1.0)
+        await task
+        back = read(tmp_path / "journal.jsonl")
+        assert (len(back.of(STOP)), back.holes) == (1, [])
 
     asyncio.run(go())
 
