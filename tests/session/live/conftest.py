@@ -1,0 +1,398 @@
+"""Whole sessions as real processes, whose parts are killed; and ears to hear what they gave out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import psutil
+import pytest
+import soundfile
+
+from decoder import model as models
+from decoder.rows import rows_from
+from decoder.settings import DecoderSettings
+from decoder.training import fit
+from generator.build import build
+from generator.memory import load as load_memory
+from generator.settings import GeneratorSettings
+from rym import bank as bank_format
+from rym.broker import free_port
+from rym.messages import AFFECTS
+from rym.topics import NOW
+from session.folder import Folder
+from session.live.lines import Journal, read
+from session.settings import CONFIGS
+from session.simulate import live
+
+ROOT = Path(__file__).resolve().parents[3]
+RATE = 48_000
+STEP = 480
+"""Frames over which gains are recovered: 10 ms."""
+
+SETTINGS = """
+[session]
+bank = "{bank}"
+model = "{model}"
+
+[[session.phases]]
+name = "rest"
+seconds = 2
+
+[[session.phases]]
+name = "feedback"
+seconds = 0
+
+[source.sender]
+type = "simulated"
+strength = 2.0
+coupling = 0.0
+# Feels anything but neutral for the first 36 s.
+seed = 28
+
+[decoder]
+drive = "always"
+
+[player]
+preset = "close"
+dwell = 1.0
+max_changes = 60
+rise = 0.5
+"""
+
+ALSA = """
+</usr/share/alsa/alsa.conf>
+pcm.!default { type pulse }
+ctl.!default { type pulse }
+pcm.rym { type pulse hint { show on description "rym" } }
+"""
+
+
+class Killed(NamedTuple):
+    """One part that was killed."""
+
+    t: float
+    """Rig time of the kill, in seconds."""
+    back: float
+    """Seconds until its process was there again."""
+
+
+class Session:
+    """A `rym demo` with everything that it started; nothing of it outlives `close`."""
+
+    def __init__(self, out: Path, config: Path, *options: str, **popen: object) -> None:
+        self.out = out
+        self.seen: set[psutil.Process] = set()
+        words = ["demo", "--json", "--config", str(config), "--out", str(out), *options]
+        self._said = (out / "said.txt").open("wb")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "session", *words],
+            cwd=ROOT, stdout=self._said, stderr=self._said, **popen,
+        )  # fmt: skip
+
+    @property
+    def folder(self) -> Folder:
+        """The session's folder, once it is there."""
+        return Folder(next(self.out.glob("sub-*/ses-*/*_run-1")))
+
+    @property
+    def journal(self) -> Journal:
+        """What the journal holds by now."""
+        return read(self.folder)
+
+    def parts(self) -> dict[str, psutil.Process]:
+        """Return the parts that run, by the module that each runs."""
+        found = {}
+        for child in psutil.Process(self.process.pid).children():
+            try:
+                words = child.cmdline()
+            except psutil.Error:
+                continue
+            if "-m" in words:
+                found[words[words.index("-m") + 1]] = child
+        found.pop("session", None)  # between fork and exec a child looks like its parent
+        self.seen.update(found.values())
+        return found
+
+    def kill(self, module: str, away: float = 0.0) -> Killed:
+        """Kill a part, and again whenever it is back, until it was away for `away` seconds."""
+        part = self.parts()[module]
+        part.kill()
+        t, back = time.monotonic(), 0.0
+        while not back or time.monotonic() < t + away:
+            new = self.parts().get(module)
+            if new is not None and new != part:
+                back = back or time.monotonic() - t
+                if time.monotonic() < t + away:
+                    part = new
+                    part.kill()
+            assert time.monotonic() < t + away + 10, f"{module} did not come back"
+            time.sleep(0.01)
+        return Killed(t, back)
+
+    def until(self, true: Callable[[Journal], bool], seconds: float = 30.0) -> None:
+        """Wait until the journal says so."""
+        end = time.monotonic() + seconds
+        while not (any(self.out.glob("sub-*/*/*/journal.jsonl")) and true(self.journal)):
+            assert self.process.poll() is None, self.said
+            assert time.monotonic() < end, f"not within {seconds} s: {self.said}"
+            time.sleep(0.2)
+
+    def until_coloured(self, since: float = 0.0) -> None:
+        """Wait until a feeling other than neutral is decoded and heard, at a rig time or later."""
+
+        def coloured(journal: Journal) -> bool:
+            if not journal.of(NOW):
+                return False
+            newest = journal.of(NOW)[-1]
+            now = newest.content
+            return (
+                newest.meta.mono > since
+                and (now.safety, now.fade, now.level_db) == ("RUN", None, 0.0)
+                and now.audible == now.decided != "neutral"
+            )
+
+        self.until(coloured, 60.0)
+
+    @property
+    def said(self) -> str:
+        """What it wrote to the terminal."""
+        return (self.out / "said.txt").read_text(errors="replace")
+
+    def close(self) -> None:
+        """Kill what is left of it."""
+        if self.process.poll() is None:
+            self.parts()
+            self.process.kill()
+            self.process.wait()
+        for part in self.seen:
+            if part.is_running():
+                part.kill()
+        self._said.close()
+
+
+def gone(process: psutil.Process) -> bool:
+    """Return whether a process has ended, reaped or not."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.fixture(scope="session")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return settings of a short session, with a bank and a model made beforehand."""
+    folder = tmp_path_factory.mktemp("made")
+    memory = load_memory(CONFIGS / "memory.example.toml")
+    build(memory, folder / "bank", GeneratorSettings())
+    settings = msgspec.convert({"training": {"candidate": "lda"}}, DecoderSettings)
+    life = live(3, 2.0, {"rest": 10.0, "calibration": 120.0})
+    rows = rows_from(
+        life.windows, life.keys, settings, baseline=[(0.0, 10.0)], learn=[(10.0, 130.0)]
+    )
+    models.save(fit(rows, settings, 3)[0], folder / "model")
+    path = folder / "short.toml"
+    path.write_text(SETTINGS.format(bank=folder / "bank", model=folder / "model"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def start(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
+    """Return a function that starts a session; all of them are gone in the end."""
+    begun: list[Session] = []
+
+    def begin(*options: str, **popen: object) -> Session:
+        begun.append(Session(tmp_path_factory.mktemp("out"), config, *options, **popen))
+        return begun[-1]
+
+    yield begin
+    for session in begun:
+        session.close()
+
+
+class Heard:
+    """What one start of the player gave out: the gains of its layers, from the sound itself.
+
+    A stretch of 10 ms is laid beside the three clips at the place that the newest Played before it
+    names; least squares gives how much of each is in it, and what of it is in none.
+    """
+
+    def __init__(self, session: Session, number: int = 1) -> None:
+        bank = Path(session.folder.read().settings["player"]["bank"])
+        path = session.folder.heard()[number - 1]
+        self.sound = soundfile.read(path, dtype="float64")[0]
+        manifest = bank_format.load(bank)
+        self._clips = {
+            (clip.section, clip.variant, clip.affect): soundfile.read(
+                bank / clip.file, dtype="float64"
+            )[0]
+            for clip in manifest.clips
+        }
+        played = session.journal.of(NOW)
+        epoch = sorted({x.id.epoch for x in played})[number - 1]
+        self.played = [x for x in played if x.id.epoch == epoch]
+        self.frames = np.array([x.content.frame for x in self.played])
+        self.audible_at = np.array([x.meta.audible_at for x in self.played])
+        self.first = np.arange(STEP, len(self.sound) - STEP, STEP)
+        rows = [self._row(frame) for frame in self.first]
+        self.gains = np.array([row[0] for row in rows])
+        """Of (negative, neutral, positive), one row per stretch."""
+        self.rest = np.array([row[1] for row in rows])
+        """Share of a stretch's RMS that is in no clip."""
+        self.jump = np.array([row[2] for row in rows])
+        """Largest step from sample to sample, over the largest that the clips' own steps allow."""
+
+    def _row(self, frame: int) -> tuple[np.ndarray, float, float]:
+        now = self.played[np.searchsorted(self.frames, frame, "right") - 1].content
+        at = now.position + frame - now.frame
+        place = [(now.section, now.variant, affect) for affect in AFFECTS]
+        if at < STEP or at + STEP > len(self._clips[place[0]]):
+            # Within 10 ms of a section's border two sections sound at once.
+            return np.full(3, np.nan), np.nan, np.nan
+        layers = [self._clips[name][at - 1 : at + STEP] for name in place]
+        mixed = self.sound[frame - 1 : frame + STEP]
+        a, y = np.stack([layer.ravel() for layer in layers], axis=1), mixed.ravel()
+        gains = np.linalg.lstsq(a, y, rcond=None)[0]
+        rest = np.linalg.norm(y - a @ gains) / max(np.linalg.norm(y), 1e-9)
+        steps = [np.abs(np.diff(layer, axis=0)).max() for layer in layers]
+        jump = np.abs(np.diff(mixed, axis=0)).max() / max(np.abs(gains) @ steps, 1e-4)
+        return gains, float(rest), float(jump)
+
+    def rig(self, frame: float) -> float:
+        """Return the rig time at which a frame leaves the device, in seconds."""
+        near = int(np.abs(self.frames - frame).argmin())
+        return float(self.audible_at[near] + (frame - self.frames[near]) / RATE)
+
+    def between(self, begin: float, end: float) -> np.ndarray:
+        """Return the gains of the stretches within two frames, borders of sections left out."""
+        rows = self.gains[(self.first >= begin) & (self.first + STEP <= end)]
+        return rows[~np.isnan(rows[:, 0])]
+
+
+@pytest.fixture(scope="session")
+def hear() -> type[Heard]:
+    """Return the class that hears what a session's player gave out."""
+    return Heard
+
+
+class Ear:
+    """Listens to a sound server's null sink, and knows when each frame had arrived here."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        words = ["parec", "-d", "rym.monitor", f"--rate={RATE}", "--channels=2"]
+        self._parec = subprocess.Popen(
+            [*words, "--format=float32le", "--raw", "--latency-msec=20"],
+            stdout=subprocess.PIPE, env=environment,
+        )  # fmt: skip
+        self._blocks: list[tuple[float, bytes]] = []
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        assert self._parec.stdout is not None
+        while block := os.read(self._parec.stdout.fileno(), 8 * STEP):
+            self._blocks.append((time.monotonic(), block))
+
+    def level(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return when each 10 ms had arrived, and the largest sample in it."""
+        blocks = list(self._blocks)
+        raw = b"".join(block for _, block in blocks)
+        ends = np.cumsum([len(block) for _, block in blocks])
+        n = len(raw) // (8 * STEP)
+        peaks = np.abs(np.frombuffer(raw[: n * 8 * STEP], "<f4").reshape(n, -1)).max(axis=1)
+        which = np.searchsorted(ends, (np.arange(n) + 1) * 8 * STEP)
+        return np.array([blocks[k][0] for k in which]), peaks
+
+    def sound(self) -> np.ndarray:
+        """Return everything so far, shape (n_times, 2)."""
+        raw = b"".join(block for _, block in list(self._blocks))
+        return np.frombuffer(raw[: len(raw) // 8 * 8], "<f4").reshape(-1, 2)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._parec.send_signal(signal.SIGTERM)
+        self._parec.wait(10)
+        self._thread.join(10)
+
+
+@pytest.fixture
+def sound_server(tmp_path: Path, program: Callable[[str], str]) -> Iterator[dict[str, str]]:
+    """Start a PulseAudio of our own with a null sink; give the environment that leads to it."""
+    pulseaudio = program("pulseaudio")
+    program("parec")
+    run = tmp_path / "run"
+    run.mkdir(mode=0o700)
+    (tmp_path / "alsa.conf").write_text(ALSA)
+    environment = {
+        **os.environ,
+        "XDG_RUNTIME_DIR": str(run),
+        "HOME": str(run),
+        "PULSE_SERVER": f"unix:{run}/native",
+        "ALSA_CONFIG_PATH": str(tmp_path / "alsa.conf"),
+    }
+    words = [
+        "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes",
+        "-L", f"module-native-protocol-unix socket={run}/native auth-anonymous=1",
+        "-L", f"module-null-sink sink_name=rym rate={RATE} format=float32le",
+    ]  # fmt: skip
+    server = subprocess.Popen([pulseaudio, *words], env=environment, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 10
+    while not (run / "native").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    yield environment
+    server.terminate()
+    server.wait(10)
+
+
+@pytest.fixture
+def ear(sound_server: dict[str, str]) -> Iterator[Ear]:
+    """Listen to the sound server."""
+    ear = Ear(sound_server)
+    yield ear
+    ear.close()
+
+
+@pytest.fixture(scope="session")
+def is_gone() -> Callable[[psutil.Process], bool]:
+    """Return the function that tells whether a process has ended."""
+    return gone
+
+
+class Broker:
+    """An outside broker, which no supervisor brings back."""
+
+    password = "only for this test"
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"mqtt://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, with nothing remembered."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "rym.broker", "--bind", f"127.0.0.1:{self.port}"],
+            cwd=ROOT, env={**os.environ, "RYM_BROKER_PASSWORD": self.password},
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    def kill(self) -> None:
+        """Kill it, if it runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    """Return a broker that runs."""
+    broker = Broker()
+    broker.start()
+    yield broker
+    broker.kill()
