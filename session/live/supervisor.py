@@ -247,8 +247,9 @@ class Supervisor:
 
     def _died(self, part: Part) -> DeviceError:
         log = self.folder.logs / f"{part.name}.log"
+        code = part.exit_codes[-1] if part.exit_codes else part.exit_code
         return DeviceError(
-            f"The part {part.name} ended with code {part.exit_code} before it could say why.",
+            f"The part {part.name} ended with code {code} before it could say why.",
             f"Look at {log}.",
             logs=str(self.folder.logs),
         )
@@ -267,7 +268,10 @@ class Supervisor:
         for message in self._inbox.drain():
             match message.content:
                 case Stop() as stop:
-                    self.warnings.append(f"The music was stopped by the {stop.by}.")
+                    # One press comes by two roads, and the player says the one from the pipe again.
+                    said = f"The music was stopped by the {stop.by}."
+                    if said not in self.warnings:
+                        self.warnings.append(said)
                 case Status() as status if status.epoch >= self._epoch:
                     # An older one is what a broker still holds of another session.
                     self._status[status.service] = status
@@ -406,10 +410,12 @@ class Supervisor:
 
     async def _train(self, limit: float) -> None:
         try:
-            await train(self.folder, self.clock, within=limit)
+            trained = await train(self.folder, self.clock, within=limit)
         except RymError as error:
             self.warnings.append(str(error))
             return
+        if trained.decoder == "none":
+            self.warnings.append(f"Nothing could be learned. {trained.why}")
         self.give_model(self.folder.model)
 
     async def _come_back(self) -> None:

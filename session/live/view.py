@@ -122,11 +122,15 @@ class Board:
         return f"signal: {quality.level}, {usable(quality)}"
 
     def _take_status(self, status: Status) -> str | None:
-        self.status[status.service] = status
-        seen = self.epochs.setdefault(status.service, set())
+        name, before = status.service, self.status.get(status.service)
+        self.status[name] = status
+        seen = self.epochs.setdefault(name, set())
         again = bool(seen) and status.epoch not in seen
         seen.add(status.epoch)
-        return f"{status.service} was started again" if again else None
+        if again:
+            return f"{name} was started again"
+        told = before.detail if before else ""
+        return f"{name}: {status.detail}" if status.detail not in ("", told) else None
 
     def draw(self, now: float) -> RenderableType:
         """Return the screen at rig time `now`, in seconds."""
@@ -316,6 +320,8 @@ class Screen:
         if self._bus is None or self._box is None:
             return
         for message in self._box.drain():
+            if isinstance(message.content, Status) and message.content.epoch < self._bus.epoch:
+                continue  # what an outside broker still holds of another session
             line = self._board.take(message)
             if line and self._live is None and not self._quiet:
                 passed = message.meta.mono - self._start

@@ -1,10 +1,19 @@
-"""A whole small session in one process: the stages' own objects on a bus in memory."""
+"""What tests of sessions share: a small one in one process, and the real command line.
+
+In one process: the stages' own objects on a bus in memory.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
+import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,6 +23,9 @@ import soundfile
 from decoder.decoder import Decoder
 from decoder.service import Orders
 from decoder.settings import DecoderSettings, TrainingSettings
+from generator.build import build
+from generator.memory import Memory
+from generator.settings import GeneratorSettings
 from player.engine import Engine
 from player.service import load
 from player.settings import BLOCK, RATE, PlayerSettings
@@ -46,6 +58,7 @@ from stream.line import Chunk, StreamLine
 from stream.settings import StreamSettings
 from stream.xdf import XdfWriter
 
+ROOT = Path(__file__).resolve().parents[2]
 CHANNELS = ("Fz", "Cz", "Pz", "O1", "O2")
 EEG_RATE = 200.0
 
@@ -330,3 +343,96 @@ def session_copy(whole_session: Folder, tmp_path: Path) -> Folder:
     root = tmp_path / "moved"
     shutil.copytree(whole_session.root, root)
     return Folder(root / whole_session.path.relative_to(whole_session.root))
+
+
+def write_easy(
+    path: Path,
+    seconds: float = 20.0,
+    *,
+    names: tuple[str, ...] = ("Fz", "Cz", "Pz", "O1", "O2"),
+    rate: int = 500,
+    seed: int = 1,
+) -> Path:
+    """Write an .easy file of NIC with its .info: pink noise of 10 µV, alpha that comes and goes."""
+    rng = np.random.default_rng(seed)
+    n = round(seconds * rate)
+    t = np.arange(n) / rate
+    spectrum = np.fft.rfft(rng.normal(size=(n, len(names))), axis=0)
+    pink = np.fft.irfft(spectrum / np.sqrt(np.arange(len(spectrum)) + 1)[:, None], n, axis=0)
+    alpha = np.sin(2 * np.pi * 10 * t) * (1 + np.sin(2 * np.pi * 0.1 * t + seed))
+    microvolts = 10 * pink / pink.std(axis=0) + alpha[:, None] * rng.uniform(1, 8, len(names))
+    microvolts += rng.normal(0, 1, microvolts.shape)
+    ms = 1_774_867_019_766 + np.round(1000 * t).astype(np.int64)
+    columns = [np.round(1000 * microvolts).astype(np.int64), np.zeros(n, np.int64), ms]
+    np.savetxt(path, np.column_stack(columns), fmt="%d", delimiter="\t")
+    montage = "\n".join(f"\tChannel {i}: {name}" for i, name in enumerate(names, 1))
+    path.with_suffix(".info").write_text(
+        f"Number of EEG channels: {len(names)}\nEEG sampling rate: {rate} Samples/second\n"
+        f"EEG units: nV\nEEG montage:\n{montage}\n"
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def easy() -> Callable[..., Path]:
+    """Return `write_easy`."""
+    return write_easy
+
+
+@pytest.fixture(scope="session")
+def small_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a bank of two bars; no test may change it."""
+    out = tmp_path_factory.mktemp("small") / "bank"
+    small = GeneratorSettings(sections=1, variants=1, bars=2)
+    build(Memory(text="A lantern.", seed=11), out, small)
+    return out
+
+
+class Said(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def object(self) -> dict[str, Any]:
+        """The one JSON object on its standard output."""
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+
+@pytest.fixture(scope="session")
+def apart(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], dict[str, str]]:
+    """Return a function that gives an environment whose LSL streams nobody else sees."""
+
+    def make() -> dict[str, str]:
+        path = tmp_path_factory.mktemp("lsl") / "lsl.cfg"
+        path.write_text(f"[lab]\nSessionID = rym-{uuid.uuid4().hex}\n[log]\nlevel = -2\n")
+        return {**os.environ, "LSLAPICFG": str(path), "OMP_NUM_THREADS": "1"}
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def rym(apart: Callable[[], dict[str, str]]) -> Callable[..., Said]:
+    """Return a function that runs the command line `rym` to its end, as a process.
+
+    What it starts is ended with it, also where it takes too long.
+    """
+
+    def run(*words: object, within: float = 110.0, cwd: Path = ROOT, **env: str) -> Said:
+        path = os.pathsep.join(filter(None, (env.pop("PYTHONPATH", ""), str(ROOT))))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "session", *map(str, words)],
+            cwd=cwd, env={**apart(), **env, "PYTHONPATH": path}, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        try:
+            out, err = process.communicate(timeout=within)
+        finally:
+            process.kill()  # the life lines of its parts end with it
+            process.wait()
+        return Said(process.returncode, out, err)
+
+    return run
