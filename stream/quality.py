@@ -99,7 +99,8 @@ def _faults(raw: Floats, names: Sequence[str], settings: QualitySettings) -> lis
         elif spread[i] < settings.flat_range:
             faults.append("flat")
         elif not settings.level_low <= level[i] <= settings.level_high:
-            faults.append(f"implausible level {level[i]:.2g} µV")
+            places = 0 if level[i] >= 10.0 else 3
+            faults.append(f"implausible level {level[i]:.{places}f} µV")
         else:
             faults.append(copies[i])
     return faults

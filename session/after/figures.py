@@ -18,6 +18,7 @@ from .analysis import Analysis, Log, of
 from .episodes import Steps
 from .latency import PlayerClock, audible, by_start
 from .markup import milliseconds
+from .provenance import t_last
 
 WIDTH = 1120.0
 LEFT = 128.0
@@ -215,8 +216,7 @@ def quality(a: Analysis, log: Log) -> str:
                 )
         fig.y += 14
     fig.y += 4
-    windows = [(x.content.t_first + x.content.n_new / x.content.rate, x.content.valid)
-               for x in of(log, topics.WINDOW)]  # fmt: skip
+    windows = [(t_last(x.content), x.content.valid) for x in of(log, topics.WINDOW)]
     invalid = held([(t, "RUN" if ok else "SAFE") for t, ok in windows], a.end)
     fig.strip("windows left out", [p for p in invalid if p[2] == "SAFE"])
     _starts(fig, a)

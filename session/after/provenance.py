@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -63,16 +63,25 @@ def recording_names(log: Log) -> dict[int, str]:
     return {e: "eeg.xdf" if i == 1 else f"eeg-{i:02d}.xdf" for i, e in ranks} | told
 
 
+def n_times(window: Any) -> int:
+    """Return how many samples a window holds; one by reference carries their number itself."""
+    return int(window.n_times) if hasattr(window, "n_times") else len(window.samples)
+
+
+def t_last(window: Any) -> float:
+    """Return the rig time of a window's newest sample, in seconds."""
+    return float(window.t_first + (n_times(window) - 1) / window.rate)
+
+
 def sample_range(window: m.Message, files: Mapping[int, str]) -> SampleRange:
-    """Return the rows that a window holds; a window by reference carries their number itself."""
+    """Return the rows of the recording that a window holds."""
     c = window.content
-    n = c.n_times if hasattr(c, "n_times") else len(c.samples)
     return SampleRange(
         file=files[window.id.epoch],
         segment=c.segment,
         first=c.first_sample,
-        n=n,
-        t_last=c.t_first + (n - 1) / c.rate,
+        n=n_times(c),
+        t_last=t_last(c),
     )
 
 

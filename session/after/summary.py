@@ -46,7 +46,7 @@ def _signal(q: QualityFacts) -> list[str]:
     often = [channel.name for channel in q.bad if channel.share >= OFTEN]
     told = []
     if low >= OFTEN:
-        told.append(f"Signal quality was low in {low:.0%} of the windows.")
+        told.append(f"Signal quality was low in {100 * low:.0f} % of the windows.")
     if often:
         told.append(f"Not usable in most of the windows: {', '.join(often)}.")
     if q.n_windows and q.n_invalid >= OFTEN * q.n_windows:

@@ -9,8 +9,8 @@ import pytest
 from rym import messages as m
 from rym import topics
 from session.after.analysis import Facts, analyse
-from session.after.summary import summary
 from session.after.latency import TOTAL
+from session.after.summary import summary
 
 
 def test_an_empty_journal_is_analysed_to_nothing() -> None:

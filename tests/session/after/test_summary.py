@@ -56,7 +56,7 @@ def test_low_quality_names_its_channels(talk: Any) -> None:
     say_quality(talk, 6, "low", ("Pz", "Cz"))
     say_quality(talk, 4, "good", ("Fz",))
     assert cautions(analyse(talk.log, Facts())) == (
-        "Signal quality was low in 60% of the windows. Not usable in most of the windows: Cz, Pz.",
+        "Signal quality was low in 60 % of the windows. Not usable in most of the windows: Cz, Pz.",
     )
 
 
