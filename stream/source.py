@@ -109,6 +109,10 @@ class _Ears:
         fresh = self._clock.now() - self._told <= DEAF_AFTER
         return Heard(self._audible if fresh else None, self._phase)
 
+    def close(self) -> None:
+        """Take nothing more in."""
+        self._inbox.close()
+
 
 class _Timeline:
     """Rig time of every sample, and when it is due."""
@@ -203,6 +207,7 @@ async def play(
     clock: Clock = bus.clock
     ears = _Ears(bus)
     while not outlets.has_consumer():
+        ears.listen()
         await clock.sleep_until(clock.now() + POLL)
     timeline = _Timeline(clock.now(), source.rate, speed)
     player = _Player(source, outlets, bus, timeline)
@@ -217,6 +222,7 @@ async def play(
         await clock.sleep_until(timeline.due(timeline.stamp(len(piece.samples) - 1)))
         player.send(piece)
     player.end()
+    ears.close()
 
 
 async def serve(shell: Shell, settings: SourceSettings) -> None:

@@ -167,7 +167,7 @@ def _choice(a: Analysis) -> str:
     if a.facts.verdict == "follows":
         return "The estimate steered what was played."
     if a.facts.drive == "always":
-        return "The estimate steered all the same, as the settings of this session ask."
+        return "The estimate steered all the same."
     return "The estimate did not steer: the neutral version was played."
 
 

@@ -14,6 +14,7 @@ from .latency import PlayerClock, by_start, fades, index
 
 Kind = Literal["start", "fade", "order", "safety"]
 Log = Mapping[str, Sequence[m.Message]]
+ORDERS = (topics.COMMAND.short, topics.STOP.short)
 
 
 class SampleRange(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,7 +174,10 @@ def _change(
     known: Mapping[m.Identity, m.Message],
     files: Mapping[int, str],
 ) -> Change:
-    chain, missing = follow(x, known)
+    # Beside what moved this, a Played names the valence behind what was asked for before it.
+    moved = [c for c in x.cause if c.topic in ORDERS and what[0] in ("order", "safety")]
+    resting = msgspec.structs.replace(x, cause=tuple(moved)) if moved else x
+    chain, missing = follow(resting, known)
     return Change(
         t=t,
         kind=what[0],
@@ -181,6 +185,6 @@ def _change(
         why=x.content.why,
         played=x.id,
         chain=chain,
-        samples=trace(x, known, files),
+        samples=trace(resting, known, files),
         missing=missing,
     )

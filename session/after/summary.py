@@ -24,7 +24,7 @@ def cautions(a: Analysis) -> tuple[str, ...]:
     a : Analysis
         The session.
     """
-    return (*a.facts.warnings, *_files(a), *_signal(a.quality), *_model(a))
+    return (*a.facts.warnings, *_files(a), *_signal(a.quality), *_model(a), *_drive(a))
 
 
 def _files(a: Analysis) -> list[str]:
@@ -58,6 +58,12 @@ def _model(a: Analysis) -> list[str]:
     if a.facts.verdict or not any(phase.name == "feedback" for phase in a.phases):
         return []
     return ["There was no model: no estimate could steer, and the neutral version was played."]
+
+
+def _drive(a: Analysis) -> list[str]:
+    if a.facts.verdict in ("", "follows") or a.facts.drive != "always":
+        return []
+    return ["The estimate steered all the same, as the settings of this session ask."]
 
 
 def summary(a: Analysis, paths: Mapping[str, str | None]) -> dict[str, Any]:

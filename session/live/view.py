@@ -21,8 +21,8 @@ from rich.text import Text
 
 from player.settings import RATE
 from rym import topics
-from rym.bus import LATEST, Bus, Mailbox
-from rym.messages import AFFECTS, Message, Phase, Played, Quality, Safety, Status, Valence
+from rym.bus import ALL, LATEST, Bus, Mailbox
+from rym.messages import AFFECTS, Label, Message, Phase, Played, Quality, Safety, Status, Valence
 
 COLOURS = {"negative": "dark_orange", "neutral": "grey70", "positive": "dodger_blue1"}
 WORDS = {
@@ -30,6 +30,7 @@ WORDS = {
     "neutral": "neither",
     "positive": "pleasant",
     "unknown": "not known",
+    "none": "no key",
 }
 NOTICE = (
     "The music is steered by an experimental estimate from EEG. It is often wrong. "
@@ -67,6 +68,7 @@ class Board:
         self.eeg = eeg
         self.note = note
         self.phase: Phase | None = None
+        self.label: Label | None = None
         self.quality: Quality | None = None
         self.valence: Valence | None = None
         self.played: Played | None = None
@@ -91,6 +93,8 @@ class Board:
                 changed = self.phase is None or self.phase.index != phase.index
                 self.phase = phase
                 return f"phase: {phase.name}{_planned(phase)}" if changed else None
+            case Label() as label:
+                self.label = label
             case Quality() as quality:
                 return self._take_quality(quality)
             case Valence() as valence:
@@ -139,6 +143,7 @@ class Board:
         rows.add_column()
         rows.add_row("phase", self._phase(now))
         if self.eeg:
+            rows.add_row("reported", self._reported())
             rows.add_row("signal", self._signal())
             rows.add_row("estimate", self._estimate())
         else:
@@ -169,6 +174,13 @@ class Board:
             Text(f"{most}{left:.0f} s left"),
         )
         return grid
+
+    def _reported(self) -> Text:
+        if self.label is None:
+            return Text("nothing yet")
+        text = Text(WORDS[self.label.state], style=COLOURS.get(self.label.state, ""))
+        text.append(f" ({self.label.source})", style="grey62")
+        return text
 
     def _signal(self) -> Text:
         if self.quality is None:
@@ -296,7 +308,7 @@ class Screen:
         self._quiet = quiet
         self._live: Live | None = None
         self._bus: Bus | None = None
-        self._box: Mailbox | None = None
+        self._boxes: list[Mailbox] = []
         self._start = 0.0
 
     def __enter__(self) -> Self:
@@ -313,13 +325,16 @@ class Screen:
         """Begin to listen."""
         self._bus = bus
         self._start = bus.clock.now()
-        self._box = bus.subscribe(*WATCHED, overload=LATEST)
+        self._boxes = [
+            bus.subscribe(*WATCHED, overload=LATEST),
+            bus.subscribe(topics.LABEL, overload=ALL),
+        ]
 
     def refresh(self) -> None:
         """Take in what came and show it."""
-        if self._bus is None or self._box is None:
+        if self._bus is None:
             return
-        for message in self._box.drain():
+        for message in (message for box in self._boxes for message in box.drain()):
             if isinstance(message.content, Status) and message.content.epoch < self._bus.epoch:
                 continue  # what an outside broker still holds of another session
             line = self._board.take(message)

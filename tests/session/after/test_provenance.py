@@ -63,6 +63,20 @@ def test_safety_and_orders_are_changes_ramps_are_not(talk: Any) -> None:
     assert found[3].chain == (stop.id,)
 
 
+def test_an_order_rests_on_itself_not_on_what_was_decoded_before(talk: Any) -> None:
+    """A Played names the valence behind its request too; an end and a stop come from no sample."""
+    valence = talk.valence(5.0, None, cause=(talk.window(5.0, 0),))
+    end = talk.say(topics.COMMAND, m.Command(to="player", action="end", value=""), 10.0)
+    stop = talk.say(topics.STOP, m.Stop(by="operator", t=20.0), 20.0)
+    talk.played(0, "neutral", 8.0, cause=(valence,))
+    talk.played(96_000, "neutral", 10.0, cause=(valence, end), why="end")
+    talk.played(480_000, "neutral", 20.0, cause=(valence, stop), safety="STOP", why="stop")
+    talk.played(960_000, "neutral", 30.0, cause=(valence,), safety="RUN", why="fresh")
+    found = changes(talk.log, PlayerClock.of(talk.log["player/now"], RATE))
+    assert [c.chain[0] for c in found] == [valence.id, end.id, stop.id, valence.id]
+    assert [c.samples is None for c in found] == [False, True, True, False]
+
+
 def test_of_two_windows_the_newest_is_traced(talk: Any) -> None:
     """A message that rests on two windows is traced to the newer one."""
     old, new = talk.window(5.0, 0), talk.window(5.25, 125)

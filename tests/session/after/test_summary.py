@@ -77,3 +77,11 @@ def test_feedback_without_a_model_is_said_once(talk: Any) -> None:
     assert told[0] == "first"
     assert ["no model" in words for words in told] == [False, True]
     assert cautions(analyse(talk.log, Facts(verdict="guessing"))) == ()
+
+
+@pytest.mark.parametrize("verdict", ["follows", "unclear", "guessing"])
+@pytest.mark.parametrize("drive", ["verdict", "always"])
+def test_an_estimate_that_steers_against_its_verdict_is_told(verdict: str, drive: str) -> None:
+    """Said where the settings overrule the verdict, and nowhere else."""
+    told = cautions(analyse({}, Facts(verdict=verdict, drive=drive)))
+    assert bool(told) == (drive == "always" and verdict != "follows")
