@@ -123,15 +123,14 @@ def test_nothing_new_begins_once_no_valence_came_for_half_a_second(watched, outa
 def test_without_valence_for_2_s_neutral_is_heard_2_s_later(watched, outage):
     """Decoder, stream or broker, all the same; a shorter outage leaves the music as it is."""
     heard = watched.heard
-    states = [
-        x.content.state
-        for x in watched.journal.of(SAFETY)
-        if outage.last < x.content.frame < outage.until
-    ]
+    said = [x.content for x in watched.journal.of(SAFETY)]
+    said = [x for x in said if outage.last < x.frame < outage.until]
     if outage.fresh - outage.last < 2 * RATE:
-        assert "SAFE" not in states
+        assert all(x.state != "SAFE" for x in said)
         return
-    assert states[:2] == ["DEGRADED", "SAFE"]
+    assert [x.state for x in said[:2]] == ["DEGRADED", "SAFE"]
+    assert said[0].frame - outage.last == pytest.approx(0.5 * RATE, abs=RATE // 100)
+    assert said[1].frame - outage.last == pytest.approx(2.0 * RATE, abs=RATE // 100)
     at = outage.last + 4 * RATE
     assert is_pure(heard.between(at, at + GRACE * RATE), NEUTRAL).all()
     held = heard.between(outage.last + 1.9 * RATE, outage.last + 2 * RATE)
