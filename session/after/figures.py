@@ -145,15 +145,17 @@ def _state_pieces(log: Log, end: float) -> list[tuple[float, float, str]]:
 def affect(a: Analysis, log: Log, clock: PlayerClock) -> str:
     """Draw what was felt, pressed, estimated and heard, with the probabilities behind it."""
     rows = 3 + bool(a.truth.times)
-    height = 26 + rows * (STRIP + 5) + 2 * (110 + 16) + 8
+    panels = 2 if a.n_estimates else 0
+    height = 26 + rows * (STRIP + 5) + panels * (110 + 16) + 8
     fig = TimeFigure(a, height, "What was felt, pressed, estimated and heard over time")
     if a.truth.times:
         fig.strip("felt (simulated)", a.truth.pieces(a.start, a.end))
     fig.strip("files" if a.facts.n_labels else "keys", a.keys.pieces(a.start, a.end))
     fig.strip("estimate", _state_pieces(log, a.end))
     fig.strip("heard", audible(log, clock).pieces(a.start, a.end))
-    _probabilities(fig, log)
-    _valence(fig, log)
+    if panels:
+        _probabilities(fig, log)
+        _valence(fig, log)
     return fig.close()
 
 

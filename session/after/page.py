@@ -119,7 +119,8 @@ def _head(a: Analysis) -> str:
     if a.facts.kind in BANNERS:
         words = f"<b>{a.facts.kind.upper()}</b>{escape(BANNERS[a.facts.kind])}"
         banner = f'<p class="banner">{words}</p>'
-    facts = [a.facts.started, f"lasted {svg.clock(a.end - a.start)}"]
+    lasted = f"lasted {svg.clock(a.end - a.start)}, counted from the first phase"
+    facts = [a.facts.started, lasted]
     line = " · ".join(escape(x) for x in facts if x)
     name = escape(a.facts.session or "unnamed session")
     return (
@@ -205,6 +206,8 @@ def _affect(a: Analysis, log: Log, clock: PlayerClock) -> str:
     notes = (
         "Probabilities refer to equal priors and are drawn as the decoder gives them, before the "
         "gate. Dots on the line of valence mark windows whose state passed the gate."
+        if a.n_estimates
+        else "No window gave probabilities."
     )
     if a.coverage is not None:
         notes += f" In feedback, {percent(a.coverage)} of the windows had a known state"

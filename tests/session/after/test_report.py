@@ -176,6 +176,15 @@ def test_an_empty_session_says_what_is_missing() -> None:
     assert "nan" not in html.lower().replace("finan", "")
 
 
+def test_without_an_estimate_no_empty_panel_is_drawn(talk: Any, story: Any) -> None:
+    """Panels of probability and valence stand where there were any, and are missed where not."""
+    talk.played(0, "neutral", 1.0)
+    for log, drawn in ((talk.log, False), (story(), True)):
+        words, _ = seen(page.render(analyse(log, Facts(delay=1.6)), log))
+        assert ("unpleasant −1" in words) == drawn
+        assert ("No window gave probabilities." in words) != drawn
+
+
 def cut(log: dict[str, list[m.Message]], until: float) -> dict[str, list[m.Message]]:
     """Return what a journal holds that ends at `until`."""
     return {k: [x for x in v if x.meta.mono <= until] for k, v in log.items()}
