@@ -16,7 +16,7 @@ import numpy as np
 
 from rym import bank
 from rym.bus import ALL, LATEST, Newest
-from rym.messages import Applied, Identity, Message, Played, Safety, Stop
+from rym.messages import Applied, Command, Identity, Message, Played, Safety, Stop
 from rym.service import Shell
 from rym.topics import APPLIED, COMMAND, NOW, SAFETY, STOP, VALENCE
 
@@ -33,6 +33,8 @@ STALE = 2.0
 """Seconds after which a decoded state is too old to be taken in."""
 PAUSE = 0.005
 """Seconds between two looks at the sink: half a control block."""
+AWAKENING = ("release-stop", "resume")
+"""Orders that bring sound back."""
 FAREWELL = 10
 """Control blocks over which sound fades where the process is told to end."""
 
@@ -94,8 +96,9 @@ class Player:
         self._heard = (
             None if shell.folder is None else Heard(shell.folder, wav=settings.sink == "wav")
         )
-        origin = settings.origin or self._clock.now()
-        place = max(0, round((self._clock.now() - origin) * RATE))
+        self._began = self._clock.now()
+        origin = settings.origin or self._began
+        place = max(0, round((self._began - origin) * RATE))
         self._engine = Engine(
             material, settings, place=place, stopped=self._latch.set, session=shell.session
         )
@@ -179,6 +182,12 @@ class Player:
             return
         if message.id in self._answers:
             self._shell.bus.resend(self._answers[message.id])
+            return
+        awakens = isinstance(content, Command) and content.action in AWAKENING
+        if awakens and message.meta.mono < self._began:
+            # The journal has lost messages sent again: what was meant for an earlier start must
+            # not bring sound back into this one.
+            LOG.warning("%s came late and is not followed", content.action)
             return
         self._answers[message.id] = self._apply(message)
 

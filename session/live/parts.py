@@ -21,7 +21,7 @@ from rym.clock import Clock
 
 FIRST_PAUSE = 0.1
 """Seconds before the first restart."""
-LONGEST_PAUSE = 2.0
+LONGEST_PAUSE = 1.7
 """Seconds before any further one, at most."""
 CALM = 20.0
 """Seconds of life after which a part counts as healthy again."""

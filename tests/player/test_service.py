@@ -175,6 +175,30 @@ def test_a_stop_outlives_a_restart_and_only_this_session_ends_it(bank_folder, tm
     assert not sound[: 2 * RATE].any()
 
 
+def test_a_release_meant_for_an_earlier_start_is_not_followed(bank_folder, tmp_path):
+    """A lost release that is sent again later brings no sound into a stop that came after it."""
+    earlier = MemoryHub().bus("session", ManualClock(50.0), 1)
+    release = Command(to="player", action="release-stop", value="s1")
+    late = earlier.publish(COMMAND, release)
+
+    async def stop(rig):
+        await rig.run(0.5, "positive")
+        rig.session.publish(STOP, Stop(by="operator", t=rig.clock.now()))
+        await rig.run(0.5, "positive")
+
+    async def still(rig):
+        rig.session.resend(late)
+        await rig.run(1, "positive")
+        assert [m.content for m in rig.now.drain()][-1].safety == "STOP"
+        assert late.id not in [m.content.input for m in rig.applied.drain()]
+        rig.session.publish(COMMAND, release)
+        await rig.run(1, "positive")
+        assert [m.content for m in rig.now.drain()][-1].safety == "RUN"
+
+    for body in (stop, still):
+        on_rig(bank_folder, tmp_path, body)
+
+
 def test_a_stop_on_the_pipe_works_and_becomes_a_message(bank_folder, tmp_path):
     """The second road: silence without the broker's help, journalled under our own identity."""
 
