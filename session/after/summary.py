@@ -17,14 +17,14 @@ OFTEN = 0.5
 
 
 def cautions(a: Analysis) -> tuple[str, ...]:
-    """Return the warnings of a session, what its supervisor said first.
+    """Return the warnings of a session, that which makes its score worthless first.
 
     Parameters
     ----------
     a : Analysis
         The session.
     """
-    return (*a.facts.warnings, *_files(a), *_signal(a.quality), *_model(a), *_drive(a))
+    return (*_files(a), *a.facts.warnings, *_signal(a.quality), *_model(a), *_drive(a))
 
 
 def _files(a: Analysis) -> list[str]:

@@ -97,10 +97,14 @@ async def _steer(supervisor: Supervisor, keys: asyncio.Queue[str] | None) -> Non
             await _ask(supervisor, TOUR[step % len(TOUR)])
             await supervisor.clock.sleep_until(supervisor.clock.now() + TOUR_STEP)
         return
+    asking: asyncio.Task[None] | None = None
     while True:
         key = await keys.get()
         if key in KEYS:
-            await _ask(supervisor, KEYS[key])
+            # Not waited for, the newest wins: a stop must not wait behind a player that is away.
+            if asking is not None:
+                asking.cancel()
+            asking = asyncio.create_task(_ask(supervisor, KEYS[key]), name="ask")
         else:
             await supervisor.operate(key)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -342,7 +343,8 @@ class Supervisor:
             case " ":
                 await self.stop()
             case "r":
-                await self._release()
+                # Not waited for: a stop must not wait behind a player that does not answer.
+                self._run(self._release(), "release")
             case "1" | "2" | "3" if self.tables.session.kind == "pilot":
                 self._report(LABEL_KEYS[key])
 
@@ -380,7 +382,11 @@ class Supervisor:
             return
         self._model_given_to.add(epoch)
         command = Command(to="decoder", action="load-model", value=str(model))
-        task = asyncio.create_task(self.command(command), name="load-model")
+        self._run(self.command(command), "load-model")
+
+    def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Let something happen beside everything else."""
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
