@@ -75,7 +75,7 @@ def test_a_newer_schema_is_refused(folder):
     """Whatever else a newer manifest holds, its number is read first."""
     manifest = json.loads((folder / models.MANIFEST).read_text())
     (folder / models.MANIFEST).write_text(json.dumps({**manifest, "schema": 2, "new": 1}))
-    with pytest.raises(FormatError, match=r"schema 2.*reads 1"):
+    with pytest.raises(FormatError, match=r"schema 2.*knows 1"):
         models.load(folder)
 
 
