@@ -50,7 +50,8 @@ def _in_words(error: BaseException) -> RymError:
             f"{error.filename} cannot be used: {error.strerror}.",
             "Check the path, its rights, and the space that is left.",
         )
-    return RymError(f"Unexpected {type(error).__name__}: {error}.", "Run it again with --debug.")
+    what = str(error).rstrip(".")
+    return RymError(f"Unexpected {type(error).__name__}: {what}.", "Run it again with --debug.")
 
 
 def _tell_error(error: RymError, *, as_json: bool) -> None:
