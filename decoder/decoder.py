@@ -1,8 +1,8 @@
 """The live decoder: one Valence for every Window, whatever comes. Pure; numpy only.
 
 Ten contiguous rows make one answer. Windows follow one another if they lie in one segment, one hop
-apart. A hole of one row is filled by repeating the row before it (counted in `filled`); a longer
-one, or a second while the first is still among the ten, empties the field.
+apart. A hole of one row is filled by repeating the row before it, and flagged (`Valence.filled`); a
+longer one, or a second while the first is still among the ten, empties the field.
 """
 
 from __future__ import annotations
@@ -36,11 +36,14 @@ class Field:
         self.rows = np.zeros((FIELD, n_features))
         self.n = 0
         """Rows that follow one another, up to ten; the last `n` of `rows`."""
-        self.filled = 0
-        """Rows repeated so far to fill a hole."""
         self._hop = hop
         self._last: tuple[int, int] | None = None
         self._since_fill = FIELD
+
+    @property
+    def patched(self) -> bool:
+        """Whether a repeated row is among the newest ten."""
+        return self._since_fill < FIELD
 
     def push(self, segment: int, first_sample: int, row: Array) -> bool:
         """Take one row in.
@@ -64,7 +67,6 @@ class Field:
         follows = distance == self._hop
         if distance == 2 * self._hop and self.n and self._since_fill >= FIELD:
             self._append(self.rows[-1].copy())
-            self.filled += 1
             self._since_fill = 0
             follows = True
         if not follows:
@@ -121,11 +123,6 @@ class Decoder:
             return None
         return self.model.manifest.delay(self.settings.smoothing)
 
-    @property
-    def filled(self) -> int:
-        """Rows repeated so far, to fill holes of one row, since the model was loaded."""
-        return self._field.filled
-
     def step(self, window: Window) -> Valence:
         """Return what the model makes of the ten newest windows, or why it says nothing.
 
@@ -167,6 +164,7 @@ class Decoder:
             confidence=float(p.max()),
             reason=answer.reason,
             model=model.id,
+            filled=self._field.patched,
         )
 
     def _silent(self, window: Window, reason: str) -> Valence:

@@ -139,6 +139,9 @@ class Valence(Content, frozen=True, kw_only=True):
     `not confident`, `verdict: guessing`; empty otherwise."""
     model: str
     """First 16 hex digits of the model's hash; empty without a model."""
+    filled: bool = False
+    """Whether one of the rows that this rests on is the repeated one before it, in place of a
+    window that never came."""
 
 
 class Fade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
