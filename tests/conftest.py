@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ if "LSLAPICFG" not in os.environ:
     _config = Path(tempfile.gettempdir()) / f"rym-lsl-{uuid.uuid4().hex[:12]}.cfg"
     _config.write_text(f"[lab]\nSessionID = rym-{uuid.uuid4().hex[:12]}\n[log]\nlevel = -2\n")
     os.environ["LSLAPICFG"] = str(_config)
+    atexit.register(_config.unlink, missing_ok=True)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 

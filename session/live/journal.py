@@ -329,7 +329,14 @@ def _write_report(folder: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the journal as a process; return its exit code."""
-    return run("journal", JournalSettings, serve, argv, outlives_supervisor=True)
+    return run(
+        "journal",
+        JournalSettings,
+        serve,
+        argv,
+        outlives_supervisor=True,
+        module="session.live.journal",
+    )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,155 @@
+"""Which broker carries a session decides over nothing: the same states, window by window."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from decoder import model as models
+from decoder.rows import rows_from
+from decoder.settings import Candidate, DecoderSettings, TrainingSettings
+from decoder.training import fit
+from rym.broker import free_port
+from rym.clock import SystemClock
+from rym.logs import run_async
+from rym.messages import Status
+from rym.mqtt import MqttBus
+from rym.topics import STATUS, VALENCE, WINDOW
+from session.folder import Folder
+from session.live.lines import read
+from stream.line import StreamLine
+from stream.recording import read as read_recording
+from stream.settings import StreamSettings
+
+pytestmark = pytest.mark.real
+PASSWORD = "by the lake"
+KINDS: tuple[Candidate, ...] = ("lda", "cebra-knn")
+SETTINGS = """
+[rig]
+id = "{kind}"
+
+[decoder]
+drive = "always"
+
+[player]
+sink = "null"
+"""
+
+
+def train(recording: Path, kind: Candidate, out: Path) -> None:
+    """Save a small model of what a recording's first and second ten seconds, and so on, are."""
+    found = read_recording(recording)
+    line = StreamLine(StreamSettings(), found.channels, found.rate)
+    stamps = 100.0 + np.arange(len(found.samples)) / found.rate
+    quick = TrainingSettings(
+        candidate=kind, margin=0.0, edge=0.0, folds=2, steps=20, hidden_units=16, batch=128
+    )
+    settings = DecoderSettings(training=quick)
+    keys = [(100.0 + 10.0 * i, ("negative", "neutral", "positive")[i % 3]) for i in range(9)]
+    windows = [window for window, _ in line.push(found.samples, stamps)]
+    model, _ = fit(rows_from(windows, keys, settings), settings, 1)
+    models.save(model, out)
+
+
+@pytest.fixture
+def mosquitto(program: Callable[[str], str], tmp_path: Path) -> Iterator[str]:
+    """Run mosquitto on loopback with a login, as another machine's would be; give its address."""
+    port, folder = free_port(), tmp_path / "mosquitto"
+    folder.mkdir()
+    passwords = folder / "passwords"
+    subprocess.run(
+        [program("mosquitto_passwd"), "-b", "-c", passwords, "rym", PASSWORD], check=True
+    )
+    passwords.chmod(0o600)
+    config = folder / "mosquitto.conf"
+    config.write_text(
+        f"listener {port} 127.0.0.1\npassword_file {passwords}\nallow_anonymous false\n"
+        "set_tcp_nodelay true\npersistence false\nuser root\n"
+    )
+    process = subprocess.Popen([program("mosquitto"), "-c", config], stderr=subprocess.DEVNULL)
+    give_up = time.monotonic() + 15
+    while time.monotonic() < give_up:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.05)
+    yield f"mqtt://127.0.0.1:{port}"
+    process.terminate()
+    process.wait()
+
+
+async def leave_behind(broker: str, rig: str) -> None:
+    """Let the broker keep, as of an earlier session, that its stream has failed."""
+    clock = SystemClock()
+    bus = MqttBus(broker, service="stream", epoch=1, clock=clock, rig=rig, password=PASSWORD)
+    await bus.connect()
+    failed = Status(
+        service="stream", epoch=1, life="failed", detail="No stream. Turn it on.", version="",
+        facts={"error": "No stream.", "remedy": "Turn it on.", "exit_code": 1}, drops={},
+    )  # fmt: skip
+    bus.publish(STATUS["stream"], failed)
+    await asyncio.sleep(0.3)
+    await bus.close()
+
+
+def answers(session: str) -> dict[tuple[int, int], tuple[Any, ...]]:
+    """Return what the decoder said of every window, by (segment, first sample)."""
+    journal = read(Folder(Path(session)))
+    assert not journal.holes
+    windows = {message.id: message.content for message in journal.of(WINDOW)}
+    said = {}
+    for message in journal.of(VALENCE):
+        window, valence = windows[message.cause[0]], message.content
+        what = (valence.state, valence.probabilities, valence.confidence, valence.reason)
+        said[window.segment, window.first_sample] = (*what, valence.model)
+    assert len(said) == len(windows)
+    return said
+
+
+def test_embedded_broker_and_mosquitto_give_the_same_answers(
+    rym: Callable[..., Any],
+    easy: Callable[..., Path],
+    small_bank: Path,
+    mosquitto: str,
+    tmp_path: Path,
+) -> None:
+    """Equal to the bit, by LDA and by CEBRA; what an earlier session left behind counts not."""
+    recording = easy(tmp_path / "played.easy", 20.0, seed=4)
+    teacher = easy(tmp_path / "learned.easy", 90.0, seed=5)
+    words = {}
+    for kind in KINDS:
+        train(teacher, kind, tmp_path / kind)
+        (tmp_path / f"{kind}.toml").write_text(SETTINGS.format(kind=kind))
+        run_async(leave_behind(mosquitto, kind))
+        for name, broker in {"embedded": [], "mosquitto": ["--broker", mosquitto]}.items():
+            words[kind, name] = [
+                *("run", "--json", "--recording", recording, "--model", tmp_path / kind),
+                *("--bank", small_bank, "--config", tmp_path / f"{kind}.toml", *broker),
+                *("--out", tmp_path / f"{kind}-{name}"),
+            ]
+    with ThreadPoolExecutor(len(words)) as pool:
+        runs = {
+            key: pool.submit(rym, *typed, RYM_BROKER_PASSWORD=PASSWORD)
+            for key, typed in words.items()
+        }
+    results = {}
+    for key, run in runs.items():
+        said = run.result()
+        assert said.code == 0, said
+        results[key] = answers(said.object["session"])
+    for kind in KINDS:
+        embedded, outside = results[kind, "embedded"], results[kind, "mosquitto"]
+        assert embedded == outside
+        assert sorted(embedded) == [(0, 125 * i) for i in range(77)]
+        assert len({state for state, *_ in embedded.values()} - {"unknown"}) >= 2
+        assert sum(p is not None for _, p, *_ in embedded.values()) == 68
+    assert results["lda", "embedded"] != results["cebra-knn", "embedded"]
