@@ -7,11 +7,14 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 
 from rym.errors import RymError, UsageError
+
+if TYPE_CHECKING:
+    from rym.settings import Resolved
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -48,7 +51,7 @@ def _in_words(error: BaseException) -> RymError:
     if isinstance(error, OSError) and error.filename:
         return RymError(
             f"{error.filename} cannot be used: {error.strerror}.",
-            "Check the path, its rights, and the space that is left.",
+            "Check the path, its rights and the free space.",
         )
     what = str(error).rstrip(".")
     return RymError(f"Unexpected {type(error).__name__}: {what}.", "Run it again with --debug.")
@@ -119,6 +122,12 @@ def _with_recordings(parser: Any) -> None:
     parser.add_argument(
         "--recording", type=Path, action="append", default=[], metavar="FILE", help="EEG to replay"
     )
+
+
+def _add_demo(verbs: Any) -> None:
+    words = "A whole session in true time with a simulated person, or from labelled recordings."
+    parser = _with_settings(_verb(verbs, "demo", words, _demo))
+    _with_recordings(parser)
     parser.add_argument(
         "--label",
         action="append",
@@ -126,12 +135,6 @@ def _with_recordings(parser: Any) -> None:
         choices=["negative", "neutral", "positive"],
         help="what the recording before it stands for",
     )
-
-
-def _add_demo(verbs: Any) -> None:
-    words = "A whole session in true time with a simulated person, or from labelled recordings."
-    parser = _with_settings(_verb(verbs, "demo", words, _demo))
-    _with_recordings(parser)
     parser.add_argument("--strength", type=float, help="how strongly a state shows, 0 not at all")
 
 
@@ -214,11 +217,7 @@ def _session(
 
     resolved = settings.load(protocol, arguments.config, [*_options(arguments), *options])
     if arguments.print_config:
-        rows = resolved.rows()
-        if not arguments.json:
-            for path, value, origin in rows:
-                sys.stdout.write(f"{path} = {value!r}  ({origin})\n")
-        return {path: {"value": value, "origin": origin} for path, value, origin in rows}, 0
+        return _print_config(resolved, as_json=arguments.json)
     from .live.run import run_session
 
     summary = run_session(resolved, quiet=arguments.json)
@@ -229,13 +228,21 @@ def _session(
     return summary, 0
 
 
+def _print_config(resolved: Resolved, *, as_json: bool) -> Outcome:
+    rows = resolved.rows()
+    if not as_json:
+        for path, value, origin in rows:
+            sys.stdout.write(f"{path} = {value!r}  ({origin})\n")
+    return {path: {"value": value, "origin": origin} for path, value, origin in rows}, 0
+
+
 def _for_seconds(seconds: float) -> list[tuple[str, Any]]:
     phases = [{"name": "feedback", "seconds": seconds}]
     return [("session.phases", phases)] if seconds else []
 
 
 def _demo(arguments: argparse.Namespace) -> Outcome:
-    if not arguments.recording:
+    if not (arguments.recording or arguments.label):
         options: list[tuple[str, Any]] = []
         if arguments.strength is not None:
             options.append(("source.sender.strength", arguments.strength))
@@ -244,7 +251,7 @@ def _demo(arguments: argparse.Namespace) -> Outcome:
         return _session(arguments, "demo", options)
     if len(arguments.label) != len(arguments.recording):
         raise UsageError(
-            f"There are {len(arguments.recording)} recordings and {len(arguments.label)} labels.",
+            f"{len(arguments.recording)} times --recording, {len(arguments.label)} times --label.",
             "Give one --label after each --recording.",
         )
     from .live.recordings import calibrate_then_play
@@ -266,10 +273,13 @@ def _run(arguments: argparse.Namespace) -> Outcome:
 
 def _listen(arguments: argparse.Namespace) -> Outcome:
     from . import settings
-    from .live.listen import listen
 
     options = [*_options(arguments), *_for_seconds(arguments.seconds)]
     resolved = settings.load("listen", arguments.config, options)
+    if arguments.print_config:
+        return _print_config(resolved, as_json=arguments.json)
+    from .live.listen import listen
+
     result = listen(resolved, quiet=arguments.json)
     if not arguments.json:
         from .live.results import sound_in_words

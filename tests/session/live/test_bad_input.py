@@ -64,7 +64,7 @@ AT_ONCE = {
     "one recording": Case(
         "demo --recording a.easy --label neutral", 2, r"There is 1 recording; .*two", "two",
     ),
-    "no label": Case("demo --recording a.easy", 2, r"1 recordings and 0 labels", "--label"),
+    "no label": Case("demo --recording a.easy", 2, r"1 times --recording, 0 times", "--label"),
     "no model": Case("run --recording a.easy --model none", 1, r"no model\.json in none", "train"),
     "damaged model": Case(
         "run --recording a.easy --model torn", 1, r"model\.json of torn cannot be read: ", "rain",
