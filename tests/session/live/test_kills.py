@@ -112,6 +112,11 @@ def test_a_killed_part_is_started_again_within_2_s(outage):
 def test_nothing_new_begins_once_no_valence_came_for_half_a_second(watched, outage):
     """What is heard stays, or what has begun goes on; read from the sound."""
     end = min(outage.last + 2 * RATE, outage.fresh)
+    if end <= outage.last + RATE // 2:
+        # Back within half a second: the switch never moved.
+        said = [x.content.frame for x in watched.journal.of(SAFETY)]
+        assert not [frame for frame in said if outage.last < frame < outage.until]
+        return
     gains = watched.heard.between(outage.last + RATE // 2, end)
     if is_pure(gains[:1], np.round(gains[0]))[0]:
         assert np.abs(gains - gains[0]).max() < CLOSE
@@ -143,8 +148,8 @@ def test_the_sound_follows_again_after_each_outage(watched, outage):
     """A feeling other than neutral is heard, from fresh valence, before the next kill."""
     gains = watched.heard.between(outage.fresh, outage.until)
     assert gains[:, [0, 2]].max() > 1.0 - CLOSE
-    later = [x.content for x in watched.journal.of(SAFETY) if x.content.frame >= outage.fresh]
-    assert later[0].state == "RUN"
+    said = [x.content for x in watched.journal.of(SAFETY) if x.content.frame < outage.until]
+    assert said[-1].state == "RUN"
 
 
 def test_every_long_outage_was_one():
