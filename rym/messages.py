@@ -76,7 +76,7 @@ class Window(Content, frozen=True, kw_only=True, eq=False):
     segment: int
     """Raised by one at every gap, clock jump or change of file; no window spans two segments."""
     first_sample: int
-    """Counts samples from 0 since the stream process opened its inlet."""
+    """Counts samples from 0 since the stream process opened its inlet, filled ones included."""
     n_new: int
     """Samples that no earlier window held."""
     t_first: float
@@ -86,9 +86,14 @@ class Window(Content, frozen=True, kw_only=True, eq=False):
     channels: tuple[str, ...]
     """10-20 names, one per column of `samples`."""
     samples: npt.NDArray[np.float32]
-    """Array of shape (n_times, n_channels), µV, not writeable."""
+    """Array of shape (n_times, n_channels), µV, conditioned, not writeable."""
+    conditioning: str = ""
+    """Filters and reference that `samples` went through, in short: what a model was trained on must
+    be what it is fed with."""
     bad: tuple[str, ...]
     """Channels whose signal cannot be trusted in this window."""
+    interpolated: tuple[str, ...] = ()
+    """Those of them whose samples were replaced by what their neighbours say."""
     valid: bool
     """False where no decoder may use this window."""
     reason: str
@@ -107,6 +112,8 @@ class ChannelQuality(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ok: bool
     reason: str
     """`rail`, `flat`, `copy of <name>`, `implausible level 1234 µV`; empty where ok."""
+    level: float | None = None
+    """Robust SD of the conditioned signal in µV; null where it is not known."""
 
 
 class Quality(Content, frozen=True, kw_only=True):
@@ -118,6 +125,15 @@ class Quality(Content, frozen=True, kw_only=True):
     """Share of scalp channels that are ok, 0…1."""
     level: Literal["good", "fair", "low"]
     channels: tuple[ChannelQuality, ...]
+    lost: int = 0
+    """Samples of the window that never came and were filled in."""
+    artifacts: tuple[str, ...] = ()
+    """What disturbs the window as a whole: `blink`, `muscle`, `motion`, `line`, …"""
+    hints: tuple[str, ...] = ()
+    """What is worth knowing and changes nothing: `alpha gone`, `slow eye movements`."""
+    removed: float | None = None
+    """Share of the signal's power that artifact subspace reconstruction took out; null where it is
+    off or not yet calibrated."""
 
 
 class Valence(Content, frozen=True, kw_only=True):
@@ -269,6 +285,16 @@ class ClockOffset(Content, frozen=True, kw_only=True):
     """Seconds."""
     from_sample: int
     """First sample counter to which it applies."""
+
+
+class Marker(Content, frozen=True, kw_only=True):
+    """A trigger of the amplifier's own Markers stream, or of a button box."""
+
+    t: float
+    """Rig time in seconds."""
+    code: int
+    note: str
+    """Why it cannot be trusted: `duplicate`, `late`, `backward`; empty otherwise."""
 
 
 class Truth(Content, frozen=True, kw_only=True):

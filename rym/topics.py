@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rym import messages as m
 from rym.errors import UsageError
 
-VERSION = 1
+VERSION = 2
 """Raised by one whenever a message changes its form."""
 
 RIG = re.compile(r"[a-z0-9-]{1,32}\Z")
@@ -31,6 +31,7 @@ class Topic(NamedTuple):
 
 WINDOW = Topic("stream/window", m.Window, binary=True)
 QUALITY = Topic("stream/quality", m.Quality, retained=True)
+MARKER = Topic("stream/marker", m.Marker, qos=1)
 VALENCE = Topic("decoder/valence", m.Valence)
 NOW = Topic("player/now", m.Played)
 SAFETY = Topic("player/safety", m.Safety, retained=True, qos=1)
@@ -51,6 +52,7 @@ TOPICS: dict[str, Topic] = {
     for t in (
         WINDOW,
         QUALITY,
+        MARKER,
         VALENCE,
         NOW,
         SAFETY,

@@ -10,7 +10,7 @@ from scipy.signal import butter, sosfiltfilt
 
 from rym.errors import SignalError
 
-from .line import Chunk
+from .items import Chunk
 from .montage import clean, is_scalp
 from .quality import robust_sd
 from .settings import StreamSettings

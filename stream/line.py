@@ -7,7 +7,6 @@ samples and measured clock offsets.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,23 +15,10 @@ from rym.errors import UsageError
 from rym.messages import ClockOffset, Quality, Window
 
 from .clockmap import ClockMap
+from .items import Item, Side
 from .quality import judge
 from .settings import StreamSettings
 from .windows import Cut, Windower, samples_of
-
-
-class Chunk(NamedTuple):
-    """Samples as they arrived."""
-
-    samples: npt.NDArray[np.float32]
-    """Array of shape (n_times, n_channels), µV."""
-    stamps: npt.NDArray[np.float64]
-    """Array of shape (n_times,), raw, on the sender's clock, in seconds."""
-    late: bool = False
-    """True for backlog: recorded, but never shown as live."""
-
-
-Item = Chunk | ClockOffset
 
 
 class StreamLine:
@@ -85,6 +71,8 @@ class StreamLine:
         """
         if isinstance(item, ClockOffset):
             self.offset(item)
+        elif isinstance(item, Side):
+            return
         elif item.late:
             self.skip(len(item.samples))
         else:
@@ -145,27 +133,3 @@ class StreamLine:
             t=window.t_last, overall=judged.overall, level=judged.level, channels=judged.channels
         )
         return window, quality
-
-
-def split_late(chunk: Chunk, oldest: float) -> list[Chunk]:
-    """Cut a chunk where its backlog ends.
-
-    Parameters
-    ----------
-    chunk : Chunk
-        As it arrived.
-    oldest : float
-        Raw stamp in seconds before which samples are backlog.
-
-    Returns
-    -------
-    list of Chunk
-        Up to two, none of them empty: the backlog, and what is live.
-    """
-    late = np.flatnonzero(chunk.stamps < oldest)
-    n = int(late[-1]) + 1 if len(late) else 0
-    parts = [
-        Chunk(chunk.samples[:n], chunk.stamps[:n], late=True),
-        Chunk(chunk.samples[n:], chunk.stamps[n:]),
-    ]
-    return [part for part in parts if len(part.samples)]

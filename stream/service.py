@@ -14,6 +14,7 @@ from rym.service import Shell
 from rym.topics import CLOCK, QUALITY, WINDOW
 
 from .checks import StartCheck
+from .items import Chunk
 from .line import StreamLine
 from .lsl import EegInlet, library
 from .settings import StreamSettings
@@ -57,7 +58,7 @@ async def serve(shell: Shell, settings: StreamSettings) -> None:
                 recording.write(item)
             if isinstance(item, ClockOffset):
                 bus.publish(CLOCK, item)
-            elif check.push(item):
+            elif isinstance(item, Chunk) and check.push(item):
                 shell.ready("", checked=True)
             for window, quality in line.feed(item):
                 sent = bus.publish(WINDOW, window, age=clock.now() - window.t_last)

@@ -49,6 +49,31 @@ class QualitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     19 channels at most, two of which are copies at times."""
 
 
+class ConditioningSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Table `[stream.conditioning]`: what happens to the samples before they are cut.
+
+    All filters are causal; what a model was trained on is what it must be fed with.
+    """
+
+    high_pass: NotNegative = 0.5
+    """Corner of the Butterworth high-pass in Hz; 0: off. Enobio and StarStim send 17 to 22 mV of
+    electrode offset, which would hide everything else."""
+    low_pass: NotNegative = 0.0
+    """Corner of the Butterworth low-pass in Hz; 0: off."""
+    order: Annotated[int, msgspec.Meta(ge=1, le=8)] = 2
+    """Order of the high-pass and of the low-pass."""
+    line: Literal[0, 50, 60] = 50
+    """Mains frequency in Hz that the notch takes out; 0: no notch."""
+    notch_width: Positive = 2.0
+    """Width of the notch in Hz, between its −3 dB points."""
+    reference: str = "recorded"
+    """`recorded`: as the amplifier sends it; `average`: minus the mean of the good scalp channels;
+    or channel names with commas between them, whose mean is subtracted."""
+    interpolate: Share = 0.0
+    """Share of the scalp channels that may be replaced by spherical splines while they are bad;
+    0: bad channels stay as they are and are only masked."""
+
+
 class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which stream is opened and how it is cut into windows."""
 
@@ -84,5 +109,7 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     unit: Unit = "auto"
     """Unit of the samples that arrive; `auto`: what the stream declares, µV where it does not."""
 
+    conditioning: ConditioningSettings = ConditioningSettings()
+    """Filters and reference."""
     quality: QualitySettings = QualitySettings()
     """When a channel is bad."""

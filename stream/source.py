@@ -57,7 +57,7 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     source_id: str = ""
     """LSL source id of the EEG stream; empty: made from the session's name."""
     dialect: Literal["nic1", "nic2", "standard"] = "nic2"
-    """Which software's streams are imitated; see `stream.lsl.NicOutlets`."""
+    """Which software's streams are imitated; see `stream.outlets.NicOutlets`."""
     speed: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     """How many times faster than true time; stamps then run ahead of the clock."""
 
@@ -227,7 +227,7 @@ async def play(
 
 async def serve(shell: Shell, settings: SourceSettings) -> None:
     """Open the outlets, play, then stay there in silence until told to end."""
-    from .lsl import NicOutlets  # noqa: PLC0415  (who only reads the settings needs no liblsl)
+    from .outlets import NicOutlets  # noqa: PLC0415  (who only reads the settings needs no liblsl)
 
     source = build(settings.sender)
     source_id = settings.source_id or f"rym-{shell.session or 'source'}"

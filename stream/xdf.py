@@ -26,7 +26,8 @@ from rym.errors import DeviceError, FormatError
 from rym.messages import ClockOffset, Quality, Window
 
 from .checks import Declared, Signal
-from .line import Chunk, Item, StreamLine
+from .items import Chunk, Item
+from .line import StreamLine
 from .montage import kind
 from .settings import StreamSettings
 
@@ -86,7 +87,7 @@ class XdfWriter:
         """Append samples or a clock offset."""
         if isinstance(item, ClockOffset):
             self._write_offset(item)
-        elif len(item.samples):
+        elif isinstance(item, Chunk) and len(item.samples):
             self._write_samples(item)
 
     def _write_offset(self, item: ClockOffset) -> None:

@@ -20,7 +20,7 @@ FILES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")
 ADAPTERS = {
     "aiomqtt": {"rym/mqtt.py"},
     "amqtt": {"rym/broker.py"},
-    "pylsl": {"stream/lsl.py"},
+    "pylsl": {"stream/lsl.py", "stream/outlets.py"},
     "mne": {"stream/recording.py"},
     "pyxdf": {"stream/recording.py"},
     "cebra": {"decoder/contrastive.py"},

@@ -54,7 +54,8 @@ from session.folder import Folder, Record, environment, hash_bank, settings_hash
 from session.live.journal import Writer
 from session.live.lines import to_line
 from stream.checks import Declared, Signal
-from stream.line import Chunk, StreamLine
+from stream.items import Chunk
+from stream.line import StreamLine
 from stream.settings import StreamSettings
 from stream.xdf import XdfWriter
 

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 
 from rym.clock import SystemClock
-from stream.lsl import NicOutlets
 from stream.montage import ENOBIO20
+from stream.outlets import NicOutlets
 
 Cap = Callable[..., npt.NDArray[np.float32]]
 

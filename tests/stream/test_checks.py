@@ -8,7 +8,7 @@ import pytest
 
 from rym.errors import SignalError
 from stream.checks import Declared, Signal, StartCheck, agree
-from stream.line import Chunk
+from stream.items import Chunk
 from stream.montage import ENOBIO20
 from stream.settings import StreamSettings
 

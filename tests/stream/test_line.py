@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from rym.errors import UsageError
 from rym.messages import ClockOffset, Quality, Window
-from stream.line import Chunk, StreamLine, split_late
+from stream.items import Chunk, split_late
+from stream.line import StreamLine
 from stream.montage import ENOBIO20
 from stream.settings import StreamSettings
 

@@ -14,7 +14,7 @@ import pytest
 from rym.clock import ManualClock, SystemClock
 from rym.errors import DeviceError, SignalError
 from rym.messages import ClockOffset
-from stream.line import Chunk, Item
+from stream.items import Chunk, Item
 from stream.lsl import EegInlet, listing
 from stream.montage import ENOBIO20
 from stream.settings import StreamSettings
@@ -209,7 +209,7 @@ def test_backlog_comes_marked_as_late(send) -> None:
 SOURCE = """
 import numpy as np
 from rym.clock import SystemClock
-from stream.lsl import NicOutlets
+from stream.outlets import NicOutlets
 from stream.montage import ENOBIO20
 import threading
 clock, wait = SystemClock(), threading.Event().wait

@@ -15,7 +15,8 @@ from rym.clock import ManualClock
 from rym.errors import DeviceError, FormatError
 from rym.messages import ClockOffset
 from stream.checks import Declared, Signal
-from stream.line import Chunk, Item, StreamLine
+from stream.items import Chunk, Item
+from stream.line import StreamLine
 from stream.montage import ENOBIO20
 from stream.settings import StreamSettings
 from stream.xdf import SAMPLES, XdfWriter, read_stream, replay_file
