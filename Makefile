@@ -2,10 +2,11 @@
 # `py tools/dev.py demo`, `py tools/dev.py test`.
 PYTHON ?= python3
 
-.PHONY: setup demo test check bench
+.PHONY: setup demo test check bench bench-peers
 
 setup:  ; $(PYTHON) tools/dev.py setup
 demo:   ; $(PYTHON) tools/dev.py demo
 test:   ; $(PYTHON) tools/dev.py test
 check:  ; $(PYTHON) tools/dev.py check
 bench:  ; $(PYTHON) tools/dev.py bench
+bench-peers:  ; $(PYTHON) tools/dev.py bench-peers

