@@ -191,7 +191,9 @@ def _unusable(window: Window, model: Model) -> str:
         return f"rate {window.rate:g} Hz, the model needs {facts.rate:g} Hz"
     if len(window.samples) != facts.n_times:
         return f"window of {len(window.samples)} samples, the model needs {facts.n_times}"
-    bad = [name for name in facts.channels if name in window.bad]
+    if facts.conditioning and window.conditioning != facts.conditioning:
+        return f"conditioned by {window.conditioning!r}, the model needs {facts.conditioning!r}"
+    bad = [name for name in facts.channels if name in window.untrusted]
     if len(bad) > facts.max_bad * len(facts.channels):
         return f"invalid window: bad channels {', '.join(bad)}"
     return ""
@@ -201,4 +203,4 @@ def _row(window: Window, model: Model) -> Array:
     facts = model.manifest
     places = [window.channels.index(name) for name in facts.channels]
     samples = window.samples[:, places]
-    return masked_row(samples, facts.rate, facts.bands, facts.channels, window.bad)
+    return masked_row(samples, facts.rate, facts.bands, facts.channels, window.untrusted)

@@ -70,6 +70,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     hop: int
     """Samples from one window to the next."""
     bands: tuple[Band, ...]
+    conditioning: str = ""
+    """Filters and reference of the windows learned from, as they name them; empty: not known."""
     max_bad: float
     """Share of channels that may be bad before a window is unusable."""
     clip: float

@@ -56,6 +56,8 @@ class Rows:
     hop: int
     """Samples from one window to the next."""
     bands: tuple[Band, ...]
+    conditioning: str = ""
+    """Filters and reference that the windows went through, as they name them."""
 
     @property
     def newest(self) -> Ints:
@@ -135,6 +137,7 @@ def rows_from(
         n_times=n_times,
         hop=hop,
         bands=bands,
+        conditioning=good[0].conditioning,
     )
 
 
@@ -147,6 +150,12 @@ def _alike(windows: Sequence[Window]) -> tuple[float, int]:
                 f"A window has {len(window.samples)} samples at {window.rate:g} Hz, the first has "
                 f"{n_times} at {rate:g} Hz.",
                 "Learn from windows of one form only.",
+            )
+        if window.conditioning != windows[0].conditioning:
+            raise SignalError(
+                f"A window went through {window.conditioning!r}, the first through "
+                f"{windows[0].conditioning!r}.",
+                "Learn from windows of one [stream.conditioning] only.",
             )
     return rate, n_times
 
@@ -164,7 +173,7 @@ def _choose(windows: Sequence[Window], settings: DecoderSettings) -> tuple[str, 
                 "Name the channels in [decoder.features] channels.",
                 missing=missing,
             )
-    often = Counter(name for window in windows for name in window.bad)
+    often = Counter(name for window in windows for name in window.untrusted)
     kept = tuple(name for name in names if often[name] <= len(windows) / 2)
     if not kept:
         raise SignalError(
@@ -181,7 +190,7 @@ def _auxiliary(name: str, kinds: tuple[str, ...]) -> bool:
 
 def _row(window: Window, channels: tuple[str, ...], bands: tuple[Band, ...]) -> Array:
     places = [window.channels.index(name) for name in channels]
-    return masked_row(window.samples[:, places], window.rate, bands, channels, window.bad)
+    return masked_row(window.samples[:, places], window.rate, bands, channels, window.untrusted)
 
 
 def _label(t: Array, labels: Sequence[tuple[float, LabelState]]) -> tuple[Array, Ints, Ints]:

@@ -337,6 +337,7 @@ def _facts(
         n_times=rows.n_times,
         hop=rows.hop,
         bands=rows.bands,
+        conditioning=rows.conditioning,
         max_bad=settings.features.max_bad,
         clip=settings.features.clip,
         reaction_lag=settings.training.reaction_lag,

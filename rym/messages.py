@@ -100,6 +100,11 @@ class Window(Content, frozen=True, kw_only=True, eq=False):
     """Why it is not valid; empty otherwise."""
 
     @property
+    def untrusted(self) -> tuple[str, ...]:
+        """Channels that are bad and were not replaced."""
+        return tuple(name for name in self.bad if name not in self.interpolated)
+
+    @property
     def t_last(self) -> float:
         """Rig time of the newest sample, in seconds."""
         return self.t_first + (len(self.samples) - 1) / self.rate

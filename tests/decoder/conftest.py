@@ -20,6 +20,7 @@ def windows_of(samples, *, t0=100.0, segment=0, first=0, channels=CHANNELS, bad=
     samples = np.asarray(samples, dtype=np.float32)
     return [
         Window(
+            conditioning="as it is",
             segment=segment,
             first_sample=first + start,
             n_new=N_TIMES if start == 0 else HOP,

@@ -150,11 +150,13 @@ def test_a_window_of_another_form_is_unknown_with_both_values(decoder, person):
     replace = msgspec.structs.replace
     fewer = replace(window, channels=("Fz", "C3", "Pz", "Oz"))
     short = replace(window, samples=window.samples[:64])
-    said = reasons(decoder(), [fewer, replace(window, rate=256.0), short])
+    other = replace(window, conditioning="hp 1 Hz")
+    said = reasons(decoder(), [fewer, replace(window, rate=256.0), short, other])
     assert said == [
         "missing channels: O1",
         "rate 256 Hz, the model needs 128 Hz",
         "window of 64 samples, the model needs 128",
+        "conditioned by 'hp 1 Hz', the model needs 'as it is'",
     ]
 
 
@@ -170,6 +172,8 @@ def test_a_bad_channel_is_left_out_and_too_many_are_refused(decoder, person):
     assert [loud.step(w) for w in wild] == [quiet.step(w) for w in bad]
     two = msgspec.structs.replace(windows[20], bad=("C3", "Pz"))
     assert quiet.step(two).reason == "invalid window: bad channels C3, Pz"
+    filled = msgspec.structs.replace(two, interpolated=("C3",))
+    assert quiet.step(filled).probabilities is not None
 
 
 @pytest.mark.parametrize("candidate", ["lda", "cebra-knn"])

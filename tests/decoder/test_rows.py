@@ -85,6 +85,9 @@ def test_none_and_the_time_before_the_first_key_teach_nothing(noise):
 
 def test_channels_are_taken_by_name(noise):
     """Named channels in their order; auxiliary ones and those mostly bad stay out."""
+    filtered = [*noise, msgspec.structs.replace(noise[-1], conditioning="hp 1 Hz")]
+    with pytest.raises(SignalError, match=r"hp 1 Hz.*as it is"):
+        rows_from(filtered, [], PLAIN)
     named = msgspec.structs.replace(PLAIN, features=FeatureSettings(channels=("O1", "Fz")))
     some = rows_from(noise, [(0.0, "neutral")], named)
     every = rows_from(noise, [(0.0, "neutral")], PLAIN)
