@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import threading
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import suppress
-from typing import NamedTuple
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pylsl
 
 from rym.clock import Clock
@@ -32,6 +33,9 @@ PULL_SAMPLES = 1024
 CLOCK_OFF_S = 0.001
 """Seconds by which LSL's clock and the rig's may differ."""
 
+FORMS = ("undefined", "float32", "double64", "string", "int32", "int16", "int8", "int64")
+"""Names of the sample formats, in liblsl's order."""
+
 
 class Seen(NamedTuple):
     """One stream on the network."""
@@ -41,6 +45,11 @@ class Seen(NamedTuple):
     source_id: str
     host: str
     uid: str
+    n_channels: int
+    rate: float
+    """Declared samples per second; 0 for an irregular stream."""
+    form: str
+    """`float32`, `double64`, `int8`, `int16`, `int32`, `int64` or `string`."""
 
     def __str__(self) -> str:
         return (
@@ -171,6 +180,124 @@ class EegInlet:
         )
 
 
+class Tap:
+    """An inlet on any one stream, numbers or text.
+
+    Belongs to one thread from its building on. What is sent arrives once, in order, with the
+    sender's own stamps. A sender that vanishes is waited for if it has a source id; what it sent
+    before can still be pulled.
+
+    Parameters
+    ----------
+    seen : Seen
+        From `listing`.
+    clock : Clock
+        The rig's; on this host equal to LSL's.
+    buffer : int
+        Seconds that wait at most while nobody pulls; of a stream with no rate, hundreds of
+        samples.
+
+    Attributes
+    ----------
+    declared : Declared
+        What the stream says about itself.
+    header : str
+        The sender's whole XML.
+
+    Raises
+    ------
+    DeviceError
+        If LSL's clock and the rig's differ by more than 1 ms.
+    SignalError
+        If the stream has gone since it was seen, or does not answer.
+    """
+
+    def __init__(self, seen: Seen, clock: Clock, *, buffer: int = 60) -> None:
+        _check_clock(clock)
+        self.seen = seen
+        with self._answering():
+            infos = pylsl.resolve_byprop("uid", seen.uid, 1, ANSWER_S)
+            if not infos:
+                raise pylsl.util.LostError("it is no longer there")
+            self._inlet = pylsl.StreamInlet(
+                infos[0], max_buflen=buffer, recover=True, processing_flags=pylsl.proc_none
+            )
+            info = self._inlet.info(ANSWER_S)
+            self._inlet.open_stream(ANSWER_S)
+        self.declared = _declared(info)
+        self.header = str(info.as_xml())
+        self._buffer: npt.NDArray[Any] | None = None
+        if self._inlet.np_dtype is not None:
+            self._buffer = np.empty((PULL_SAMPLES, seen.n_channels), self._inlet.np_dtype)
+
+    def pull(self, timeout: float) -> tuple[npt.NDArray[Any] | list[list[str]], npt.NDArray[Any]]:
+        """Wait until something is there and return all of it, up to a thousand samples.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds to wait at most.
+
+        Returns
+        -------
+        samples : array of shape (n_times, n_channels), or list of list of str
+            In the stream's own type and unit; none where the time was over.
+        stamps : array of shape (n_times,)
+            Raw, on the sender's clock, in seconds.
+
+        Raises
+        ------
+        SignalError
+            If the stream has gone and, for want of a source id, cannot come back.
+        """
+        with self._answering():
+            samples, stamps = self._inlet.pull_chunk(
+                timeout, PULL_SAMPLES, dest_obj=self._buffer, min_samples=1
+            )
+        if self._buffer is not None:
+            samples = self._buffer[: len(stamps)].copy()
+        return samples, np.array(stamps, np.float64)
+
+    def offset(self, within: float) -> tuple[float, float]:
+        """Return LSL's estimate of the offset to the sender's clock.
+
+        Parameters
+        ----------
+        within : float
+            Seconds that the first measurement may take; later ones are there at once.
+
+        Returns
+        -------
+        offset : float
+            Seconds to add to a raw stamp to get rig time.
+        uncertainty : float
+            Round-trip time of the exchange that it rests on, in seconds.
+
+        Raises
+        ------
+        SignalError
+            If the sender did not answer in time.
+        """
+        with self._answering():
+            return _time_correction(self._inlet, within)
+
+    def close(self) -> None:
+        """Tell the sender that nothing more is wanted."""
+        self._inlet.close_stream()
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Turn liblsl's two ways of saying that nobody answers into an error with a remedy."""
+        try:
+            yield
+        except (pylsl.util.LostError, pylsl.util.TimeoutError) as error:
+            raise SignalError(
+                f"The stream {self.seen} ended: {error}",
+                "Start it again; with a source id of its own it would be waited for.",
+                stream=self.seen.name,
+            ) from None
+
+
 def library() -> str:
     """Return the version of liblsl, for the record."""
     return str(pylsl.library_info())
@@ -182,7 +309,16 @@ def listing(seconds: float = RESOLVE_S) -> list[Seen]:
 
 
 def _seen(info: pylsl.StreamInfo) -> Seen:
-    return Seen(info.name(), info.type(), info.source_id(), info.hostname(), info.uid())
+    return Seen(
+        name=info.name(),
+        kind=info.type(),
+        source_id=info.source_id(),
+        host=info.hostname(),
+        uid=info.uid(),
+        n_channels=info.channel_count(),
+        rate=info.nominal_srate(),
+        form=FORMS[info.channel_format()],
+    )
 
 
 def _check_clock(clock: Clock) -> None:

@@ -15,7 +15,7 @@ from rym.clock import ManualClock, SystemClock
 from rym.errors import DeviceError, SignalError
 from rym.messages import ClockOffset
 from stream.items import Chunk, Item
-from stream.lsl import EegInlet, listing
+from stream.lsl import EegInlet, Seen, Tap, listing
 from stream.montage import ENOBIO20
 from stream.settings import StreamSettings
 
@@ -71,6 +71,45 @@ def test_nic_s_four_streams_are_told_apart_by_type(send) -> None:
     kinds = sorted(stream.kind for stream in seen)
     assert kinds == ["Accelerometer", "EEG", "Markers", "Quality"]
     assert EegInlet(settings(source_id="", lsl_name="NIC"), CLOCK).declared.source_id == "nic-1"
+
+
+def find(source_id: str) -> Seen:
+    """Return the stream with this source id."""
+    (seen,) = [stream for stream in listing(0.5) if stream.source_id == source_id]
+    return seen
+
+
+def test_a_tap_hands_out_numbers_and_text_as_they_were_sent() -> None:
+    """In the stream's own type, with its stamps, its header and the offset of its clock."""
+    numbers = pylsl.StreamOutlet(pylsl.StreamInfo("n", "Aux", 2, 100.0, "int16", "tap-n"))
+    words = pylsl.StreamOutlet(pylsl.StreamInfo("w", "Markers", 1, 0.0, "string", "tap-w"))
+    taps = [Tap(find("tap-n"), CLOCK), Tap(find("tap-w"), CLOCK)]
+    numbers.push_chunk([[1, -2], [3, 30_000]], 50.0)
+    words.push_sample(["ü 7"], 51.5)
+    samples, stamps = taps[0].pull(5.0)
+    assert samples.dtype == np.int16
+    assert samples.tolist() == [[1, -2], [3, 30_000]]
+    assert stamps.tolist() == pytest.approx([49.99, 50.0])
+    text, when = taps[1].pull(5.0)
+    assert (text, when.tolist()) == ([["ü 7"]], [51.5])
+    for tap, kind in zip(taps, ("Aux", "Markers"), strict=True):
+        assert (tap.seen.kind, f"<type>{kind}</type>" in tap.header) == (kind, True)
+        offset, uncertainty = tap.offset(5.0)
+        assert abs(offset) < 0.01
+        assert 0 <= uncertainty < 0.1
+        assert len(tap.pull(0.0)[1]) == 0
+        tap.close()
+    assert taps[0].seen[5:] == (2, 100.0, "int16")
+
+
+def test_a_tap_says_when_its_stream_is_gone_for_good() -> None:
+    """One without a source id cannot come back."""
+    outlets = [pylsl.StreamOutlet(pylsl.StreamInfo("gone", "Aux", 1, 100.0, "float32", ""))]
+    (seen,) = [stream for stream in listing(0.5) if stream.name == "gone"]
+    tap = Tap(seen, CLOCK)
+    outlets.clear()
+    with pytest.raises(SignalError, match=r"gone \(type Aux, source id none\) .* ended"):
+        tap.pull(20.0)
 
 
 def test_two_matching_streams_are_refused(send) -> None:
