@@ -1,9 +1,10 @@
 """EEG at rest: `eeg.xdf`, written while it arrives and read back exactly (adapter: one file).
 
-A minimal writer of XDF 1.0 (github.com/sccn/xdf/wiki/Specifications): the very chunks that were cut
-into windows, in µV as float32, every sample with its raw stamp, and the clock offsets where they
-took effect. Replay needs nothing else. A second stream, present only where it was needed, marks the
-chunks that came too late to be shown as live.
+The very chunks that were cut into windows, in µV as float32, every sample with its raw stamp; the
+clock offsets where they took effect; and what the device's other streams said in between. Replay
+needs nothing else. Small streams of our own, present only where they are needed, keep what XDF has
+no place for: which chunks came too late to be shown as live, how many samples never reached the
+file, and how sure each clock offset is.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from __future__ import annotations
 import math
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Self
 from xml.etree import ElementTree as Xml
 
 import numpy as np
@@ -26,28 +27,141 @@ from rym.errors import DeviceError, FormatError
 from rym.messages import ClockOffset, Quality, Window
 
 from .checks import Declared, Signal
-from .items import Chunk, Item
+from .items import Chunk, Item, Side, SideKind
 from .line import StreamLine
 from .montage import kind
 from .settings import StreamSettings
+from .xdf_format import (
+    BOUNDARY_S,
+    FOOTER,
+    OFFSET,
+    SAMPLES,
+    STREAM_HEADER,
+    TEXT,
+    Chunks,
+    Encoder,
+    add,
+    as_bytes,
+    describe,
+    number,
+    read_length,
+    sample_type,
+)
 
-MAGIC = b"XDF:"
-BOUNDARY = bytes.fromhex("43a546dccbf5410fb30ed5467383cbe4")
-"""The 16 bytes by which a reader finds its place again in a damaged file."""
-BOUNDARY_S = 10.0
-
-FILE_HEADER, STREAM_HEADER, SAMPLES, OFFSET, BOUNDARY_TAG, FOOTER = 1, 2, 3, 4, 5, 6
-EEG, LATE = 1, 2
-"""Ids of the two streams of a file."""
+EEG, MARKS, CLOCK = 1, 2, 3
+SIDES: Mapping[SideKind, int] = {"accelerometer": 4, "quality": 5, "markers": 6}
+"""Numbers of the streams of a file."""
 
 RECORDER = "RYM"
+LOST_PIECE = 100_000
+"""Samples that stand in for missing ones in one chunk at most."""
+
+
+class ItemEncoder:
+    """Turns what arrives into the bytes of a session's file (pure but for the clock).
+
+    Parameters
+    ----------
+    declared : Declared
+        Name, source id and uid of the stream.
+    signal : Signal
+        Channels, rate, and the unit in which the samples arrived.
+    clock : Clock
+        Stamps the clock offsets.
+    """
+
+    def __init__(self, declared: Declared, signal: Signal, clock: Clock) -> None:
+        self._declared = declared
+        self._signal = signal
+        self._clock = clock
+        self._encoder = Encoder()
+        self._skipped = 0
+        self._offset: tuple[float, float] | None = None
+        self._boundary_every = max(1, round(BOUNDARY_S * signal.rate))
+        self._to_boundary = self._boundary_every
+
+    @property
+    def count(self) -> int:
+        """Samples of EEG in the bytes so far."""
+        return self._encoder.content(EEG).samples
+
+    def start(self) -> bytes:
+        """Return what the file begins with."""
+        info = _eeg_header(self._declared, self._signal)
+        return self._encoder.start() + self._encoder.header(
+            EEG, info, "float32", len(self._signal.channels)
+        )
+
+    def encode(self, item: Item) -> bytes:
+        """Return one item's bytes, none for one without samples."""
+        if isinstance(item, ClockOffset):
+            return self._clock_offset(item)
+        if not len(item.samples):
+            return b""
+        return self._side(item) if isinstance(item, Side) else self._chunk(item)
+
+    def skip(self, n: int) -> bytes:
+        """Return the mark that says: `n` samples of EEG are missing here."""
+        self._skipped += n
+        return self._mark(f"lost {n}", self._encoder.content(EEG).last)
+
+    def end(self) -> bytes:
+        """Return what the file ends with."""
+        return self._encoder.end()
+
+    def _clock_offset(self, item: ClockOffset) -> bytes:
+        assert item.from_sample == self.count + self._skipped, "it stands where it takes effect"
+        # As other recorders do: the time at which it was measured, on the sender's clock.
+        at = self._clock.now() - item.offset
+        self._offset = (at, item.offset)
+        opened = b""
+        if CLOCK not in self._encoder.streams:
+            info = _described("rym-clock", "Clock", ["uncertainty"], "s", "double64")
+            opened = self._encoder.header(CLOCK, info, "double64", 1)
+        sure = self._encoder.samples(CLOCK, np.array([[item.uncertainty]]), np.array([at]))
+        # All streams of a file lie on the sender's clock; a reader that maps one must map all.
+        all_of_them = [self._encoder.offset(one, *self._offset) for one in self._encoder.streams]
+        return b"".join([opened, sure, *all_of_them])
+
+    def _chunk(self, item: Chunk) -> bytes:
+        n = len(item.samples)
+        pieces = [self._mark(f"late {n}", float(item.stamps[0]))] if item.late else []
+        pieces.append(self._encoder.samples(EEG, item.samples, item.stamps))
+        if self._to_boundary <= 0:
+            pieces.append(self._encoder.boundary())
+            self._to_boundary += self._boundary_every
+        self._to_boundary -= n
+        return b"".join(pieces)
+
+    def _side(self, item: Side) -> bytes:
+        stream = SIDES[item.kind]
+        opened = b""
+        if stream not in self._encoder.streams:
+            n_columns = item.samples.shape[1]
+            info = _side_header(item.kind, n_columns, self._signal.channels)
+            opened = self._open(stream, info, "float32", n_columns)
+        return opened + self._encoder.samples(stream, item.samples, item.stamps)
+
+    def _mark(self, text: str, stamp: float) -> bytes:
+        """Return a note about the chunk that follows."""
+        opened = b""
+        if MARKS not in self._encoder.streams:
+            info = as_bytes(describe("rym-late", "Markers", 1, 0.0, TEXT))
+            opened = self._open(MARKS, info, TEXT, 1)
+        return opened + self._encoder.samples(MARKS, [[text]], np.array([stamp]))
+
+    def _open(self, stream: int, info: bytes, form: str, n_channels: int) -> bytes:
+        """Return a new stream's header, and the offset of the clock that it is on."""
+        header = self._encoder.header(stream, info, form, n_channels)
+        return header + (self._encoder.offset(stream, *self._offset) if self._offset else b"")
 
 
 class XdfWriter:
-    """Writes one EEG stream to one new file.
+    """Writes one device's streams to one new file.
 
-    Every chunk goes to the operating system at once, in one piece: SIGKILL loses nothing that was
-    handed over. `sync` brings it to the disk.
+    Every item goes to the operating system at once, in one piece: SIGKILL loses nothing that was
+    handed over. `sync` brings it to the disk. What must survive a full disk is written by
+    `stream.recorder.Recorder` instead.
 
     Parameters
     ----------
@@ -68,63 +182,15 @@ class XdfWriter:
 
     def __init__(self, path: Path, declared: Declared, signal: Signal, clock: Clock) -> None:
         self.path = path
-        self._clock = clock
-        self._dtype = _sample_type(len(signal.channels))
-        self._first: float | None = None
-        self._last = 0.0
-        self._count = 0
-        self._n_late = 0
-        self._offsets: list[tuple[float, float]] = []
-        self._boundary_every = max(1, round(BOUNDARY_S * signal.rate))
-        self._to_boundary = self._boundary_every
+        self._encoder = ItemEncoder(declared, signal, clock)
         with _writing(self.path):
             path.touch(mode=0o600, exist_ok=False)
             self._file = path.open("r+b", buffering=0)
-        self._put(MAGIC + _chunk(FILE_HEADER, b"", b"<info><version>1.0</version></info>"))
-        self._put(_chunk(STREAM_HEADER, _id(EEG), _header(declared, signal)))
+        self._put(self._encoder.start())
 
     def write(self, item: Item) -> None:
         """Append samples or a clock offset."""
-        if isinstance(item, ClockOffset):
-            self._write_offset(item)
-        elif isinstance(item, Chunk) and len(item.samples):
-            self._write_samples(item)
-
-    def _write_offset(self, item: ClockOffset) -> None:
-        assert item.from_sample == self._count, "an offset stands where it takes effect"
-        # As other recorders do: the time at which it was measured, on the sender's clock.
-        at = self._clock.now() - item.offset
-        self._offsets.append((at, item.offset))
-        self._put(_chunk(OFFSET, _id(EEG), struct.pack("<dd", at, item.offset)))
-
-    def _write_samples(self, item: Chunk) -> None:
-        n = len(item.samples)
-        rows = np.empty(n, self._dtype)
-        rows["size"] = 8
-        rows["stamp"] = item.stamps
-        rows["values"] = item.samples
-        pieces = [_chunk(SAMPLES, _id(EEG), _length(n) + rows.tobytes())]
-        if item.late:
-            pieces.insert(0, self._late_mark(n, float(item.stamps[0])))
-        if self._to_boundary <= 0:
-            pieces.append(_chunk(BOUNDARY_TAG, b"", BOUNDARY))
-            self._to_boundary += self._boundary_every
-        self._put(b"".join(pieces))
-        if self._first is None:
-            self._first = float(item.stamps[0])
-        self._last = float(item.stamps[-1])
-        self._count += n
-        self._to_boundary -= n
-
-    def _late_mark(self, n: int, stamp: float) -> bytes:
-        """Return the marker that says: the next chunk was backlog."""
-        text = f"late {n}".encode()
-        mark = b"\x08" + struct.pack("<d", stamp) + _length(len(text)) + text
-        chunk = _chunk(SAMPLES, _id(LATE), _length(1) + mark)
-        if self._n_late == 0:
-            chunk = _chunk(STREAM_HEADER, _id(LATE), _late_header()) + chunk
-        self._n_late += 1
-        return chunk
+        self._put(self._encoder.encode(item))
 
     def sync(self) -> None:
         """Wait until all that was written is on the disk; may be called from another thread."""
@@ -135,26 +201,9 @@ class XdfWriter:
         """Write the footers and close the file."""
         if self._file.closed:
             return
-        self._put(_chunk(FOOTER, _id(EEG), self._footer()))
-        if self._n_late:
-            text = f"<info><sample_count>{self._n_late}</sample_count></info>"
-            self._put(_chunk(FOOTER, _id(LATE), text.encode()))
+        self._put(self._encoder.end())
         self.sync()
         self._file.close()
-
-    def _footer(self) -> bytes:
-        info = Xml.Element("info")
-        span = self._last - (self._first or 0.0)
-        _add(info, "first_timestamp", repr(self._first or 0.0))
-        _add(info, "last_timestamp", repr(self._last))
-        _add(info, "sample_count", str(self._count))
-        _add(info, "measured_srate", f"{(self._count - 1) / span:.6f}" if span > 0 else "0")
-        offsets = Xml.SubElement(info, "clock_offsets")
-        for at, value in self._offsets:
-            offset = Xml.SubElement(offsets, "offset")
-            _add(offset, "time", repr(at))
-            _add(offset, "value", repr(value))
-        return _xml(info)
 
     def _put(self, data: bytes) -> None:
         with _writing(self.path):
@@ -183,12 +232,12 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 class Recording:
-    """One EEG stream at rest, as `XdfWriter` wrote it.
+    """One device's streams at rest, as `ItemEncoder` put them into a file.
 
     Attributes
     ----------
     name, source_id, uid : str
-        What the stream called itself.
+        What the EEG stream called itself.
     channels : tuple of str
         Names of the columns.
     rate : float
@@ -217,36 +266,21 @@ class Recording:
 
         Yields
         ------
-        Chunk or ClockOffset
-            An offset's uncertainty is not in the file: it comes back as infinite.
+        Chunk, ClockOffset or Side
+            Where samples of EEG never reached the file, as many late ones of NaN stand in their
+            place. In a file that keeps no uncertainty of an offset, it is infinite.
         """
-        kept = _sample_type(len(self.channels))
-        count = 0
-        late = False
-        for tag, content in self._chunks():
-            stream = content[:4]
-            if tag == SAMPLES and stream == _id(LATE):
-                late = True
-            elif tag == SAMPLES and stream == _id(EEG):
-                n, start = _read_length(content, 4)
-                rows = np.frombuffer(content, kept, n, start)
-                yield Chunk(
-                    np.ascontiguousarray(rows["values"]), np.ascontiguousarray(rows["stamp"]), late
-                )
-                count += n
-                late = False
-            elif tag == OFFSET and stream == _id(EEG):
-                _, offset = struct.unpack_from("<dd", content, 4)
-                yield ClockOffset(
-                    stream=self.uid, offset=offset, uncertainty=math.inf, from_sample=count
-                )
-            elif tag == FOOTER and stream == _id(EEG):
-                self.complete = True
+        chunks = Chunks(self.path)
+        reader = _ItemReader(self.uid, len(self.channels))
+        for tag, content in chunks:
+            yield from reader.read(tag, content)
+        self.lost = chunks.lost
+        self.complete = reader.complete
 
     def _find_header(self) -> Xml.Element:
-        for tag, content in self._chunks():
-            if tag == STREAM_HEADER and content[:4] == _id(EEG):
-                info: Xml.Element = SafeXml.fromstring(content[4:].decode())
+        for tag, content in Chunks(self.path):
+            if tag == STREAM_HEADER and content[:4] == number(EEG):
+                info = _parse(content)
                 if info.findtext("desc/acquisition/recorder") == RECORDER:
                     return info
                 break
@@ -256,26 +290,67 @@ class Recording:
             path=str(self.path),
         )
 
-    def _chunks(self) -> Iterator[tuple[int, bytes]]:
-        """Yield tag and content of every whole chunk, and note what is left over."""
-        try:
-            with self.path.open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                if file.read(len(MAGIC)) != MAGIC:
-                    raise FormatError(
-                        f"{self.path} does not begin with {MAGIC.decode()!r}: it is no XDF file.",
-                        "Give the eeg.xdf of a session.",
-                        path=str(self.path),
-                    )
-                end = file.tell()
-                while (chunk := _read_chunk(file, size)) is not None:
-                    end = file.tell()
-                    yield chunk
-                self.lost = size - end
-        except FileNotFoundError:
-            raise FormatError(
-                f"There is no {self.path}.", "Check the path.", path=str(self.path)
-            ) from None
+
+class _ItemReader:
+    """Gives back the items that an `ItemEncoder` turned into chunks."""
+
+    def __init__(self, uid: str, n_channels: int) -> None:
+        self.complete = False
+        self._uid = uid
+        self._kept = {EEG: sample_type("float32", n_channels), CLOCK: sample_type("double64", 1)}
+        self._kinds = {stream: kind_ for kind_, stream in SIDES.items()}
+        self._n_channels = n_channels
+        self._count = 0
+        self._late = False
+        self._uncertainty = math.inf
+
+    def read(self, tag: int, content: bytes) -> Iterator[Item]:
+        """Yield what one chunk says."""
+        stream = int.from_bytes(content[:4], "little")
+        if tag == STREAM_HEADER and stream in self._kinds:
+            n_columns = int(_parse(content).findtext("channel_count") or 0)
+            self._kept[stream] = sample_type("float32", n_columns)
+        elif tag == SAMPLES and stream == MARKS:
+            yield from self._mark(content)
+        elif tag == SAMPLES and stream in self._kept:
+            yield from self._samples(stream, content)
+        elif tag == OFFSET and stream == EEG:
+            yield self._offset(content)
+        elif tag == FOOTER and stream == EEG:
+            self.complete = True
+
+    def _samples(self, stream: int, content: bytes) -> Iterator[Chunk | Side]:
+        n, start = read_length(content, 4)
+        rows = np.frombuffer(content, self._kept[stream], n, start)
+        values = np.ascontiguousarray(rows["values"])
+        stamps = np.ascontiguousarray(rows["stamp"])
+        if stream == CLOCK:
+            self._uncertainty = float(values[-1, 0])
+        elif stream == EEG:
+            self._count += n
+            late, self._late = self._late, False
+            yield Chunk(values, stamps, late)
+        else:
+            yield Side(self._kinds[stream], values, stamps)
+
+    def _offset(self, content: bytes) -> ClockOffset:
+        _, offset = struct.unpack_from("<dd", content, 4)
+        uncertainty, self._uncertainty = self._uncertainty, math.inf
+        return ClockOffset(
+            stream=self._uid, offset=offset, uncertainty=uncertainty, from_sample=self._count
+        )
+
+    def _mark(self, content: bytes) -> Iterator[Chunk]:
+        """Take in a note about what follows: `late N`, or `lost N` samples before it."""
+        _, start = read_length(content, 4)
+        n_bytes, start = read_length(content, start + 9)
+        word, _, n = content[start : start + n_bytes].decode().partition(" ")
+        self._late = word == "late"
+        for first in range(0, int(n) if word == "lost" else 0, LOST_PIECE):
+            part = min(LOST_PIECE, int(n) - first)
+            self._count += part
+            nothing = np.full((part, self._n_channels), np.nan, np.float32)
+            yield Chunk(nothing, np.full(part, np.nan), late=True)
 
 
 def read_stream(path: Path) -> Recording:
@@ -317,80 +392,51 @@ def replay_file(path: Path, settings: StreamSettings) -> Iterator[tuple[Window, 
         yield from line.feed(item)
 
 
-def _sample_type(n_channels: int) -> np.dtype[np.void]:
-    return np.dtype([("size", "u1"), ("stamp", "<f8"), ("values", "<f4", (n_channels,))])
-
-
-def _id(stream: int) -> bytes:
-    return struct.pack("<I", stream)
-
-
-def _length(n: int) -> bytes:
-    """Return a number behind the number of its bytes."""
-    return b"\x01" + struct.pack("<B", n) if n < 256 else b"\x04" + struct.pack("<I", n)
-
-
-def _read_length(content: bytes, at: int) -> tuple[int, int]:
-    """Return a number that `_length` wrote, and where it ends."""
-    stop = at + 1 + content[at]
-    return int.from_bytes(content[at + 1 : stop], "little"), stop
-
-
-def _chunk(tag: int, stream: bytes, content: bytes) -> bytes:
-    return _length(2 + len(stream) + len(content)) + struct.pack("<H", tag) + stream + content
-
-
-def _read_chunk(file: BinaryIO, size: int) -> tuple[int, bytes] | None:
-    """Return the next chunk's tag and content, or None where the file holds no whole one."""
-    width = file.read(1)
-    digits = file.read(width[0]) if width in (b"\x01", b"\x04", b"\x08") else b""
-    if not digits or len(digits) < width[0]:
-        return None
-    length = int.from_bytes(digits, "little")
-    if length < 2 or file.tell() + length > size:
-        return None
-    body = file.read(length)
-    return int.from_bytes(body[:2], "little"), body[2:]
-
-
-def _add(parent: Xml.Element, tag: str, text: str) -> None:
-    Xml.SubElement(parent, tag).text = text
-
-
-def _xml(info: Xml.Element) -> bytes:
-    text: bytes = Xml.tostring(info, encoding="utf-8")
-    return b'<?xml version="1.0"?>' + text
-
-
-def _info(name: str, kind_: str, n_channels: int, rate: float, form: str) -> Xml.Element:
-    info = Xml.Element("info")
-    _add(info, "name", name)
-    _add(info, "type", kind_)
-    _add(info, "channel_count", str(n_channels))
-    _add(info, "nominal_srate", repr(rate))
-    _add(info, "channel_format", form)
+def _parse(content: bytes) -> Xml.Element:
+    """Return the description in a stream's header."""
+    info: Xml.Element = SafeXml.fromstring(content[4:].decode())
     return info
 
 
-def _header(declared: Declared, signal: Signal) -> bytes:
-    """Return the stream's header: what it is, and nothing about the person or the host."""
-    info = _info(declared.name, "EEG", len(signal.channels), signal.rate, "float32")
-    _add(info, "source_id", declared.source_id)
-    _add(info, "uid", declared.uid)
+def _eeg_header(declared: Declared, signal: Signal) -> bytes:
+    """Return the EEG's header: what it is, and nothing about the person or the host."""
+    info = describe(declared.name, "EEG", len(signal.channels), signal.rate, "float32")
+    add(info, "source_id", declared.source_id)
+    add(info, "uid", declared.uid)
     desc = Xml.SubElement(info, "desc")
     channels = Xml.SubElement(desc, "channels")
     for name in signal.channels:
         channel = Xml.SubElement(channels, "channel")
-        _add(channel, "label", name)
-        _add(channel, "unit", "microvolts")
-        _add(channel, "type", "EEG" if kind(name) == "scalp" else "AUX")
+        add(channel, "label", name)
+        add(channel, "unit", "microvolts")
+        add(channel, "type", "EEG" if kind(name) == "scalp" else "AUX")
     acquisition = Xml.SubElement(desc, "acquisition")
-    _add(acquisition, "recorder", RECORDER)
-    _add(acquisition, "recorder_version", __version__)
-    _add(acquisition, "arrived_in", signal.unit)
-    _add(acquisition, "microvolts_per_unit", repr(signal.scale))
-    return _xml(info)
+    add(acquisition, "recorder", RECORDER)
+    add(acquisition, "recorder_version", __version__)
+    add(acquisition, "arrived_in", signal.unit)
+    add(acquisition, "microvolts_per_unit", repr(signal.scale))
+    return as_bytes(info)
 
 
-def _late_header() -> bytes:
-    return _xml(_info("rym-late", "Markers", 1, 0.0, "string"))
+def _side_header(kind_: SideKind, n_columns: int, channels: Sequence[str]) -> bytes:
+    """Return the header of one of the device's other streams, under the type that NIC gives it.
+
+    Its rate is not known here and left open; the footer says what was measured.
+    """
+    labels: Sequence[str] = [f"{kind_} {i + 1}" for i in range(n_columns)]
+    if kind_ == "accelerometer" and n_columns == 3:
+        labels = ("X", "Y", "Z")
+    elif kind_ == "quality" and n_columns == len(channels):
+        labels = channels
+    unit = "mm/s^2" if kind_ == "accelerometer" else "none"
+    return _described(kind_, kind_.capitalize(), labels, unit, "float32")
+
+
+def _described(name: str, type_: str, labels: Sequence[str], unit: str, form: str) -> bytes:
+    info = describe(name, type_, len(labels), 0.0, form)
+    channels = Xml.SubElement(Xml.SubElement(info, "desc"), "channels")
+    for label in labels:
+        channel = Xml.SubElement(channels, "channel")
+        add(channel, "label", label)
+        add(channel, "unit", unit)
+    return as_bytes(info)

@@ -106,7 +106,8 @@ def test_what_arrives_goes_out_and_into_the_file(send, cap, tmp_path: Path) -> N
     assert (facts["rate"], facts["channels"]) == (500.0, " ".join(ENOBIO20))
     assert facts["recording"] == "eeg.xdf"
     assert len(facts["uid"]) == 16
-    (stream,), _ = pyxdf.load_xdf(str(tmp_path / "eeg.xdf"), dejitter_timestamps=False)
+    streams, _ = pyxdf.load_xdf(str(tmp_path / "eeg.xdf"), dejitter_timestamps=False)
+    stream = next(one for one in streams if one["info"]["type"] == ["EEG"])
     recorded = stream["time_series"]
     assert np.array_equal(recorded, signal[: len(recorded)])
     assert len(recorded) >= 1125

@@ -1,6 +1,7 @@
 """What arrives is at rest exactly, readable by others, and safe against a torn end."""
 
 import itertools
+import math
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,19 +16,35 @@ from rym.clock import ManualClock
 from rym.errors import DeviceError, FormatError
 from rym.messages import ClockOffset
 from stream.checks import Declared, Signal
-from stream.items import Chunk, Item
+from stream.items import Chunk, Item, Side
 from stream.line import StreamLine
 from stream.montage import ENOBIO20
 from stream.settings import StreamSettings
-from stream.xdf import SAMPLES, XdfWriter, read_stream, replay_file
+from stream.xdf import ItemEncoder, XdfWriter, read_stream, replay_file
+from stream.xdf_format import SAMPLES, Encoder, describe
+from stream.xdf_format import as_bytes as described
 
 DECLARED = Declared("NIC", "nic-1", "uid-1", "the-host", 500.0, 20, (), ())
 SIGNAL = Signal(ENOBIO20, 500.0, "nV", 1e-3)
 
 
+OLD = Path(__file__).parent / "files" / "eeg-without-sides.xdf"
+
+
 def offset(value: float, first: int) -> ClockOffset:
-    """Return an offset that holds from sample `first` on."""
-    return ClockOffset(stream="uid-1", offset=value, uncertainty=1e-4, from_sample=first)
+    """Return an offset that holds from sample `first` on, as sure as it is far."""
+    return ClockOffset(stream="uid-1", offset=value, uncertainty=1e-4 + value**2, from_sample=first)
+
+
+def sides(t: float) -> list[Item]:
+    """Return what the device's other streams said around time `t`."""
+    rng = np.random.default_rng(round(t * 1000))
+    motion, index = rng.normal(size=(7, 3)), rng.uniform(size=(1, 20))
+    return [
+        Side("accelerometer", motion.astype(np.float32), t + np.arange(7) / 100),
+        Side("quality", index.astype(np.float32), np.array([t + 0.01])),
+        Side("markers", np.float32([[3], [7]]), np.array([t, t + 0.001])),
+    ]
 
 
 @pytest.fixture
@@ -42,6 +59,8 @@ def items(cap) -> list[Item]:
     ]
     parts.insert(0, offset(-3.25, 0))
     parts.insert(4, offset(-3.2501, 300))
+    parts[6:6] = sides(51.5)
+    parts[2:2] = sides(50.1)
     return parts
 
 
@@ -58,29 +77,35 @@ def write(path: Path, items: Sequence[Item], close: bool = True) -> Path:
 
 
 def assert_same(found: Sequence[Item], expected: Sequence[Item]) -> None:
-    """Compare items to the bit; an offset's uncertainty is not in the file."""
+    """Compare items to the bit."""
     assert len(found) == len(expected)
     for a, b in zip(found, expected, strict=True):
+        assert type(a) is type(b)
         if isinstance(b, ClockOffset):
-            assert isinstance(a, ClockOffset)
-            assert (a.stream, a.offset, a.from_sample) == (b.stream, b.offset, b.from_sample)
+            assert a == b
         else:
-            assert isinstance(a, Chunk)
+            assert a.samples.shape == b.samples.shape
             assert a.samples.tobytes() == b.samples.tobytes()
             assert a.stamps.tobytes() == b.stamps.tobytes()
-            assert a.late == b.late
+            key = "kind" if isinstance(b, Side) else "late"
+            assert getattr(a, key) == getattr(b, key)
 
 
-def by_pyxdf(path: Path) -> list[dict]:
-    """Read a file with the reference reader, as it is."""
+def by_pyxdf(path: Path, synchronize: bool = False) -> dict[str, dict]:
+    """Read a file with the reference reader, as it is; return its streams by their types."""
     streams, _ = pyxdf.load_xdf(
-        str(path), dejitter_timestamps=False, synchronize_clocks=False, verbose=False
+        str(path), dejitter_timestamps=False, synchronize_clocks=synchronize, verbose=False
     )
-    return streams
+    found = {stream["info"]["type"][0]: stream for stream in streams}
+    names = [stream["info"]["name"][0] for stream in streams]
+    if "rym-late" in names and "markers" in names:
+        found["late"] = streams[names.index("rym-late")]
+        found["Markers"] = streams[names.index("markers")]
+    return found
 
 
 def test_what_was_written_comes_back(tmp_path: Path, items: list[Item]) -> None:
-    """Chunks, stamps, marks and offsets, in their order, to the bit."""
+    """Chunks, sides, marks and offsets with their uncertainty, in their order, to the bit."""
     recording = read_stream(write(tmp_path / "eeg.xdf", items))
     assert_same(list(recording.items()), items)
     assert (recording.channels, recording.rate) == (ENOBIO20, 500.0)
@@ -91,7 +116,7 @@ def test_what_was_written_comes_back(tmp_path: Path, items: list[Item]) -> None:
 def test_pyxdf_reads_the_same(tmp_path: Path, items: list[Item]) -> None:
     """The reference reader finds the same arrays, labels, units, offsets and footer."""
     streams = by_pyxdf(write(tmp_path / "eeg.xdf", items))
-    eeg, late = sorted(streams, key=lambda stream: stream["info"]["type"])
+    eeg, late = streams["EEG"], streams["late"]
     chunks = [item for item in items if isinstance(item, Chunk)]
     assert np.array_equal(eeg["time_series"], np.concatenate([c.samples for c in chunks]))
     assert np.array_equal(eeg["time_stamps"], np.concatenate([c.stamps for c in chunks]))
@@ -107,22 +132,124 @@ def test_pyxdf_reads_the_same(tmp_path: Path, items: list[Item]) -> None:
     assert float(footer["measured_srate"][0]) == pytest.approx(5999 / span)
     offsets = footer["clock_offsets"][0]["offset"]
     assert [float(o["value"][0]) for o in offsets] == [-3.25, -3.2501]
-    assert [float(o["time"][0]) for o in offsets] == pytest.approx([50.25, 50.6501])
+    assert [float(o["time"][0]) for o in offsets] == pytest.approx([50.25, 50.9501])
     assert [row[0] for row in late["time_series"]] == ["late 442", "late 400"]
+    assert streams["Clock"]["time_series"][:, 0].tolist() == [1e-4 + v**2 for v in (-3.25, -3.2501)]
 
 
-def test_pyxdf_applies_the_offsets(tmp_path: Path, cap) -> None:
-    """With its own clock synchronisation the reference reader gets rig time from our offsets."""
+def test_pyxdf_reads_the_other_streams(tmp_path: Path, items: list[Item]) -> None:
+    """Acceleration, NIC's quality and triggers are streams of their own, with labels and units."""
+    streams = by_pyxdf(write(tmp_path / "eeg.xdf", items))
+    for kind in ("accelerometer", "quality", "markers"):
+        said = [item for item in items if isinstance(item, Side) and item.kind == kind]
+        found = streams[kind.capitalize()]
+        assert np.array_equal(found["time_series"], np.concatenate([s.samples for s in said]))
+        assert np.array_equal(found["time_stamps"], np.concatenate([s.stamps for s in said]))
+        assert found["info"]["name"] == [kind]
+        assert found["footer"]["info"]["sample_count"] == [str(len(found["time_stamps"]))]
+    channels = streams["Accelerometer"]["info"]["desc"][0]["channels"][0]["channel"]
+    assert [(c["label"], c["unit"]) for c in channels] == [([a], ["mm/s^2"]) for a in "XYZ"]
+    channels = streams["Quality"]["info"]["desc"][0]["channels"][0]["channel"]
+    assert [c["label"][0] for c in channels] == list(ENOBIO20)
+
+
+def test_pyxdf_lays_all_streams_on_one_clock(tmp_path: Path, cap) -> None:
+    """A trigger and the sample that it belongs to still agree once clocks are synchronised.
+
+    Also where the trigger's stream came only after the offset was measured, or before it.
+    """
     stamps = 50 + np.arange(500) / 500
-    path = write(tmp_path / "eeg.xdf", [offset(2.5, 0), Chunk(cap(500, 20), stamps)])
-    (stream,), _ = pyxdf.load_xdf(str(path), dejitter_timestamps=False, verbose=False)
-    assert stream["time_stamps"] == pytest.approx(stamps + 2.5)
+    trigger = Side("markers", np.float32([[1]]), stamps[250:251])
+    motion = Side("accelerometer", np.float32([[1, 2, 3]]), stamps[:1])
+    first = [motion, offset(2.5, 0), Chunk(cap(500, 20), stamps), trigger]
+    streams = by_pyxdf(write(tmp_path / "eeg.xdf", first), synchronize=True)
+    assert streams["EEG"]["time_stamps"] == pytest.approx(stamps + 2.5)
+    assert streams["Markers"]["time_stamps"] == pytest.approx(stamps[250:251] + 2.5)
+    assert streams["Accelerometer"]["time_stamps"] == pytest.approx(stamps[:1] + 2.5)
+
+
+def test_a_recording_made_before_sides_were_kept(tmp_path: Path) -> None:
+    """It comes back as it always did; what it does not hold is said to be unknown."""
+    stamps = 50 + np.arange(12) / 500
+    values = np.arange(24, dtype=np.float32).reshape(12, 2)
+
+    def unsure(value: float, first: int) -> ClockOffset:
+        return ClockOffset(stream="uid-1", offset=value, uncertainty=math.inf, from_sample=first)
+
+    expected = [
+        unsure(-3.25, 0),
+        Chunk(values[:5], stamps[:5]),
+        unsure(-3.2501, 5),
+        Chunk(values[5:9], stamps[5:9], late=True),
+        Chunk(values[9:], stamps[9:]),
+    ]
+    recording = read_stream(OLD)
+    assert_same(list(recording.items()), expected)
+    assert (recording.channels, recording.complete) == (("Fz", "Pz"), True)
+
+
+def test_samples_that_are_missing_leave_their_place(tmp_path: Path, cap) -> None:
+    """Offsets and sample numbers behind a hole in the file are what they were."""
+    encoder = ItemEncoder(DECLARED, SIGNAL, ManualClock(47.0))
+    signal, stamps = cap(30, 20), 50 + np.arange(30) / 500
+    before, after = Chunk(signal[:10], stamps[:10]), Chunk(signal[25:], stamps[25:])
+    pieces = [encoder.start(), encoder.encode(before), encoder.skip(15)]
+    pieces += [encoder.encode(offset(1.0, 25)), encoder.encode(after), encoder.end()]
+    path = tmp_path / "eeg.xdf"
+    path.write_bytes(b"".join(pieces))
+    a, hole, o, b = read_stream(path).items()
+    assert isinstance(hole, Chunk)
+    assert (hole.samples.shape, hole.late) == ((15, 20), True)
+    assert np.isnan(hole.samples).all()
+    assert np.isnan(hole.stamps).all()
+    assert_same([a, o, b], [before, offset(1.0, 25), after])
+    assert np.array_equal(by_pyxdf(path)["EEG"]["time_series"], np.delete(signal, range(10, 25), 0))
+
+
+FORMS = {
+    "float32": np.float32([[1.5, -2], [3e38, 4]]),
+    "double64": np.array([[1e300, -1.0], [math.pi, 0]]),
+    "int8": np.int8([[-128, 127], [0, 1]]),
+    "int16": np.int16([[-32768, 32767], [0, 1]]),
+    "int32": np.int32([[-(2**31), 2**31 - 1], [0, 1]]),
+    "int64": np.int64([[-(2**63), 2**63 - 1], [0, 1]]),
+    "string": [["a", "ü→x"], ["", "long " * 100]],
+}
+
+
+def test_every_form_of_samples(tmp_path: Path) -> None:
+    """Numbers of every width and text come back from the reference reader as they were."""
+    encoder = Encoder()
+    stamps = np.array([1.25, 7.5])
+    pieces = [encoder.start()]
+    for stream, (form, values) in enumerate(FORMS.items(), 1):
+        info = described(describe(form, form, 2, 0.0, form))
+        pieces += [encoder.header(stream, info, form, 2), encoder.samples(stream, values, stamps)]
+        pieces += [encoder.offset(stream, 1.0, 0.5), encoder.boundary()]
+    path = tmp_path / "all.xdf"
+    path.write_bytes(b"".join([*pieces, encoder.end()]))
+    found = by_pyxdf(path)
+    for form, values in FORMS.items():
+        stream = found[form]
+        assert np.array_equal(stream["time_stamps"], stamps)
+        assert stream["footer"]["info"]["sample_count"] == ["2"]
+        if form == "string":
+            assert stream["time_series"] == values
+        else:
+            assert np.array_equal(stream["time_series"], values)
+            assert stream["time_series"].dtype == values.dtype
+
+
+def test_a_form_that_xdf_does_not_know_is_refused() -> None:
+    """The sentence names what there is."""
+    with pytest.raises(FormatError, match=r"form 'float16'.*float32"):
+        Encoder().header(1, b"<info/>", "float16", 1)
 
 
 def test_no_second_stream_without_need(tmp_path: Path, cap) -> None:
     """A file without backlog holds the EEG and nothing else, and no name of a host."""
     path = write(tmp_path / "eeg.xdf", [Chunk(cap(500, 20), np.arange(500) / 500)])
-    assert [stream["info"]["type"] for stream in by_pyxdf(path)] == [["EEG"]]
+    assert list(by_pyxdf(path)) == ["EEG"]
     assert b"the-host" not in path.read_bytes()
 
 
@@ -151,6 +278,7 @@ def small(tmp_path_factory) -> tuple[Path, bytes, list[Item]]:
     for k in range(12):
         samples = rng.normal(size=(3 + 40 * (k % 3), 20)).astype(np.float32)
         parts.append(Chunk(samples, k + np.arange(len(samples)) / 500, late=k == 4))
+        parts += sides(k)[k % 3 : k % 3 + 1]
     folder = tmp_path_factory.mktemp("torn")
     path = write(folder / "eeg.xdf", parts)
     return folder, path.read_bytes(), parts
@@ -180,7 +308,7 @@ def test_a_torn_end_costs_the_last_chunk_only(small, data) -> None:
     if tag == SAMPLES and (recording.lost == 0 or recording.lost > 6):
         stamps = [np.empty(0), *(item.stamps for item in found if isinstance(item, Chunk))]
         expected = np.concatenate(stamps)
-        (eeg,) = [stream for stream in by_pyxdf(path) if stream["info"]["type"] == ["EEG"]]
+        eeg = by_pyxdf(path)["EEG"]
         assert np.array_equal(eeg["time_stamps"][: len(expected)], expected)
 
 
