@@ -310,6 +310,21 @@ class Truth(Content, frozen=True, kw_only=True):
     strength: float
 
 
+class Injected(Content, frozen=True, kw_only=True):
+    """A fault that was put into the signal on purpose, told when it begins and when it ends."""
+
+    t: float
+    """Rig time in seconds of the first sample that it touches; at its end, of the first after."""
+    kind: str
+    """`vanish`, `drop`, `jump`, … as in the script."""
+    seconds: float
+    """How long it lasts; 0: from then on."""
+    what: str
+    """Its other settings in short."""
+    over: bool = False
+    """True where this tells the end."""
+
+
 class Missing(Content, frozen=True, kw_only=True):
     """The journal lacks these messages; their sender publishes them again if it still has them."""
 

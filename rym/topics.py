@@ -41,6 +41,7 @@ PHASE = Topic("session/phase", m.Phase, retained=True, qos=1)
 STOP = Topic("safety/stop", m.Stop, qos=1)
 CLOCK = Topic("rig/clock", m.ClockOffset, qos=1)
 TRUTH = Topic("simulator/truth", m.Truth, qos=1)
+FAULT = Topic("simulator/fault", m.Injected, qos=1)
 MISSING = Topic("journal/missing", m.Missing)
 
 SERVICES = ("stream", "decoder", "player", "session", "simulator", "journal")
@@ -62,6 +63,7 @@ TOPICS: dict[str, Topic] = {
         STOP,
         CLOCK,
         TRUTH,
+        FAULT,
         MISSING,
         *STATUS.values(),
         *APPLIED.values(),
