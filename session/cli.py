@@ -90,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(verbs)
     _add_after(verbs)
     _add_bank(verbs)
+    _add_check(verbs)
     return parser
 
 
@@ -188,6 +189,23 @@ def _add_bank(verbs: Any) -> None:
     parser = _verb(inner, "build", "Make a bank from a memory; goes on where it stopped.", _bank)
     parser.add_argument("--memory", type=Path, required=True, help="the memory, a TOML file")
     parser.add_argument("--out", type=Path, required=True, help="the bank's folder")
+
+
+def _add_check(verbs: Any) -> None:
+    check = verbs.add_parser("check", help="Check this rig with a person or a cable.")
+    inner = check.add_subparsers(required=True, metavar="VERB")
+    words = "Eyes open, eyes closed: does the EEG show the alpha rhythm that it must?"
+    parser = _verb(inner, "alpha", words, _check_alpha)
+    parser.add_argument("--config", type=Path, help="settings, a TOML file")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each part (default: 20)")
+    parser.add_argument(
+        "--recording",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="instead of the live stream: once with eyes open, once with eyes closed",
+    )
 
 
 # Imports stand inside the verbs: `rym --help` shall not wait for numpy, and `rym listen` not for
@@ -348,3 +366,27 @@ def _bank(arguments: argparse.Namespace) -> Outcome:
 
     options = ["--memory", str(arguments.memory), "--out", str(arguments.out)]
     return None, build([*options, "--json"] if arguments.json else options)
+
+
+def _check_alpha(arguments: argparse.Namespace) -> Outcome:
+    import asyncio
+
+    from rym.clock import SystemClock
+
+    from . import settings
+    from .rig.check_alpha import check_alpha, check_recordings
+
+    stream = settings.tables(settings.load("run", arguments.config, ())).stream
+    if arguments.recording:
+        answer = check_recordings(stream, arguments.recording)
+    else:
+        seconds = arguments.seconds
+        answer = asyncio.run(check_alpha(stream, SystemClock(), _tell, seconds=seconds))
+    if not arguments.json:
+        sys.stdout.writelines(f"{line}\n" for line in answer.lines)
+    return answer.as_json(), 0 if answer.rise.seen else 1
+
+
+def _tell(words: str) -> None:
+    sys.stderr.write(f"{words}\n")
+    sys.stderr.flush()

@@ -1,0 +1,1 @@
+"""Around a session: what the rig is, and whether it works."""
