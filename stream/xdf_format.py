@@ -279,25 +279,26 @@ class Chunks:
                         "Give the eeg.xdf of a session.",
                         path=str(self.path),
                     )
-                end = file.tell()
-                while (found := _read_chunk(file, size)) is not None:
-                    end = file.tell()
-                    yield found
-                self.lost = size - end
+                left = size - len(MAGIC)
+                while (found := _read_chunk(file, left)) is not None:
+                    left -= found[0]
+                    yield found[1:]
+                self.lost = left
         except FileNotFoundError:
             raise FormatError(
                 f"There is no {self.path}.", "Check the path.", path=str(self.path)
             ) from None
 
 
-def _read_chunk(file: BinaryIO, size: int) -> tuple[int, bytes] | None:
-    """Return the next chunk's tag and content, or None where the file holds no whole one."""
+def _read_chunk(file: BinaryIO, left: int) -> tuple[int, int, bytes] | None:
+    """Return the next chunk's size, tag and content; None where the file holds no whole one."""
     width = file.read(1)
     digits = file.read(width[0]) if width in (b"\x01", b"\x04", b"\x08") else b""
     if not digits or len(digits) < width[0]:
         return None
     n = int.from_bytes(digits, "little")
-    if n < 2 or file.tell() + n > size:
+    size = 1 + len(digits) + n
+    if n < 2 or size > left:
         return None
     body = file.read(n)
-    return int.from_bytes(body[:2], "little"), body[2:]
+    return size, int.from_bytes(body[:2], "little"), body[2:]
