@@ -62,6 +62,12 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """A bank made before; empty builds that of `memory`."""
     model: str = ""
     """A model made before; empty leaves it to the phase `training`."""
+    labels: Literal["keys", "markers"] = "keys"
+    """Where training takes its labels from: held keys, or the amplifier's Markers stream."""
+    codes: tuple[int, int, int, int] = (1, 2, 3, 9)
+    """Marker codes of positive, neutral, negative and of letting go."""
+    longest_trial: Annotated[float, Meta(gt=0)] = 60.0
+    """Seconds after which the marker that ends a trial counts as missing."""
 
     def __post_init__(self) -> None:
         names = [phase.name for phase in self.phases]

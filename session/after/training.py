@@ -26,7 +26,7 @@ from rym import messages as m
 from rym.clock import Clock, SystemClock
 from rym.errors import FormatError, RymError
 from rym.logs import show_logs
-from rym.topics import LABEL, PHASE
+from rym.topics import LABEL, MARKER, PHASE
 from stream.settings import StreamSettings
 from stream.xdf import replay_file
 
@@ -34,6 +34,7 @@ from ..folder import Folder, Record
 from ..live.lines import Journal, read
 from .episodes import Span, spans
 from .recordings import recordings
+from .triggers import Trial, labels_of, trials
 
 Progress = Callable[[float, str], None]
 Spans = list[tuple[float, float]]
@@ -75,6 +76,8 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     n_states: int
     """Independent states: episodes learned from."""
     n_rows: int
+    excluded: tuple[str, ...] = ()
+    """Trials that were left out, each with its reason, where labels are hardware markers."""
 
     @property
     def exit_code(self) -> int:
@@ -121,7 +124,9 @@ def train(
         raise FormatError(f"{out} exists already.", "Name another folder; nothing is overwritten.")
     record = folder.read()
     settings = msgspec.convert(record.settings.get("decoder", {}), DecoderSettings)
-    rows = calibration(folder, record, read(folder), settings)
+    journal = read(folder)
+    rows = calibration(folder, record, journal, settings)
+    said = [trial for trial in marked(record, journal, newest(journal)) if trial.excluded]
     if seed is None:
         seed = record.seeds.get("training", record.seeds.get("session", 1))
     model, scores = training.fit(rows, settings, seed, progress)
@@ -142,6 +147,7 @@ def train(
         chance_high=scores.chance[1],
         n_states=scores.n_episodes,
         n_rows=scores.n_rows,
+        excluded=tuple(f"{trial.state} at {trial.start:.2f} s: {trial.excluded}" for trial in said),
     )
 
 
@@ -188,7 +194,7 @@ def calibration(
     rest = [(span.start, span.end) for span in phases if span.name == "rest"]
     end = max(span[1] for span in learn)
     windows = _windows(folder, record, journal, [*rest, *learn])
-    return rows_from(windows, _labels(journal, end), settings, baseline=rest, learn=learn)
+    return rows_from(windows, _labels(record, journal, end), settings, baseline=rest, learn=learn)
 
 
 def _phases(journal: Journal) -> tuple[Span, ...]:
@@ -201,7 +207,30 @@ def newest(journal: Journal) -> float:
     return max(times, default=0.0)
 
 
-def _labels(journal: Journal, end: float) -> list[tuple[float, m.LabelState]]:
+def marked(record: Record, journal: Journal, end: float) -> list[Trial]:
+    """Return the trials up to a rig time where the session's labels are hardware markers.
+
+    Parameters
+    ----------
+    record : Record
+        Says whether they are, and what the codes mean.
+    journal : Journal
+        Holds the markers.
+    end : float
+        In seconds.
+    """
+    settings = record.settings.get("session", {})
+    if settings.get("labels") != "markers":
+        return []
+    states: tuple[m.LabelState, ...] = ("positive", "neutral", "negative", "none")
+    codes = dict(zip(settings["codes"], states, strict=True))
+    markers = [message.content for message in journal.of(MARKER)]
+    return trials(markers, codes, longest=settings["longest_trial"], end=end)
+
+
+def _labels(record: Record, journal: Journal, end: float) -> list[tuple[float, m.LabelState]]:
+    if record.settings.get("session", {}).get("labels") == "markers":
+        return labels_of(marked(record, journal, end))
     pressed = [message.content for message in journal.of(LABEL)]
     return sorted((label.t, label.state) for label in pressed if label.t <= end)
 
@@ -278,7 +307,10 @@ def _run(options: argparse.Namespace) -> Trained:
 
 
 def _sentence(trained: Trained) -> str:
-    return f"{trained.model}: {trained.decoder}, verdict `{trained.verdict}`. {trained.why}"
+    left_out = f" Left out: {'; '.join(trained.excluded)}." if trained.excluded else ""
+    return (
+        f"{trained.model}: {trained.decoder}, verdict `{trained.verdict}`. {trained.why}{left_out}"
+    )
 
 
 if __name__ == "__main__":

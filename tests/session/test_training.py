@@ -19,7 +19,7 @@ from decoder.settings import DecoderSettings
 from rym import messages as m
 from rym.clock import ManualClock
 from rym.errors import FormatError, SignalError
-from rym.topics import LABEL, PHASE
+from rym.topics import LABEL, MARKER, PHASE
 from session.after import training
 from session.after.training import calibration, until_written
 from session.folder import Folder
@@ -239,3 +239,49 @@ def test_the_process_prints_one_object_and_tells_its_progress_aside(
 def test_messages_are_read_with_their_types(whole_session: Folder) -> None:
     """Labels of the journal are labels."""
     assert all(isinstance(x.content, m.Label) for x in read(whole_session).of(LABEL))
+
+
+def as_markers(folder: Folder, late: int | None = None) -> Folder:
+    """Turn a session's keys into hardware markers; the given one of them came late."""
+    codes: dict[str, int] = {"positive": 1, "neutral": 2, "negative": 3, "none": 9}
+    keys = list(read(folder).of(LABEL))
+    lines = folder.journal.read_bytes().splitlines(keepends=True)
+    for n, key in enumerate(keys):
+        content = m.Marker(
+            t=key.content.t, code=codes[key.content.state], note="late" if n == late else ""
+        )
+        name = m.Identity("stream", 1, MARKER.short, n)
+        lines.append(to_line(msgspec.structs.replace(key, id=name, content=content)))
+    lines = [x for x in lines if b'"' + LABEL.short.encode() + b'"' not in x]
+    folder.journal.write_bytes(b"".join(lines))
+    record = folder.read()
+    session = {
+        "labels": "markers", "codes": [1, 2, 3, 9],
+        "longest_trial": 60.0,
+    }  # fmt: skip
+    settings = {**record.settings, "session": session}
+    folder.write(msgspec.structs.replace(record, settings=settings))
+    return folder
+
+
+def test_hardware_markers_label_as_keys_do(session_copy: Folder) -> None:
+    """Markers at the keys' times give the keys' labels."""
+    keys = rows_of(session_copy)
+    markers = rows_of(as_markers(session_copy))
+    usable = keys.usable & markers.usable
+    assert np.array_equal(markers.label[usable], keys.label[usable])
+    assert usable.sum() == keys.usable.sum()
+    assert len(set(markers.label[usable].tolist())) == 3
+
+
+@pytest.mark.fault(21)
+def test_a_late_marker_excludes_its_trials_with_the_reason(
+    session_copy: Folder, tmp_path: Path
+) -> None:
+    """Fault 21: what a late marker delimits is not learned from, and training says so."""
+    before = int(rows_of(session_copy).usable.sum())
+    folder = as_markers(session_copy, late=2)
+    assert int(rows_of(folder).usable.sum()) < before
+    trained = training.train(folder, tmp_path / "m", ManualClock())
+    assert len(trained.excluded) >= 1
+    assert all("late" in reason for reason in trained.excluded)
