@@ -230,7 +230,8 @@ def marked(record: Record, journal: Journal, end: float) -> list[Trial]:
 
 def _labels(record: Record, journal: Journal, end: float) -> list[tuple[float, m.LabelState]]:
     if record.settings.get("session", {}).get("labels") == "markers":
-        return labels_of(marked(record, journal, end))
+        # What is cut off by the calibration's end has not ended there.
+        return [label for label in labels_of(marked(record, journal, end)) if label[0] < end]
     pressed = [message.content for message in journal.of(LABEL)]
     return sorted((label.t, label.state) for label in pressed if label.t <= end)
 
