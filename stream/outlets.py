@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pylsl
 
+from .faultscript import Act
+from .headers import Form
+
 Dialect = Literal["nic1", "nic2", "standard"]
+Stamps = float | npt.NDArray[np.float64]
 
 ACCELEROMETER_HZ = 100.0
 QUALITY_HZ = 1.0
+EARLIEST_S = 1e-9
+"""Stamp that is sent in place of exactly 0 s, which LSL would replace by the time of sending."""
+_RANGES = {"int16": (-32_768, 32_767), "int32": (-2_147_483_648, 2_147_483_520)}
+"""Smallest and largest value of a whole-number format; the last is a float32, too."""
 
 
 class NicOutlets:
@@ -37,6 +45,8 @@ class NicOutlets:
     dialect : {'nic1', 'nic2', 'standard'}
         `nic1`: NIC 1.4, one name for all streams. `nic2`: NIC 2, one name per stream. Both describe
         a channel under `desc/channel`. `standard`: LSL's own form, `desc/channels/channel`.
+    form : {'float32', 'double64', 'int16', 'int32', 'string'}
+        Format of the EEG samples.
     """
 
     def __init__(
@@ -48,6 +58,7 @@ class NicOutlets:
         rate: float,
         unit: str = "microvolts",
         dialect: Dialect = "nic2",
+        form: Form = "float32",
     ) -> None:
         def outlet(
             kind: str, labels: Sequence[str], hz: float, form: str, of: str
@@ -58,28 +69,37 @@ class NicOutlets:
                 len(labels),
                 hz,
                 form,
-                source_id if kind == "EEG" else f"{source_id}-{kind.lower()}",
+                source_id if kind == "EEG" or not source_id else f"{source_id}-{kind.lower()}",
             )
             _describe(info, labels, of, dialect)
             return pylsl.StreamOutlet(info)
 
         axes = ("X", "Y", "Z")
-        self._eeg = outlet("EEG", channels, rate, "float32", unit)
+        self._eeg = outlet("EEG", channels, rate, form, unit)
         self._quality = outlet("Quality", channels, QUALITY_HZ, "float32", "none")
         self._motion = outlet("Accelerometer", axes, ACCELEROMETER_HZ, "float32", "mm/s^2")
         self._markers = outlet("Markers", ("Marker",), 0.0, "int32", "none")
+        self._form = form
 
-    def push_eeg(self, samples: npt.NDArray[np.float32], stamp: float) -> None:
+    def push_eeg(self, samples: npt.NDArray[np.float32], stamp: Stamps) -> None:
         """Send one chunk of EEG.
 
         Parameters
         ----------
         samples : array of shape (n_times, n_channels)
             In the declared unit.
-        stamp : float
-            Rig time of the last sample, in seconds.
+        stamp : float or array of shape (n_times,)
+            Rig time of the last sample, from which LSL derives the others by the declared rate, or
+            of every sample, in seconds.
         """
-        self._eeg.push_chunk(samples, stamp)
+        if samples.shape[1] == 0:
+            return
+        rows: object = samples
+        if self._form == "string":
+            rows = [[f"{value:g}" for value in row] for row in samples.tolist()]
+        elif self._form in _RANGES:
+            rows = np.clip(np.nan_to_num(samples), *_RANGES[self._form])
+        self._eeg.push_chunk(rows, _sent(stamp))
 
     def push_quality(self, values: npt.NDArray[np.float32]) -> None:
         """Send NIC's own quality index.
@@ -91,17 +111,17 @@ class NicOutlets:
         """
         self._quality.push_sample(values.tolist())
 
-    def push_accelerometer(self, samples: npt.NDArray[np.float32], stamp: float) -> None:
+    def push_accelerometer(self, samples: npt.NDArray[np.float32], stamp: Stamps) -> None:
         """Send one chunk of acceleration.
 
         Parameters
         ----------
         samples : array of shape (n_times, 3)
             In mm/s².
-        stamp : float
-            Rig time of the last sample, in seconds.
+        stamp : float or array of shape (n_times,)
+            Rig time of the last sample, or of every sample, in seconds.
         """
-        self._motion.push_chunk(samples, stamp)
+        self._motion.push_chunk(samples, _sent(stamp))
 
     def push_marker(self, code: int, stamp: float) -> None:
         """Send one trigger code that holds at rig time `stamp`, in seconds."""
@@ -114,6 +134,81 @@ class NicOutlets:
     def close(self) -> None:
         """Take all four streams off the network; nothing can be sent afterwards."""
         del self._eeg, self._quality, self._motion, self._markers
+
+
+class Amplifier:
+    """An amplifier whose streams may vanish, come back, or be there twice.
+
+    Parameters
+    ----------
+    source_id : str
+        Source id of the EEG stream.
+    make : callable
+        Puts a set of streams with a source id on the network.
+    """
+
+    def __init__(self, source_id: str, make: Callable[[str], NicOutlets]) -> None:
+        self._source_id = source_id
+        self._make = make
+        self._first: NicOutlets | None = make(source_id)
+        self._second: NicOutlets | None = None
+
+    def push_eeg(self, samples: npt.NDArray[np.float32], stamp: Stamps) -> None:
+        """Send one chunk of EEG, as `NicOutlets.push_eeg`; nothing while the streams are away."""
+        for outlets in self._there():
+            outlets.push_eeg(samples, stamp)
+
+    def push_quality(self, values: npt.NDArray[np.float32]) -> None:
+        """Send the quality index of every channel."""
+        for outlets in self._there():
+            outlets.push_quality(values)
+
+    def push_accelerometer(self, samples: npt.NDArray[np.float32], stamp: Stamps) -> None:
+        """Send one chunk of acceleration, as `NicOutlets.push_accelerometer`."""
+        for outlets in self._there():
+            outlets.push_accelerometer(samples, stamp)
+
+    def push_marker(self, code: int, stamp: float) -> None:
+        """Send one trigger code that holds at rig time `stamp`, in seconds."""
+        for outlets in self._there():
+            outlets.push_marker(code, stamp)
+
+    def has_consumer(self) -> bool:
+        """Return whether somebody has opened the EEG stream."""
+        return any(outlets.has_consumer() for outlets in self._there())
+
+    def act(self, act: Act) -> None:
+        """Let the streams vanish, come back, or be there a second time."""
+        source_id = {"same": self._source_id, "empty": "", "other": f"{self._source_id}-other"}
+        match act.what:
+            case "vanish":
+                self._first = _close(self._first)
+            case "back":
+                self._first = self._first or self._make(source_id[act.source_id])
+            case "second":
+                self._second = self._second or self._make(source_id[act.source_id])
+            case "second gone":
+                self._second = _close(self._second)
+
+    def close(self) -> None:
+        """Take everything off the network."""
+        self._first, self._second = _close(self._first), _close(self._second)
+
+    def _there(self) -> list[NicOutlets]:
+        return [outlets for outlets in (self._first, self._second) if outlets is not None]
+
+
+def _close(outlets: NicOutlets | None) -> NicOutlets | None:
+    """Take streams off the network; return what is left, which is nothing."""
+    if outlets is not None:
+        outlets.close()
+    return None
+
+
+def _sent(stamp: Stamps) -> Stamps:
+    """Return stamps that LSL takes as they are."""
+    sent = np.where(np.asarray(stamp) == 0.0, EARLIEST_S, stamp)
+    return float(sent) if sent.ndim == 0 else sent
 
 
 def _describe(info: pylsl.StreamInfo, labels: Sequence[str], unit: str, dialect: Dialect) -> None:

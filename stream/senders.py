@@ -32,6 +32,8 @@ POLL = 0.05
 Positive = Annotated[float, msgspec.Meta(gt=0)]
 NotNegative = Annotated[float, msgspec.Meta(ge=0)]
 Samples = npt.NDArray[np.float32]
+Offsets = npt.NDArray[np.int64]
+NONE_AT: Offsets = np.empty(0, np.int64)
 
 
 class RecordedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -85,7 +87,9 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     samples: Samples
     """Array of shape (n_times, n_channels), µV; may be empty."""
     motion: Samples | None = None
-    """Array of shape (n_motion, 3), mm/s², 100 Hz."""
+    """Array of shape (n_motion, 3), mm/s²."""
+    motion_at: Offsets = NONE_AT
+    """Array of shape (n_motion,): the sample of the piece at which each of them was taken."""
     marks: tuple[Mark, ...] = ()
 
 
@@ -151,7 +155,12 @@ class _Simulated:
             for e in chunk.keys
         ]
         marks = sorted([*felt, *keys], key=lambda mark: mark.offset)
-        return Piece(samples=chunk.samples, motion=chunk.motion, marks=tuple(marks))
+        return Piece(
+            samples=chunk.samples,
+            motion=chunk.motion,
+            motion_at=chunk.motion_at,
+            marks=tuple(marks),
+        )
 
 
 class _Stretch(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -200,10 +209,12 @@ class _Recorded:
         if self._at == 0 and now.phase not in ("", heard.phase):
             return Piece(pause=POLL, samples=now.samples[:0], marks=self._let_go())
         begin, end = self._at, min(self._at + n_samples, len(now.samples))
+        motion_rows = _hundred_a_second(begin, end, self.rate)
         piece = Piece(
             pause=now.pause if begin == 0 else 0.0,
             samples=now.samples[begin:end],
-            motion=_every_tenth_ms(now.motion, begin, end, self.rate),
+            motion=None if now.motion is None else now.motion[motion_rows],
+            motion_at=NONE_AT if now.motion is None else motion_rows - begin,
             marks=tuple(
                 msgspec.structs.replace(mark, offset=mark.offset - begin)
                 for mark in now.marks
@@ -223,12 +234,10 @@ class _Recorded:
         return (Mark(offset=0, label="none"),) if held else ()
 
 
-def _every_tenth_ms(motion: Samples | None, begin: int, end: int, rate: float) -> Samples | None:
-    """Return the rows of a stretch that make 100 a second."""
-    if motion is None:
-        return None
+def _hundred_a_second(begin: int, end: int, rate: float) -> Offsets:
+    """Return the rows of a stretch, between two of them, that make 100 a second."""
     step = max(1, round(rate / 100.0))
-    return motion[-(-begin // step) * step : end : step]
+    return np.arange(-(-begin // step) * step, end, step)
 
 
 def _check_alike(first: Recording, other: Recording) -> None:

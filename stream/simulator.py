@@ -76,6 +76,8 @@ class Chunk(msgspec.Struct, frozen=True, eq=False):
     """Array of shape (n_times, 20), µV, in the order of `ENOBIO20`."""
     motion: npt.NDArray[np.float32]
     """Array of shape (n_motion, 3), mm/s², 100 Hz."""
+    motion_at: npt.NDArray[np.int64]
+    """Array of shape (n_motion,): samples from `first` on at which it was measured."""
     felt: tuple[Felt, ...]
     keys: tuple[Key, ...]
 
@@ -131,11 +133,12 @@ class SimulatedPerson:
         self._sample = end
         due = [event for event in self._events if event.sample < end]
         self._events = [event for event in self._events if event.sample >= end]
-        n_motion = _up(end, PER_MOTION) - _up(first, PER_MOTION)
+        moved = np.arange(_up(first, PER_MOTION), _up(end, PER_MOTION))
         return Chunk(
             first=first,
             samples=np.concatenate(parts)[:n_samples],
-            motion=np.concatenate(motions)[:n_motion],
+            motion=np.concatenate(motions)[: len(moved)],
+            motion_at=moved * PER_MOTION - first,
             felt=tuple(event for event in due if isinstance(event, Felt)),
             keys=tuple(event for event in due if isinstance(event, Key)),
         )

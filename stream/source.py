@@ -8,22 +8,30 @@ samples, so that no delay adds up. Nothing is sent before a consumer has opened 
 Codes on the Markers stream: keys 1 positive, 2 neutral, 3 negative, 9 none; phases 11 rest,
 12 calibration, 13 training, 14 feedback, 10 any other; files 21, 22, … at their first sample; a
 recording's own triggers as they are in the file.
+
+A script of faults (`stream/faults.py`) acts between the source and the network. Each is told on the
+bus when it begins and when it ends, as `Injected`.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Literal, Protocol
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from rym.bus import LATEST, Bus
 from rym.clock import Clock
-from rym.messages import Affect, Label, Phase, Played, Truth
+from rym.messages import Affect, Injected, Label, Phase, Played, Truth
 from rym.service import Shell, run
-from rym.topics import LABEL, NOW, PHASE, TRUTH
+from rym.topics import FAULT, LABEL, NOW, PHASE, TRUTH
 
+from .faults import ScriptedFault
+from .faultscript import Act, FaultScript, Send
+from .headers import Dress, Header
 from .senders import (
     POLL,
     Heard,
@@ -38,6 +46,8 @@ from .senders import (
 from .simulator import SimulatedSource
 
 __all__ = ["RecordedFile", "RecordedSource", "SimulatedSource", "SourceSettings", "play", "serve"]
+
+Stamps = npt.NDArray[np.float64]
 
 PHASE_CODES = {"rest": 11, "calibration": 12, "training": 13, "feedback": 14}
 OTHER_PHASE = 10
@@ -60,21 +70,25 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Which software's streams are imitated; see `stream.outlets.NicOutlets`."""
     speed: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     """How many times faster than true time; stamps then run ahead of the clock."""
+    faults: tuple[ScriptedFault, ...] = ()
+    """What goes wrong, and when; see `stream.faults`."""
+    header: Header = Header()
+    """What is wrong with the EEG stream's header, from the start."""
 
 
 class Outlets(Protocol):
     """Where samples go."""
 
-    def push_eeg(self, samples: Samples, stamp: float) -> None:
-        """Send a chunk of EEG in µV; `stamp` is the rig time of its last sample."""
+    def push_eeg(self, samples: Samples, stamp: float | Stamps) -> None:
+        """Send a chunk of EEG in µV; `stamp` is the time of its last sample, or of every one."""
         ...
 
     def push_quality(self, values: Samples) -> None:
         """Send NIC's quality index of every channel."""
         ...
 
-    def push_accelerometer(self, samples: Samples, stamp: float) -> None:
-        """Send a chunk of acceleration in mm/s²; `stamp` is that of its last sample."""
+    def push_accelerometer(self, samples: Samples, stamp: float | Stamps) -> None:
+        """Send a chunk of acceleration in mm/s²; `stamp` as for the EEG."""
         ...
 
     def push_marker(self, code: int, stamp: float) -> None:
@@ -83,6 +97,10 @@ class Outlets(Protocol):
 
     def has_consumer(self) -> bool:
         """Say whether somebody has opened the EEG stream."""
+        ...
+
+    def act(self, act: Act) -> None:
+        """Let the streams vanish, come back, or be there a second time."""
         ...
 
 
@@ -128,6 +146,10 @@ class _Timeline:
         """Return the rig time of the sample that comes `ahead` after the next one, in seconds."""
         return self._start + self._pauses + (self.n_sent + ahead) / self._rate
 
+    def stamps(self, n: int) -> Stamps:
+        """Return the rig times of the next `n` samples, in seconds."""
+        return self._start + self._pauses + (self.n_sent + np.arange(n)) / self._rate
+
     def pause(self, seconds: float) -> None:
         """Let time pass without samples."""
         self._pauses += seconds
@@ -140,43 +162,70 @@ class _Timeline:
 class _Player:
     """Sends pieces and tells the bus what a real amplifier would not know."""
 
-    def __init__(self, source: Source, outlets: Outlets, bus: Bus, timeline: _Timeline) -> None:
+    def __init__(
+        self,
+        source: Source,
+        outlets: Outlets,
+        bus: Bus,
+        timeline: _Timeline,
+        *,
+        script: FaultScript,
+        dress: Dress,
+    ) -> None:
         self._source = source
         self._outlets = outlets
         self._bus = bus
         self._timeline = timeline
+        self._script = script
+        self._dress = dress
         self._phase = ""
         self._labelled = False
 
     def send(self, piece: Piece) -> None:
         """Send one piece, whose pause has been made already."""
-        first, n = self._timeline.stamp(), len(piece.samples)
-        last = self._timeline.stamp(n - 1)
-        if n:
-            self._outlets.push_eeg(piece.samples, last)
-        if piece.motion is not None and len(piece.motion):
-            self._outlets.push_accelerometer(piece.motion, last)
-        for mark in piece.marks:
-            self._tell(mark, first + mark.offset / self._source.rate)
+        n = len(piece.samples)
+        for step in self._script.feed(piece, self._timeline.stamps(max(n, 1))):
+            match step:
+                case Act():
+                    self._outlets.act(step)
+                case Injected():
+                    self._bus.publish(FAULT, step)
+                case Send():
+                    self._push(step)
         before, self._timeline.n_sent = self._timeline.n_sent, self._timeline.n_sent + n
         seconds = [int(count / self._source.rate) for count in (before, before + n)]
         if self._source.quality is not None and seconds[0] != seconds[1]:
             self._outlets.push_quality(self._source.quality)
 
-    def phase(self, name: str) -> None:
-        """Mark a change of phase at the next sample."""
-        if name != self._phase:
-            self._phase = name
-            self._outlets.push_marker(PHASE_CODES.get(name, OTHER_PHASE), self._timeline.stamp())
+    def _push(self, step: Send) -> None:
+        """Send what leaves now; without faults LSL derives the stamps from the chunk's last."""
+        whole = self._script.empty
+        if len(step.samples):
+            stamps = float(step.stamps[-1]) if whole else step.stamps
+            self._outlets.push_eeg(self._dress.samples(step.samples), stamps)
+        if len(step.motion):
+            stamps = float(step.motion_stamps[-1]) if whole else step.motion_stamps
+            self._outlets.push_accelerometer(step.motion, stamps)
+        for code, t in step.codes:
+            self._outlets.push_marker(code, t)
+        for mark, t in step.marks:
+            self._tell(mark, t)
+
+    def with_phase(self, piece: Piece, name: str) -> Piece:
+        """Return the piece with a mark at its beginning where the phase has changed."""
+        if name == self._phase:
+            return piece
+        self._phase = name
+        mark = Mark(offset=0, code=PHASE_CODES.get(name, OTHER_PHASE))
+        return msgspec.structs.replace(piece, marks=(mark, *piece.marks))
 
     def end(self) -> None:
-        """Say that the last label holds no longer."""
+        """Send what was held back, and say that the last label holds no longer."""
+        self._push(self._script.finish())
         if self._labelled:
             self._tell(Mark(offset=0, label="none"), self._timeline.stamp())
 
     def _tell(self, mark: Mark, t: float) -> None:
-        if mark.code:
-            self._outlets.push_marker(mark.code, t)
         if mark.felt is not None:
             truth = Truth(t=t, state=mark.felt, strength=self._source.strength)
             self._bus.publish(TRUTH, truth)
@@ -187,7 +236,14 @@ class _Player:
 
 
 async def play(
-    source: Source, outlets: Outlets, bus: Bus, *, speed: float = 1.0, seed: int = 1
+    source: Source,
+    outlets: Outlets,
+    bus: Bus,
+    *,
+    speed: float = 1.0,
+    seed: int = 1,
+    faults: Sequence[ScriptedFault] = (),
+    header: Header | None = None,
 ) -> None:
     """Send a source from its first sample to its last, at the pace of the bus's clock.
 
@@ -202,45 +258,71 @@ async def play(
     speed : float
         How many times faster than true time.
     seed : int
-        Decides the sizes of the chunks.
+        Decides the sizes of the chunks, and what is drawn for faults.
+    faults : sequence of ScriptedFault
+        What goes wrong, and when.
+    header : Header, optional
+        What is wrong with the EEG's header; names and format are the outlets' business.
+
+    Raises
+    ------
+    UsageError
+        If a fault or the header names a channel that the source lacks.
     """
+    script = FaultScript(faults, channels=source.channels, rate=source.rate, seed=seed)
+    dress = Dress(header or Header(), source.channels, seed)
     clock: Clock = bus.clock
     ears = _Ears(bus)
     while not outlets.has_consumer():
         ears.listen()
         await clock.sleep_until(clock.now() + POLL)
     timeline = _Timeline(clock.now(), source.rate, speed)
-    player = _Player(source, outlets, bus, timeline)
+    player = _Player(source, outlets, bus, timeline, script=script, dress=dress)
     sizes = np.random.default_rng([seed, 2])
     while True:
         heard = ears.listen()
-        piece = source.take(int(sizes.integers(CHUNK[0], CHUNK[1] + 1)), heard)
+        piece = source.take(script.limit(int(sizes.integers(CHUNK[0], CHUNK[1] + 1))), heard)
         if piece is None:
             break
         timeline.pause(piece.pause)
-        player.phase(heard.phase)
         await clock.sleep_until(timeline.due(timeline.stamp(len(piece.samples) - 1)))
-        player.send(piece)
+        player.send(player.with_phase(piece, heard.phase))
     player.end()
     ears.close()
 
 
 async def serve(shell: Shell, settings: SourceSettings) -> None:
     """Open the outlets, play, then stay there in silence until told to end."""
-    from .outlets import NicOutlets  # noqa: PLC0415  (who only reads the settings needs no liblsl)
+    from .outlets import Amplifier, NicOutlets  # noqa: PLC0415  (settings need no liblsl)
 
     source = build(settings.sender)
+    seed, header = settings.sender.seed, settings.header
     source_id = settings.source_id or f"rym-{shell.session or 'source'}"
-    outlets = NicOutlets(
-        name=settings.name,
-        source_id=source_id,
-        channels=source.channels,
-        rate=source.rate,
-        dialect=settings.dialect,
-    )
+    channels = Dress(header, source.channels, seed).channels
+
+    def make(source_id: str) -> NicOutlets:
+        return NicOutlets(
+            name=settings.name,
+            source_id=source_id,
+            channels=channels,
+            rate=source.rate if header.rate is None else header.rate,
+            unit=header.unit or "microvolts",
+            dialect=settings.dialect,
+            form=header.form,
+        )
+
+    outlets = Amplifier(source_id, make)
     try:
-        shell.ready(_described(settings.sender), source_id=source_id, seed=settings.sender.seed)
-        await play(source, outlets, shell.bus, speed=settings.speed, seed=settings.sender.seed)
+        shell.ready(_described(settings.sender), source_id=source_id, seed=seed)
+        await play(
+            source,
+            outlets,
+            shell.bus,
+            speed=settings.speed,
+            seed=seed,
+            faults=settings.faults,
+            header=header,
+        )
         shell.ready("recording ended")
         await asyncio.Event().wait()
     finally:

@@ -24,6 +24,7 @@ from rym.lifeline import Lifeline
 from rym.messages import Affect, Label, Phase, Played, Truth
 from rym.service import Shell
 from rym.topics import LABEL, NOW, PHASE, STATUS, TRUTH
+from stream.faultscript import Act
 from stream.montage import ENOBIO20
 from stream.senders import Heard, Piece, Source, build
 from stream.source import (
@@ -36,6 +37,7 @@ from stream.source import (
 )
 
 Samples = npt.NDArray[np.float32]
+Stamps = npt.NDArray[np.float64]
 ROOT = Path(__file__).parents[2]
 
 
@@ -46,20 +48,23 @@ class Outlets:
         self.clock = clock
         self.consumer = False
         self.eeg: list[tuple[Samples, float, float]] = []
+        self.every: list[float] = []
         self.motion: list[Samples] = []
         self.quality: list[float] = []
         self.markers: list[tuple[int, float]] = []
+        self.acts: list[tuple[Act, int]] = []
 
-    def push_eeg(self, samples: Samples, stamp: float) -> None:
-        """Keep a chunk with its stamp and the time of sending."""
-        self.eeg.append((samples, stamp, self.clock.now()))
+    def push_eeg(self, samples: Samples, stamp: float | Stamps) -> None:
+        """Keep a chunk with its last sample's stamp and the time of sending."""
+        self.every += list(np.atleast_1d(stamp))
+        self.eeg.append((samples, float(np.atleast_1d(stamp)[-1]), self.clock.now()))
 
     def push_quality(self, values: Samples) -> None:
         """Keep the time of sending."""
         assert values.shape == (20,)
         self.quality.append(self.clock.now())
 
-    def push_accelerometer(self, samples: Samples, stamp: float) -> None:
+    def push_accelerometer(self, samples: Samples, stamp: float | Stamps) -> None:
         """Keep a chunk."""
         self.motion.append(samples)
 
@@ -70,6 +75,10 @@ class Outlets:
     def has_consumer(self) -> bool:
         """Say what the test has set."""
         return self.consumer
+
+    def act(self, act: Act) -> None:
+        """Keep what happens to the streams, and after how many chunks."""
+        self.acts.append((act, len(self.eeg)))
 
     def samples(self) -> Samples:
         """Return all samples sent."""
