@@ -87,8 +87,12 @@ class Shell:
         **facts : str, int, float or bool
             What replay must know of this start; added to what was given before.
         """
-        self._facts.update(facts)
+        self.note(**facts)
         self.say("ready", detail)
+
+    def note(self, **facts: str | int | float | bool) -> None:
+        """Keep facts for the next status, whatever that says."""
+        self._facts.update(facts)
 
     def fail(self, error: BaseException) -> None:
         """Say why the service ends; what a person can act on comes in its parts, for a caller."""

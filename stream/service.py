@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 
-from rym.clock import Clock
 from rym.messages import ClockOffset
 from rym.service import Shell
 from rym.topics import CLOCK, QUALITY, WINDOW
@@ -17,8 +17,10 @@ from .checks import StartCheck
 from .items import Chunk
 from .line import StreamLine
 from .lsl import EegInlet, library
+from .recorder import Recorder
 from .settings import StreamSettings
-from .xdf import XdfWriter
+
+LOG = logging.getLogger(__name__)
 
 SYNC_S = 1.0
 """Seconds between two times that the recording is brought to the disk."""
@@ -39,7 +41,7 @@ async def serve(shell: Shell, settings: StreamSettings) -> None:
     SignalError
         If the stream is missing, ambiguous, or not what the settings expect.
     DeviceError
-        If LSL's clock is not the rig's, or the recording cannot be written.
+        If LSL's clock is not the rig's.
     """
     bus, clock = shell.bus, shell.clock
     inlet = await asyncio.to_thread(EegInlet, settings, clock)
@@ -49,8 +51,8 @@ async def serve(shell: Shell, settings: StreamSettings) -> None:
         recording = None
         if shell.folder is not None:
             path = free_name(shell.folder)
-            recording = XdfWriter(path, inlet.declared, inlet.signal, clock)
-            await stack.enter_async_context(_kept(recording, clock))
+            recording = Recorder(path, inlet.declared, inlet.signal, clock, settings.memory)
+            await stack.enter_async_context(_kept(recording, shell))
         items = await stack.enter_async_context(aclosing(inlet.items()))
         shell.ready("", **_facts(inlet, recording), checked=False)
         async for item in items:
@@ -59,21 +61,29 @@ async def serve(shell: Shell, settings: StreamSettings) -> None:
             if isinstance(item, ClockOffset):
                 bus.publish(CLOCK, item)
             elif isinstance(item, Chunk) and check.push(item):
-                shell.ready("", checked=True)
+                shell.ready(recording.trouble if recording is not None else "", checked=True)
             for window, quality in line.feed(item):
                 sent = bus.publish(WINDOW, window, age=clock.now() - window.t_last)
                 bus.publish(QUALITY, quality, cause=(sent.id,))
 
 
 @asynccontextmanager
-async def _kept(recording: XdfWriter, clock: Clock) -> AsyncIterator[None]:
-    """Bring the recording to the disk again and again beside the body, and close it at the end."""
+async def _kept(recording: Recorder, shell: Shell) -> AsyncIterator[None]:
+    """Bring the recording to the disk beside the body, say what is wrong with it, and close it."""
 
     async def keep() -> None:
+        said = ""
         while True:
-            await clock.sleep_until(clock.now() + SYNC_S)
+            await shell.clock.sleep_until(shell.clock.now() + SYNC_S)
             # In a thread: a slow disk may take longer than a window.
-            await asyncio.to_thread(recording.sync)
+            syncing = asyncio.create_task(asyncio.to_thread(recording.sync))
+            await asyncio.wait([syncing], timeout=SYNC_S)
+            if recording.trouble != said:
+                said = recording.trouble
+                _tell(
+                    shell, said or f"{recording.path.name} can be written again; nothing is lost."
+                )
+            await syncing
 
     keeping = asyncio.create_task(keep(), name="sync")
     try:
@@ -81,9 +91,17 @@ async def _kept(recording: XdfWriter, clock: Clock) -> AsyncIterator[None]:
     finally:
         keeping.cancel()
         await asyncio.wait([keeping])
-        recording.close()
+        kept = await asyncio.to_thread(recording.close)
+        shell.note(recorded=kept.samples, missing=kept.missing)
+        if kept.problem:
+            _tell(shell, kept.problem)
         if not keeping.cancelled():
             keeping.result()
+
+
+def _tell(shell: Shell, words: str) -> None:
+    LOG.warning("%s", words)
+    shell.ready(words)
 
 
 def free_name(folder: Path) -> Path:
@@ -96,7 +114,7 @@ def free_name(folder: Path) -> Path:
     return path
 
 
-def _facts(inlet: EegInlet, recording: XdfWriter | None) -> dict[str, str | int | float | bool]:
+def _facts(inlet: EegInlet, recording: Recorder | None) -> dict[str, str | int | float | bool]:
     """Return what the record must know of this start; the host stays out of it."""
     return {
         "stream": inlet.declared.name,

@@ -98,6 +98,9 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Age of a sample in seconds from which it is recorded, but no longer shown as live."""
     offset_every: Positive = 5.0
     """Seconds between two measurements of the offset to the sender's clock."""
+    memory: Positive = 64.0
+    """Megabytes of the recording that wait while the disk takes nothing; what comes after that is
+    lost and counted. 20 channels at 500 Hz fill 64 MB in 24 minutes."""
 
     rate: NotNegative = 0.0
     """Expected samples per second; 0: any that the stream declares."""

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from rym.errors import FormatError
+from rym.topics import STATUS
 
 from ..folder import Folder, write_atomically
 from ..live.lines import read
@@ -99,6 +100,7 @@ def _look(place: Folder, warnings: Sequence[str]) -> tuple[Analysis, Log]:
             told.append(f"{len(found.damaged)} lines of the journal cannot be read ({lines}).")
     except FormatError as error:
         told.append(str(error))
+    told += [words for words in _said_by_stream(log) if words not in told]
     facts = msgspec.structs.replace(
         gather(log, record),
         session=place.path.relative_to(place.root).as_posix(),
@@ -106,6 +108,12 @@ def _look(place: Folder, warnings: Sequence[str]) -> tuple[Analysis, Log]:
         warnings=tuple(told),
     )
     return analyse(log, facts), log
+
+
+def _said_by_stream(log: Log) -> list[str]:
+    """Return what the stream said while it ran: of its recording, say; nothing if all was well."""
+    said = [x.content for x in log.get(STATUS["stream"].short, ())]
+    return list(dict.fromkeys(s.detail for s in said if s.life == "ready" and s.detail))
 
 
 def _bank(place: Folder) -> Path:

@@ -19,6 +19,7 @@ from rym.lifeline import Lifeline
 from rym.messages import Message
 from rym.service import Shell
 from rym.topics import CLOCK, QUALITY, STATUS, WINDOW
+from stream.items import Chunk
 from stream.montage import ENOBIO20
 from stream.service import free_name, serve
 from stream.settings import StreamSettings
@@ -212,3 +213,33 @@ def test_the_stage_runs_by_itself() -> None:
     )
     assert done.returncode == 0
     assert "--broker" in done.stdout
+
+
+def test_a_full_disk_ends_nothing(send, tmp_path: Path) -> None:
+    """Fault 57: windows go on, the status says so, and the file lacks nothing afterwards."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", folder]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("making a small file system takes root")
+    try:
+        asyncio.run(_fill_and_free(send, folder))
+        recording = read_stream(folder / "eeg.xdf")
+        items = list(recording.items())
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+    assert recording.complete
+    assert not any(np.isnan(x.stamps).any() for x in items if isinstance(x, Chunk))
+
+
+async def _fill_and_free(send, folder: Path) -> None:
+    ballast = folder / "ballast"
+    ballast.write_bytes(bytes(40_000))
+    send()
+    async with running(folder, settings()) as service:
+        said = lambda: [m.content.detail for m in service.of(STATUS["stream"])]  # noqa: E731
+        await until(lambda: any("No space left on device" in words for words in said()))
+        before = len(service.of(WINDOW))
+        await until(lambda: len(service.of(WINDOW)) >= before + 4)
+        subprocess.run(["mount", "-o", "remount,size=2m", folder], check=True)
+        await until(lambda: "can be written again" in said()[-1])

@@ -273,6 +273,18 @@ def test_a_folder_gets_its_report_and_the_last_screen(tmp_path: Path, story: Any
     assert "eeg-02.xdf" in words
 
 
+def test_trouble_with_the_recording_is_a_warning(tmp_path: Path, story: Any) -> None:
+    """What the stream said of a full disk stands in report and summary, once, also afterwards."""
+    log = story()
+    said = list(log["stream/status"])
+    words = "eeg.xdf cannot be written (No space left on device); it waits in memory."
+    content = msgspec.structs.replace(said[-1].content, detail=words, life="ready")
+    full = msgspec.structs.replace(said[-1], content=content)
+    log["stream/status"] = [*said[:-1], full, full, said[-1]]
+    found = report.finish(make(tmp_path, log))
+    assert found["warnings"].count(words) == 1
+
+
 def test_a_path_is_enough_and_an_older_report_is_replaced(tmp_path: Path, story: Any) -> None:
     """The journal's process calls with what it has; the report is made anew."""
     folder = make(tmp_path, cut(story(), 1050.0))
