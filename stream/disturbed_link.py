@@ -255,7 +255,9 @@ class Resampler:
         taken = np.floor(at).astype(np.int64)
         low, part = taken - first, at - taken
         high = np.minimum(low + 1, len(t) - 1)
-        rows = samples[low] * (1 - part)[:, None] + samples[high] * part[:, None]
+        # Infinity times nothing is no number: what lies beside infinity is as little of a signal.
+        with np.errstate(invalid="ignore"):
+            rows = samples[low] * (1 - part)[:, None] + samples[high] * part[:, None]
         stamps = t[low] * (1 - part) + t[high] * part
         due = 2 * (np.ceil(at).astype(np.int64) + 1)
         return Batch(taken, due, stamps, rows.astype(np.float32))
