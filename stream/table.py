@@ -162,6 +162,8 @@ class _Reader:
     def __init__(self, name: str, file: TextIO, said: Columns) -> None:
         self.name = name
         self._file = file
+        self.cut = False
+        """Whether the last line had no end: its last number may lack digits."""
         first = self._header_line()
         self.separator = said.separator or self._separator(first)
         if said.decimal == self.separator:
@@ -183,7 +185,9 @@ class _Reader:
         while text := self._file.readline(LONGEST_LINE):
             if len(text) == LONGEST_LINE or "\0" in text:
                 raise damaged(self.name, "it is no table of text")
-            yield text
+            self.cut = not text.endswith(("\n", "\r"))
+            if not self.cut:
+                yield text
 
     def _separator(self, first: str) -> str:
         """Return what separates most columns; a tab or semicolon wins over decimal commas."""
@@ -205,7 +209,11 @@ class _Reader:
         above = self.line
         try:
             for words in reader:
-                self.line = above + reader.line_num
+                begun, self.line = self.line, above + reader.line_num
+                if self.line > begun + 1:
+                    raise damaged(
+                        self.name, f"line {begun + 1} opens a quotation and never ends it"
+                    )
                 if not any(word.strip() for word in words):
                     continue
                 # Some programs end every line with a separator.
@@ -250,17 +258,12 @@ def _layout(name: str, header: Sequence[str], said: Columns) -> _Layout:
 
 
 def _numbers(reader: _Reader, layout: _Layout, said: Columns, notes: list[str]) -> _Rows:
-    """Read all lines; one that was cut off at the end is left out."""
+    """Read all lines."""
     blocks = [np.empty((0, 2 + len(layout.channels)))]
     block: list[list[float]] = []
-    rows = reader.rows()
-    for words in rows:
+    for words in reader.rows():
         if len(words) != layout.n_columns:
-            line, found = reader.line, len(words)
-            if found > layout.n_columns or next(rows, None) is not None:
-                _refuse_width(reader.name, line, found, layout.n_columns)
-            notes.append(f"The last line of {reader.name} is cut off and was left out.")
-            break
+            _refuse_width(reader, len(words))
         block.append(_row(reader, words, layout, said))
         if len(block) == BLOCK:
             blocks.append(np.array(block))
@@ -268,15 +271,18 @@ def _numbers(reader: _Reader, layout: _Layout, said: Columns, notes: list[str]) 
             check_size(reader.name, len(blocks) * BLOCK, layout.n_columns)
     if block:
         blocks.append(np.array(block))
+    if reader.cut:
+        notes.append(f"The last line of {reader.name} is cut off and was left out.")
     table = np.concatenate(blocks)
     return _Rows(times=table[:, 0], codes=table[:, 1], values=table[:, 2:])
 
 
-def _refuse_width(name: str, line: int, found: int, expected: int) -> NoReturn:
+def _refuse_width(reader: _Reader, found: int) -> NoReturn:
     raise FormatError(
-        f"Line {line} of {name} has {found} columns, its first line names {expected}.",
+        f"Line {reader.line} of {reader.name} has {found} columns, "
+        f"its first line names {len(reader.header)}.",
         "Correct that line; with decimal commas, name separator and decimal in the map.",
-        line=line,
+        line=reader.line,
     )
 
 
@@ -324,7 +330,7 @@ def _time(reader: _Reader, word: str, said: Columns) -> float:
     raise FormatError(
         f"Line {reader.line} of {reader.name} has {text[:40]!r} for its time, "
         "a number or a date such as 2026-03-30T12:36:59.500 is needed.",
-        "Correct that line, or name the column of times in the map beside the file.",
+        'Correct that line, or name the column of times; for decimal commas say decimal = ",".',
         line=reader.line,
     )
 
