@@ -14,9 +14,10 @@ from rym.service import Shell
 from rym.topics import CLOCK, QUALITY, WINDOW
 
 from .checks import StartCheck
+from .inlet import EegInlet
 from .items import Chunk
 from .line import StreamLine
-from .lsl import EegInlet, library
+from .lsl import library
 from .recorder import Recorder
 from .settings import StreamSettings
 

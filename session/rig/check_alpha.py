@@ -15,9 +15,9 @@ from rym.errors import SignalError, UsageError
 from rym.messages import Window
 from stream.alpha import RISE_DB, AlphaRise, alpha_rise
 from stream.checks import StartCheck
+from stream.inlet import EegInlet
 from stream.items import Chunk
 from stream.line import StreamLine
-from stream.lsl import EegInlet
 from stream.recording import read
 from stream.settings import StreamSettings
 

@@ -14,8 +14,9 @@ import pytest
 from rym.clock import ManualClock, SystemClock
 from rym.errors import DeviceError, SignalError
 from rym.messages import ClockOffset
+from stream.inlet import EegInlet
 from stream.items import Chunk, Item
-from stream.lsl import EegInlet, Seen, Tap, listing
+from stream.lsl import Seen, Tap, listing
 from stream.montage import ENOBIO20
 from stream.settings import StreamSettings
 
@@ -295,19 +296,3 @@ def test_a_killed_sender_that_comes_back_is_heard_again() -> None:
             source.wait()
 
 
-def test_a_sender_without_an_id_is_not_waited_for() -> None:
-    """LSL cannot find it again: an error says so, instead of silence without end."""
-    info = pylsl.StreamInfo("nameless", "EEG", 1, 500.0, "float32", "")
-    info.desc().append_child("channel").append_child_value("name", "Cz")
-    outlets = [pylsl.StreamOutlet(info)]
-    inlet = EegInlet(settings(source_id="", lsl_name="nameless"), CLOCK)
-
-    async def run() -> list[Item]:
-        taking = asyncio.create_task(take(inlet, lambda _: False))
-        while not outlets[0].have_consumers():
-            await asyncio.sleep(0.01)
-        outlets.clear()
-        return await taking
-
-    with pytest.raises(SignalError, match=r"nameless \(source id none\) ended"):
-        within(40, run())
