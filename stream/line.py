@@ -1,4 +1,4 @@
-"""The line from samples to windows with their quality: clock map, windower, quality (pure).
+"""The line from samples to windows with their quality: clock map, fill, windower, quality (pure).
 
 The same object runs live and in replay, and takes in the same items in the same order: chunks of
 samples and measured clock offsets.
@@ -15,6 +15,7 @@ from rym.errors import UsageError
 from rym.messages import ClockOffset, Quality, Window
 
 from .clockmap import ClockMap
+from .fill import Filler
 from .items import Item, Side
 from .quality import judge
 from .settings import StreamSettings
@@ -50,7 +51,8 @@ class StreamLine:
         self.channels = tuple(channels)
         self.rate = rate
         self._quality = settings.quality
-        self._clock = ClockMap(rate, hop, window % hop)
+        self._clock = ClockMap(rate, hop, window % hop, settings.fill)
+        self._filler = Filler(window)
         self._windower = Windower(window, hop, len(self.channels))
         self._segment = -1
 
@@ -85,6 +87,7 @@ class StreamLine:
     def skip(self, n: int) -> None:
         """Count `n` samples that came too late to be shown as live; a new segment follows."""
         self._clock.skip(n)
+        self._filler.skip(n)
         self._windower.skip(n)
 
     def push(
@@ -110,7 +113,7 @@ class StreamLine:
                 self._segment = run.segment
                 self._windower.restart()
             # A window ends where a block ends, hence with a time, and a run completes one at most.
-            for cut in self._windower.push(samples[run.start : run.stop]):
+            for cut in self._windower.push(self._filler.rows(samples, run)):
                 assert run.t_end is not None
                 done.append(self._content(cut, run.segment, run.t_end))
         return done
@@ -130,6 +133,10 @@ class StreamLine:
             reason=judged.reason,
         )
         quality = Quality(
-            t=window.t_last, overall=judged.overall, level=judged.level, channels=judged.channels
+            t=window.t_last,
+            overall=judged.overall,
+            level=judged.level,
+            channels=judged.channels,
+            lost=self._filler.lost(cut.first, len(cut.samples)),
         )
         return window, quality

@@ -28,13 +28,18 @@ def content(pair: tuple[Window, Quality]) -> bytes:
     sizes=st.lists(st.sampled_from([1, 7, 125, 500, 501]), max_size=40),
     gaps=st.lists(st.integers(1, 2999), max_size=2),
     rate=st.sampled_from([250.0, 500.0]),
+    jitter=st.sampled_from([0.0, 0.003]),
 )
-def test_chunks_do_not_matter(cap, sizes: list[int], gaps: list[int], rate: float) -> None:
+def test_chunks_do_not_matter(
+    cap, sizes: list[int], gaps: list[int], rate: float, jitter: float
+) -> None:
     """Any split gives the same windows and the same quality, to the bit."""
     signal = cap(3000, 20)
     signal[:, 3] = signal[:, 4]
     rng = np.random.default_rng(1)
-    stamps = 100 + np.arange(3000) / rate + np.repeat(rng.normal(0, 0.003, 375), 8)
+    stamps = 100 + np.arange(3000) / rate + np.repeat(rng.normal(0, jitter, 375), 8)
+    for loss in (745, 1503, 2000):
+        stamps[loss:] += 4 / rate
     for gap in gaps:
         stamps[gap:] += 1.5
     offsets = [
@@ -94,6 +99,27 @@ def test_no_window_spans_a_gap(cap) -> None:
     pairs = StreamLine(SETTINGS, ENOBIO20, 500.0).push(signal, stamps)
     places = [(w.segment, w.first_sample, w.n_new) for w, _ in pairs]
     assert places == [(0, 0, 500), (0, 125, 125), (0, 250, 125), (1, 800, 500), (1, 925, 125)]
+
+
+def test_a_window_says_how_much_was_filled(cap) -> None:
+    """A small loss keeps the segment and counts in every window that holds it, in two lengths."""
+    signal = cap(1500, 20)
+    rows = np.delete(np.arange(1500), [*range(880, 883), *range(1200, 1207)])
+    pairs = StreamLine(SETTINGS, ENOBIO20, 500.0).push(signal[rows], rows / 500)
+    places = [(w.segment, w.first_sample, q.lost) for w, q in pairs]
+    lost = [0, 0, 0, 0, 3, 3, 10, 10, 7]
+    assert places == [(0, 125 * k, n) for k, n in enumerate(lost)]
+    for window, _ in pairs:
+        assert window.t_first == pytest.approx(window.first_sample / 500, abs=1e-9)
+
+
+def test_a_repeated_chunk_changes_nothing(cap) -> None:
+    """Dropped samples do not count: the windows are those of the signal without them."""
+    signal, stamps = cap(1500, 20), 7 + np.arange(1500) / 500
+    rows = np.insert(np.arange(1500), 1000, np.arange(960, 1000))
+    clean, damaged = (StreamLine(SETTINGS, ENOBIO20, 500.0) for _ in range(2))
+    expected = list(map(content, clean.push(signal, stamps)))
+    assert list(map(content, damaged.push(signal[rows], stamps[rows]))) == expected
 
 
 def test_backlog_gives_no_window(cap) -> None:
