@@ -131,7 +131,7 @@ class PortAudioSink:
     device : int
         PortAudio's number of the device.
     settings : PlayerSettings
-        Depth and latency are used.
+        Depth, latency and device_delay are used.
     clock : Clock
         Tells when a frame is heard.
     """
@@ -155,7 +155,7 @@ class PortAudioSink:
         self._moved = self._opened = clock.now()
         self._pace: deque[tuple[int, float]] = deque(maxlen=SLOTS)
         self._stream.start()
-        self.latency = float(self._stream.latency)
+        self.latency = float(self._stream.latency) + settings.device_delay
 
     def room(self) -> int:
         """Return what is missing to the depth, and observe the device's pace."""
@@ -231,7 +231,7 @@ def open_sink(settings: PlayerSettings, clock: Clock) -> Sink:
     Parameters
     ----------
     settings : PlayerSettings
-        Sink, device, depth and latency are used.
+        Sink, device, depth, latency and device_delay are used.
     clock : Clock
         Paces the sinks without a device.
 

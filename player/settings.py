@@ -43,6 +43,9 @@ class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     every input waits."""
     latency: Annotated[float, msgspec.Meta(ge=0.01, le=0.5)] = 0.05
     """Seconds of buffer asked of the audio device."""
+    device_delay: Annotated[float, msgspec.Meta(ge=-0.5, le=2.0)] = 0.0
+    """Seconds by which sound is heard later than the device declares. `rym check delay` measures it
+    against the EEG and writes it to `rig.toml`; 0: nobody has."""
     origin: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
     """Rig time in seconds of the music's first frame; 0 for this start. A restarted player is given
     the first start's, and so goes on where the music would be."""

@@ -206,6 +206,17 @@ def _add_check(verbs: Any) -> None:
         metavar="FILE",
         help="instead of the live stream: once with eyes open, once with eyes closed",
     )
+    words = (
+        "Soft clicks out of the audio device and back through the amplifier: the device's delay."
+    )
+    parser = _verb(inner, "delay", words, _check_delay)
+    parser.add_argument("--config", type=Path, help="settings, a TOML file")
+    parser.add_argument("--device", help="audio device, by name")
+    parser.add_argument("--channel", default="", help="where the sound arrives (default: EXT)")
+    parser.add_argument("--clicks", type=int, default=20, help="how many (default: 20)")
+    parser.add_argument(
+        "--no-store", action="store_true", help="do not write the delay to rig.toml"
+    )
 
 
 # Imports stand inside the verbs: `rym --help` shall not wait for numpy, and `rym listen` not for
@@ -385,6 +396,35 @@ def _check_alpha(arguments: argparse.Namespace) -> Outcome:
     if not arguments.json:
         sys.stdout.writelines(f"{line}\n" for line in answer.lines)
     return answer.as_json(), 0 if answer.rise.seen else 1
+
+
+def _check_delay(arguments: argparse.Namespace) -> Outcome:
+    import asyncio
+
+    from rym.clock import SystemClock
+
+    from . import settings
+    from .rig.check_delay import check_delay
+    from .rig.store import RIG, store
+
+    options = [("player.device", arguments.device)] if arguments.device is not None else []
+    tables = settings.tables(settings.load("run", arguments.config, options))
+    checking = check_delay(
+        tables.stream,
+        tables.player,
+        SystemClock(),
+        _tell,
+        channel=arguments.channel,
+        n_clicks=arguments.clicks,
+    )
+    answer = asyncio.run(checking)
+    stored = None if arguments.no_store else str(RIG.resolve())
+    if stored:
+        store(RIG, "player", "device_delay", round(answer.delay.seconds, 5), answer.note)
+    if not arguments.json:
+        kept = f"Kept in {stored}." if stored else "Not kept."
+        sys.stdout.write(f"{answer.sentence}\n{kept}\n")
+    return {**answer.as_json(), "stored": stored}, 0
 
 
 def _tell(words: str) -> None:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import os
 import shutil
+import subprocess
 import tempfile
+import time
 import uuid
 from pathlib import Path
 
 import pytest
+
+ALSA = """
+</usr/share/alsa/alsa.conf>
+pcm.!default { type pulse }
+ctl.!default { type pulse }
+pcm.rym { type pulse hint { show on description "rym" } }
+"""
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,6 +53,38 @@ def program():
         return path
 
     return find
+
+
+@pytest.fixture
+def sound_server(tmp_path, program):
+    """Start a PulseAudio of our own with a null sink; return the environment that leads to it."""
+    pulseaudio = program("pulseaudio")
+    program("parec")
+    for module in ("sounddevice", "rtmixer"):
+        if importlib.util.find_spec(module) is None:
+            pytest.skip(f"needs {module}")
+    run = tmp_path / "run"
+    run.mkdir(mode=0o700)
+    (tmp_path / "alsa.conf").write_text(ALSA)
+    environment = {
+        **os.environ,
+        "XDG_RUNTIME_DIR": str(run),
+        "HOME": str(run),
+        "PULSE_SERVER": f"unix:{run}/native",
+        "ALSA_CONFIG_PATH": str(tmp_path / "alsa.conf"),
+    }
+    arguments = [
+        "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes",
+        "-L", f"module-native-protocol-unix socket={run}/native auth-anonymous=1",
+        "-L", "module-null-sink sink_name=rym rate=48000 format=float32le",
+    ]  # fmt: skip
+    server = subprocess.Popen([pulseaudio, *arguments], env=environment, stderr=subprocess.DEVNULL)
+    end = time.monotonic() + 10
+    while not (run / "native").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    yield environment
+    server.terminate()
+    server.wait(10)
 
 
 def pytest_terminal_summary(terminalreporter, config) -> None:

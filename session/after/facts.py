@@ -151,8 +151,10 @@ def _output(said: Mapping[str, Any], player: Mapping[str, Any]) -> list[Delay]:
     if "depth_ms" not in said:
         return []
     ms = {"of ring": float(said["depth_ms"]), "of limiter": float(said.get("limiter_ms", 0.0))}
-    if said.get("sink") == "portaudio":
+    # A device is called by its own name; what stands in for one is `null`.
+    if said.get("sink", "null") != "null":
         ms["asked of the device"] = 1e3 * float(player.get("latency", 0.0))
+        ms["measured by rym check delay"] = 1e3 * float(player.get("device_delay", 0.0))
     why = ", ".join(f"{value:g} ms {name}" for name, value in ms.items() if value)
     why += f" ({said['sink']})" if "sink" in said else ""
     return [Delay(name=OUTPUT, seconds=sum(ms.values()) / 1e3, why=why)]

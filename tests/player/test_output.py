@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import re
 import signal
 import subprocess
@@ -21,13 +19,6 @@ from player.settings import BLOCK, RATE, PlayerSettings
 from rym.clock import ManualClock
 
 ROOT = Path(__file__).resolve().parents[2]
-
-ALSA = """
-</usr/share/alsa/alsa.conf>
-pcm.!default { type pulse }
-ctl.!default { type pulse }
-pcm.rym { type pulse hint { show on description "rym" } }
-"""
 
 # The player's own loop without broker: valence at once and then never again, a GIL held for 100 ms
 # five times a second.
@@ -99,38 +90,6 @@ def test_a_paced_sink_takes_frames_as_a_device_would():
     assert sink.xruns == 1
     assert sink.audible_at(RATE // 10) == pytest.approx(10.2)
     assert sink.drained()
-
-
-@pytest.fixture
-def sound_server(tmp_path, program):
-    """Start a PulseAudio of our own with a null sink; return the environment that leads to it."""
-    pulseaudio = program("pulseaudio")
-    program("parec")
-    for module in ("sounddevice", "rtmixer"):
-        if importlib.util.find_spec(module) is None:
-            pytest.skip(f"needs {module}")
-    run = tmp_path / "run"
-    run.mkdir(mode=0o700)
-    (tmp_path / "alsa.conf").write_text(ALSA)
-    environment = {
-        **os.environ,
-        "XDG_RUNTIME_DIR": str(run),
-        "HOME": str(run),
-        "PULSE_SERVER": f"unix:{run}/native",
-        "ALSA_CONFIG_PATH": str(tmp_path / "alsa.conf"),
-    }
-    arguments = [
-        "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes",
-        "-L", f"module-native-protocol-unix socket={run}/native auth-anonymous=1",
-        "-L", f"module-null-sink sink_name=rym rate={RATE} format=float32le",
-    ]  # fmt: skip
-    server = subprocess.Popen([pulseaudio, *arguments], env=environment, stderr=subprocess.DEVNULL)
-    end = time.monotonic() + 10
-    while not (run / "native").exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    yield environment
-    server.terminate()
-    server.wait(10)
 
 
 def captured(path):

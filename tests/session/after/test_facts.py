@@ -48,13 +48,18 @@ def test_without_record_and_model_nothing_is_made_up() -> None:
     assert (facts.verdict, facts.delay, facts.delays, facts.kind) == ("", None, (), "")
 
 
-@pytest.mark.parametrize(("sink", "seconds"), [("portaudio", 0.255), ("null", 0.205)])
+@pytest.mark.parametrize(("sink", "seconds"), [("USB headphones", 0.375), ("null", 0.205)])
 def test_the_players_delays_are_named(sink: str, seconds: float) -> None:
-    """Ring and device are seconds; dwell and bar are rules, and count as nothing by themselves."""
+    """Ring and device are seconds; dwell and bar are rules, and count as nothing by themselves.
+
+    What `rym check delay` found belongs to a device and says so.
+    """
     player = {"dwell": 8.0, "max_changes": 6, "preset": "gentle", "latency": 0.05}
+    player["device_delay"] = 0.12
     said = {"depth_ms": 200.0, "limiter_ms": 5.0, "sink": sink}
     found = {d.name: d for d in declared({}, said, {"player": player})}
     assert found[OUTPUT].seconds == pytest.approx(seconds)
+    assert ("120 ms measured by rym check delay" in found[OUTPUT].why) == (sink != "null")
     assert found[DWELL].seconds is None
     assert "8 s" in found[DWELL].why
     assert "gentle" in found[WAIT].why

@@ -96,7 +96,7 @@ def test_the_rise_of_a_real_recording_comes_through_the_whole_live_path(monkeypa
     """Through outlet, inlet and line: 7.5 to 13.9 dB, on each channel scipy's own within 1 dB."""
     monkeypatch.setattr("stream.lsl.RESOLVE_S", 0.4)
     asked = {"seconds": 28.0, "change": 3.0}
-    answer, told = asyncio.run(_checked((OPEN, CLOSED), 15.0, **asked))
+    answer, told = asyncio.run(_checked((OPEN, CLOSED), 25.0, **asked))
     assert answer.rise.seen
     assert answer.sentence.startswith("seen, +")
     expected = independent()
@@ -113,7 +113,7 @@ def test_the_rise_of_a_real_recording_comes_through_the_whole_live_path(monkeypa
 def test_eyes_that_stay_open_are_not_seen(monkeypatch):
     """The same stretch twice: no rise, and what to look at."""
     monkeypatch.setattr("stream.lsl.RESOLVE_S", 0.4)
-    answer, _ = asyncio.run(_checked((OPEN,), 15.0, seconds=10.0, change=1.0))
+    answer, _ = asyncio.run(_checked((OPEN,), 25.0, seconds=10.0, change=1.0))
     assert not answer.rise.seen
     assert max(answer.rise.rise.values()) < 5.0
     assert answer.sentence.startswith("not seen: ")
@@ -127,7 +127,7 @@ def test_a_stream_that_stands_still_is_told(monkeypatch):
     monkeypatch.setattr("stream.lsl.RESOLVE_S", 0.4)
     monkeypatch.setattr("session.rig.check_alpha.GRACE_S", -38.0)
     with pytest.raises(SignalError, match=r"gave 77 windows with eyes open and \d\d with"):
-        asyncio.run(_checked((OPEN,), 15.0, seconds=20.0, change=1.0))
+        asyncio.run(_checked((OPEN,), 25.0, seconds=20.0, change=1.0))
 
 
 def test_parts_that_are_too_short_are_refused():
