@@ -83,16 +83,21 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Seconds between two windows."""
 
     lsl_type: str = "EEG"
-    """Type of the LSL stream; NIC calls all its streams alike, so the type tells them apart."""
+    """Type of the LSL stream; NIC 1 calls all its streams alike, so the type tells them apart."""
     lsl_name: str = ""
-    """Name of the LSL stream; empty: any."""
+    """Name of the LSL stream; a `*` at its end stands for any rest; empty: as the preset says."""
     source_id: str = ""
     """Source id of the LSL stream; empty: any."""
     lsl_host: str = ""
     """Host that the LSL stream comes from; empty: any."""
     wait: Positive = 10.0
     """Seconds in which the stream must appear."""
-    buffer: Annotated[int, msgspec.Meta(ge=1, le=60)] = 5
+    accept_new_sender: bool = False
+    """Whether, after an outage, any one stream that fits these settings is taken. If not, only one
+    with the same source id or, where there was none, with the same name, type and host."""
+    sides: bool = True
+    """Whether the same device's accelerometer, quality and markers are read, too."""
+    buffer: Annotated[int, msgspec.Meta(ge=1, le=360)] = 60
     """Seconds of EEG that wait at most while this process is busy; older samples are lost."""
     max_age: Positive = 1.0
     """Age of a sample in seconds from which it is recorded, but no longer shown as live."""
@@ -119,3 +124,8 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Filters and reference."""
     quality: QualitySettings = QualitySettings()
     """When a channel is bad."""
+    preset: Literal["any", "nic1", "nic2", "muse"] = "any"
+    """Whose naming to expect where `lsl_name` is empty. `nic1`: NIC 1 names all four streams `NIC`.
+    `nic2`: NIC 2 names them `prefix-EEG` and so on. `muse`: names that begin with `Muse`."""
+    prefix: str = "LSLOutletStreamName"
+    """What stands before `-EEG` in NIC 2's names; its user chooses it, this is NIC's default."""
