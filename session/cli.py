@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_after(verbs)
     _add_bank(verbs)
     _add_check(verbs)
+    _add_inspect(verbs)
     return parser
 
 
@@ -217,6 +218,17 @@ def _add_check(verbs: Any) -> None:
     parser.add_argument(
         "--no-store", action="store_true", help="do not write the delay to rig.toml"
     )
+
+
+def _add_inspect(verbs: Any) -> None:
+    words = "What a recording holds: rate, channels, gaps, events, and the quality of its signal."
+    parser = _verb(verbs, "inspect", words, _inspect)
+    parser.add_argument("file", type=Path, nargs="+", metavar="FILE", help="any recording")
+    parser.add_argument(
+        "--stream", default="", help="which stream of an .xdf: name, type, name/type or number"
+    )
+    parser.add_argument("--columns", type=Path, help="what a table's columns mean, a TOML file")
+    parser.add_argument("--config", type=Path, help="settings, a TOML file")
 
 
 # Imports stand inside the verbs: `rym --help` shall not wait for numpy, and `rym listen` not for
@@ -377,6 +389,24 @@ def _bank(arguments: argparse.Namespace) -> Outcome:
 
     options = ["--memory", str(arguments.memory), "--out", str(arguments.out)]
     return None, build([*options, "--json"] if arguments.json else options)
+
+
+def _inspect(arguments: argparse.Namespace) -> Outcome:
+    from rym.clock import SystemClock
+
+    from . import settings
+    from .bar import Bar
+    from .rig.inspect import inspect_all
+
+    stream = settings.tables(settings.load("run", arguments.config, ())).stream
+    return inspect_all(
+        arguments.file,
+        stream,
+        Bar(SystemClock(), sys.stderr),
+        None if arguments.json else sys.stdout.write,
+        stream=arguments.stream,
+        columns=arguments.columns,
+    )
 
 
 def _check_alpha(arguments: argparse.Namespace) -> Outcome:

@@ -277,7 +277,9 @@ def gap_note(gaps: tuple[Gap, ...]) -> list[str]:
         return []
     longest = max(gaps, key=lambda gap: abs(gap.seconds))
     size, sample = longest.seconds, longest.sample
-    return [f"{len(gaps)} gaps or clock jumps, the largest of {size:.3f} s before sample {sample}."]
+    return [
+        f"Gaps or clock jumps: {len(gaps)}, the largest of {size:.3f} s before sample {sample}."
+    ]
 
 
 def rate_of(stamps: Array) -> float | None:

@@ -108,7 +108,7 @@ def test_lost_packets_are_gaps(tmp_path: Path) -> None:
     found = read(write_easy(tmp_path, 2, ms=ms)[0])
     assert [gap.sample for gap in found.gaps] == [20, 40]
     assert [gap.seconds for gap in found.gaps] == pytest.approx([0.3, -5.0], abs=1e-6)
-    assert "2 gaps" in found.warnings[0]
+    assert "Gaps or clock jumps: 2" in found.warnings[0]
 
 
 def test_a_cut_last_line_is_left_out(tmp_path: Path) -> None:
