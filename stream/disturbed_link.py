@@ -1,8 +1,8 @@
 """What a scripted fault does to stamps, order and arrival of samples (pure).
 
-Each row on its way has the sample at which it was taken and a *due*, the count of samples from
-which it may leave. What is held back, repeated or overtaken differs from other rows by its due
-alone; rows leave in the order of their dues, which no cut of the signal changes.
+Each row on its way has the sample at which it was taken, the count of samples from which it may
+leave, and its place in the order. What is held back, repeated or overtaken differs from other rows
+by these alone, and no cut of the signal changes them.
 """
 
 from __future__ import annotations
@@ -42,34 +42,47 @@ class Batch(NamedTuple):
     """Rows on their way; all arrays have the length n_rows."""
 
     taken: Index
-    """The sample at which each was taken."""
-    due: Index
-    """Twice the count of samples from which it may leave; odd: behind those that leave then."""
+    """The sample at which each was complete."""
+    release: Index
+    """The count of samples from which it may leave."""
+    place: Index
+    """Among those that leave together: twice such a count; odd for what was put behind it."""
     stamps: Array
     """On the sender's clock, in seconds."""
     rows: Rows
 
     def only(self, chosen: npt.NDArray[np.bool_] | Index) -> Batch:
         """Return the chosen rows."""
-        return Batch(self.taken[chosen], self.due[chosen], self.stamps[chosen], self.rows[chosen])
+        return Batch(
+            taken=self.taken[chosen],
+            release=self.release[chosen],
+            place=self.place[chosen],
+            stamps=self.stamps[chosen],
+            rows=self.rows[chosen],
+        )
 
     def held_until(self, count: Index | int) -> Batch:
-        """Return the rows so that they leave behind those of a count, or later."""
-        return self._replace(due=np.maximum(self.due, 2 * np.asarray(count, np.int64) + 1))
+        """Return the rows so that they leave at a count or later, in the order that they have."""
+        return self._replace(release=np.maximum(self.release, count))
+
+    def behind(self, count: Index) -> Batch:
+        """Return the rows so that they leave behind those that leave at a count."""
+        return self.held_until(count)._replace(place=np.maximum(self.place, 2 * count + 1))
 
     def and_then(self, other: Batch) -> Batch:
         """Return these rows and others."""
         return Batch(
-            np.concatenate([self.taken, other.taken]),
-            np.concatenate([self.due, other.due]),
-            np.concatenate([self.stamps, other.stamps]),
-            np.concatenate([self.rows, other.rows]),
+            taken=np.concatenate([self.taken, other.taken]),
+            release=np.concatenate([self.release, other.release]),
+            place=np.concatenate([self.place, other.place]),
+            stamps=np.concatenate([self.stamps, other.stamps]),
+            rows=np.concatenate([self.rows, other.rows]),
         )
 
 
 def fresh(taken: Index, stamps: Array, rows: Rows) -> Batch:
     """Return rows that leave as soon as they are there."""
-    return Batch(taken, 2 * (taken + 1), stamps, rows)
+    return Batch(taken, taken + 1, 2 * (taken + 1), stamps, rows)
 
 
 class Lane:
@@ -84,23 +97,23 @@ class Lane:
     def __init__(self, width: int | None = None) -> None:
         shape = (0,) if width is None else (0, width)
         none = np.empty(0, np.int64)
-        self._none = Batch(none, none, np.empty(0), np.empty(shape, np.float32))
+        self._none = Batch(none, none, none, np.empty(0), np.empty(shape, np.float32))
         self._waiting = self._none
 
     def put(self, batch: Batch) -> None:
         """Add rows."""
-        self._waiting = self._waiting.and_then(batch) if len(self._waiting.due) else batch
+        self._waiting = self._waiting.and_then(batch) if len(self._waiting.taken) else batch
 
     def next(self) -> int:
         """Return the count at which the next row leaves."""
-        return int(self._waiting.due.min()) // 2 if len(self._waiting.due) else NEVER
+        return int(self._waiting.release.min()) if len(self._waiting.taken) else NEVER
 
     def take(self, count: int) -> Batch:
         """Return the rows that leave at `count` samples or before, in order."""
-        due = self._waiting.due // 2 <= count
+        due = self._waiting.release <= count
         leaving = self._waiting.only(due)
         self._waiting = self._none if due.all() else self._waiting.only(~due)
-        return leaving.only(np.argsort(leaving.due, kind="stable"))
+        return leaving.only(np.lexsort((leaving.taken, leaving.place, leaving.release)))
 
 
 class Link:
@@ -161,12 +174,13 @@ class Link:
                 batch = batch.only(self._drawn(taken, run) >= share)
             case Duplicate(share=share, size=size):
                 again = batch.only(self._drawn(taken, size) < share)
-                again = again.held_until(self._block_ends(again.taken, size))
-                batch = batch.and_then(again)
+                batch = batch.and_then(again.behind(self._block_ends(again.taken, size)))
             case Reorder(share=share, size=size):
                 first = (taken - self._start) % (2 * size) < size
                 moved = first & (self._drawn(taken, 2 * size) < share)
-                batch = batch.held_until(np.where(moved, self._block_ends(taken, 2 * size), taken))
+                batch = batch.only(~moved).and_then(
+                    batch.only(moved).behind(self._block_ends(taken[moved], 2 * size))
+                )
             case Burst():
                 batch = batch.held_until(self._chunk_ends(taken))
             case Jitter(size=size, late=late):
@@ -252,12 +266,11 @@ class Resampler:
         at = at[np.ceil(at) <= last]
         self._n_made += len(at)
         self._last = t[-1:], samples[-1:]
-        taken = np.floor(at).astype(np.int64)
-        low, part = taken - first, at - taken
+        low = np.floor(at).astype(np.int64) - first
+        part = at - first - low
         high = np.minimum(low + 1, len(t) - 1)
         # Infinity times nothing is no number: what lies beside infinity is as little of a signal.
         with np.errstate(invalid="ignore"):
             rows = samples[low] * (1 - part)[:, None] + samples[high] * part[:, None]
         stamps = t[low] * (1 - part) + t[high] * part
-        due = 2 * (np.ceil(at).astype(np.int64) + 1)
-        return Batch(taken, due, stamps, rows.astype(np.float32))
+        return fresh(np.ceil(at).astype(np.int64), stamps, rows.astype(np.float32))

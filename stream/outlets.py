@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pylsl
 
+from .devices import Dialect
 from .faultscript import Act
 from .headers import Form
 
-Dialect = Literal["nic1", "nic2", "standard"]
 Stamps = float | npt.NDArray[np.float64]
 
 ACCELEROMETER_HZ = 100.0
 QUALITY_HZ = 1.0
+G = 9806.65
+"""mm/s²."""
 EARLIEST_S = 1e-9
 """Stamp that is sent in place of exactly 0 s, which LSL would replace by the time of sending."""
 _RANGES = {"int16": (-32_768, 32_767), "int32": (-2_147_483_648, 2_147_483_520)}
@@ -24,15 +25,15 @@ _RANGES = {"int16": (-32_768, 32_767), "int32": (-2_147_483_648, 2_147_483_520)}
 
 
 class NicOutlets:
-    """NIC's four LSL streams: EEG, Quality, Accelerometer and Markers.
+    """An amplifier's LSL streams: EEG, Quality, Accelerometer and Markers, as NIC has them.
 
     They are visible on the network from the moment this object exists until `close`.
 
     Parameters
     ----------
     name : str
-        Name of all four streams in the dialect `nic1`, otherwise the part before `-EEG`, `-Quality`
-        and so on.
+        Name of all streams in the dialects `nic1` and `muse`, otherwise the part before `-EEG`,
+        `-Quality` and so on.
     source_id : str
         Source id of the EEG stream; the others append their type. A consumer finds a stream that
         vanished and came back by this id.
@@ -42,11 +43,15 @@ class NicOutlets:
         EEG samples per second.
     unit : str
         Unit that the EEG stream declares for every channel.
-    dialect : {'nic1', 'nic2', 'standard'}
+    dialect : {'nic1', 'nic2', 'standard', 'muse'}
         `nic1`: NIC 1.4, one name for all streams. `nic2`: NIC 2, one name per stream. Both describe
         a channel under `desc/channel`. `standard`: LSL's own form, `desc/channels/channel`.
+        `muse`: the same, with the accelerometer in g as type `ACC`, and without Quality, as the
+        common programs for the Muse have it.
     form : {'float32', 'double64', 'int16', 'int32', 'string'}
         Format of the EEG samples.
+    motion_rate : float
+        Samples of the accelerometer per second.
     """
 
     def __init__(
@@ -59,12 +64,13 @@ class NicOutlets:
         unit: str = "microvolts",
         dialect: Dialect = "nic2",
         form: Form = "float32",
+        motion_rate: float = ACCELEROMETER_HZ,
     ) -> None:
         def outlet(
             kind: str, labels: Sequence[str], hz: float, form: str, of: str
         ) -> pylsl.StreamOutlet:
             info = pylsl.StreamInfo(
-                name if dialect == "nic1" else f"{name}-{kind}",
+                name if dialect in ("nic1", "muse") else f"{name}-{kind}",
                 kind,
                 len(labels),
                 hz,
@@ -76,8 +82,13 @@ class NicOutlets:
 
         axes = ("X", "Y", "Z")
         self._eeg = outlet("EEG", channels, rate, form, unit)
-        self._quality = outlet("Quality", channels, QUALITY_HZ, "float32", "none")
-        self._motion = outlet("Accelerometer", axes, ACCELEROMETER_HZ, "float32", "mm/s^2")
+        of_muse = dialect == "muse"
+        self._quality = (
+            None if of_muse else outlet("Quality", channels, QUALITY_HZ, "float32", "none")
+        )
+        kind, unit = ("ACC", "g") if of_muse else ("Accelerometer", "mm/s^2")
+        self._motion = outlet(kind, axes, motion_rate, "float32", unit)
+        self._per_unit = np.float32(G if of_muse else 1.0)
         self._markers = outlet("Markers", ("Marker",), 0.0, "int32", "none")
         self._form = form
 
@@ -109,7 +120,8 @@ class NicOutlets:
         values : array of shape (n_channels,)
             0 (good) to 1 (bad), no unit.
         """
-        self._quality.push_sample(values.tolist())
+        if self._quality is not None:
+            self._quality.push_sample(values.tolist())
 
     def push_accelerometer(self, samples: npt.NDArray[np.float32], stamp: Stamps) -> None:
         """Send one chunk of acceleration.
@@ -121,7 +133,7 @@ class NicOutlets:
         stamp : float or array of shape (n_times,)
             Rig time of the last sample, or of every sample, in seconds.
         """
-        self._motion.push_chunk(samples, _sent(stamp))
+        self._motion.push_chunk(samples / self._per_unit, _sent(stamp))
 
     def push_marker(self, code: int, stamp: float) -> None:
         """Send one trigger code that holds at rig time `stamp`, in seconds."""
@@ -132,7 +144,7 @@ class NicOutlets:
         return bool(self._eeg.have_consumers())
 
     def close(self) -> None:
-        """Take all four streams off the network; nothing can be sent afterwards."""
+        """Take all streams off the network; nothing can be sent afterwards."""
         del self._eeg, self._quality, self._motion, self._markers
 
 
@@ -213,9 +225,10 @@ def _sent(stamp: Stamps) -> Stamps:
 
 def _describe(info: pylsl.StreamInfo, labels: Sequence[str], unit: str, dialect: Dialect) -> None:
     desc = info.desc()
-    desc.append_child_value("manufacturer", "Neuroelectrics")
-    parent = desc.append_child("channels") if dialect == "standard" else desc
+    standard = dialect in ("standard", "muse")
+    desc.append_child_value("manufacturer", "Muse" if dialect == "muse" else "Neuroelectrics")
+    parent = desc.append_child("channels") if standard else desc
     for label in labels:
         channel = parent.append_child("channel")
-        channel.append_child_value("label" if dialect == "standard" else "name", label)
+        channel.append_child_value("label" if standard else "name", label)
         channel.append_child_value("unit", unit)

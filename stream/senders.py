@@ -18,9 +18,9 @@ import numpy.typing as npt
 from rym.errors import FormatError, UsageError
 from rym.messages import Affect, LabelState
 
-from .montage import ENOBIO20
+from .devices import Device
+from .faults import Fault
 from .recording import Recording, read
-from .simulated_head import RATE
 from .simulator import SimulatedPerson, SimulatedSource
 
 KEY_CODES: dict[LabelState, int] = {"positive": 1, "neutral": 2, "negative": 3, "none": 9}
@@ -109,6 +109,12 @@ class Source(Protocol):
     """NIC's quality index per channel, 0 good to 1 bad; None where it is not known."""
     strength: float
     label_source: str
+    motion_rate: float
+    """Samples of the accelerometer per second."""
+    chunk: tuple[int, int]
+    """Fewest and most samples that are sent together."""
+    habits: tuple[Fault, ...]
+    """What always happens to its samples on their way."""
     notes: tuple[str, ...]
     """What is to be known of it, for people, such as gaps or a file that was cut off."""
 
@@ -139,12 +145,17 @@ class _Simulated:
     notes: tuple[str, ...] = ()
 
     def __init__(self, settings: SimulatedSource) -> None:
-        self.channels = ENOBIO20
-        self.rate = RATE
+        self._person = SimulatedPerson(settings)
+        device: Device = self._person.device
+        self.channels = device.channels
+        self.rate = float(device.rate)
+        self.motion_rate = float(device.motion_rate)
+        self.chunk = device.chunk
+        self.habits = device.habits
         self.strength = settings.strength
         rng = np.random.default_rng([settings.seed, 1])
-        self.quality: Samples | None = rng.uniform(0.02, 0.3, len(ENOBIO20)).astype(np.float32)
-        self._person = SimulatedPerson(settings)
+        rated = rng.uniform(0.02, 0.3, len(device.channels)).astype(np.float32)
+        self.quality: Samples | None = rated if device.quality else None
 
     def take(self, n_samples: int, heard: Heard) -> Piece:
         """Return the person's next samples."""
@@ -179,6 +190,9 @@ class _Recorded:
     label_source = "file"
     strength = 0.0
     quality: Samples | None = None
+    motion_rate = 100.0
+    chunk = (10, 25)
+    habits: tuple[Fault, ...] = ()
 
     def __init__(self, settings: RecordedSource) -> None:
         read_once: dict[str, Recording] = {}

@@ -1,10 +1,13 @@
-"""The EEG of a simulated head: background, rhythms, artefacts and electrodes of an Enobio 20.
+"""The EEG of a simulated head: background, rhythms, artefacts and electrodes.
 
 What moves the spectrum comes in as *drives* (what is felt, which hand holds a key, what is heard);
 this file says only where and how strongly each shows.
 """
 
 from __future__ import annotations
+
+import math
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -13,18 +16,20 @@ from scipy import signal
 
 from rym.messages import AFFECTS, Affect
 
+from .devices import Device
 from .montage import ENOBIO20
+from .positions import position
 
 RATE = 500.0
+"""Samples per second of the Enobio, with which the background's level was set."""
 BLOCK = 100
-"""Samples of one block; a multiple of `PER_MOTION`."""
-PER_MOTION = 5
-"""EEG samples for one sample of the accelerometer (100 Hz)."""
+"""Samples of one block."""
 
 N_DRIVES = 8
 """What moves the spectrum: three felt states, two hands, three audible affects."""
 
 SCALP = ENOBIO20[:-1]
+"""The electrodes for which signatures are written down; others take theirs from what is near."""
 BANDS: dict[str, tuple[float, float]] = {
     "delta": (1.0, 4.0),
     "theta": (4.0, 8.0),
@@ -103,50 +108,85 @@ MUSCLE_PER_MINUTE = 2.0
 MAINS_HZ = 50.0
 SPREAD = 0.8
 """Distance in head radii at which the background of two electrodes correlates by 1/e."""
-BACKGROUND = float(np.sqrt(RATE / 2))
-"""Gain for white noise at 10 Hz that gives 1 µV²/Hz there."""
+NEIGHBOUR = 0.4
+"""Distance in head radii at which an electrode's say in another one's signature falls to 1/e."""
 
 
-def _positions() -> npt.NDArray[np.float64]:
-    """Return where the electrodes sit on a sphere of radius 1, shape (19, 3)."""
-    polar = np.radians(np.array([ANGLES[name] for name in SCALP], dtype=np.float64))
+def _places(electrodes: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Return where electrodes sit on a sphere of radius 1, shape (n, 3)."""
+    polar = np.radians(np.array([ANGLES.get(name, (0, 0)) for name in electrodes], np.float64))
     ring = np.sin(polar[:, 0])
-    return np.column_stack(
+    where = np.column_stack(
         [ring * np.cos(polar[:, 1]), ring * np.sin(polar[:, 1]), np.cos(polar[:, 0])]
     )
+    for i, name in enumerate(electrodes):
+        if name not in ANGLES:
+            where[i] = position(name)
+    return where
 
 
-def _distances() -> npt.NDArray[np.float64]:
-    """Return the straight distances between electrodes, shape (19, 19), in head radii."""
-    where = _positions()
-    found: npt.NDArray[np.float64] = np.linalg.norm(where[:, None] - where[None], axis=2)
+def _distances(one: Sequence[str], other: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Return the straight distances between electrodes in head radii, shape (n_one, n_other)."""
+    found: npt.NDArray[np.float64] = np.linalg.norm(
+        _places(one)[:, None] - _places(other)[None], axis=2
+    )
     return found
 
 
-def _near(*names: str, reach: float) -> npt.NDArray[np.float64]:
-    """Return weights 0…1 that fall with the distance from the nearest of some electrodes."""
-    nearest = _distances()[:, [SCALP.index(name) for name in names]].min(axis=1)
+def _near(electrodes: Sequence[str], *names: str, reach: float) -> npt.NDArray[np.float64]:
+    """Return weights 0…1 that fall with the distance from the nearest of some names."""
+    nearest = _distances(electrodes, names).min(axis=1)
     weights: npt.NDArray[np.float64] = np.exp(-((nearest / reach) ** 2))
     return weights
 
 
-def _shift(weights: dict[str, dict[str, float]]) -> npt.NDArray[np.float64]:
-    """Return a table of (band, channel) weights as an array of shape (95,)."""
+def _shift(
+    weights: dict[str, dict[str, float]], electrodes: Sequence[str]
+) -> npt.NDArray[np.float64]:
+    """Return (band, electrode) weights as an array of shape (5 n_electrodes,).
+
+    An electrode without a weight of its own gets the mean of those near it.
+    """
     table = np.zeros((len(BANDS), len(SCALP)))
     for i, band in enumerate(BANDS):
         for name, weight in weights.get(band, {}).items():
             table[i, SCALP.index(name)] = weight
-    return table.ravel()
+    shares = np.exp(-((_distances(electrodes, SCALP) / NEIGHBOUR) ** 2))
+    shares /= shares.sum(axis=1, keepdims=True)
+    columns = [
+        table[:, SCALP.index(name)] if name in SCALP else (table * share).sum(axis=1)
+        for name, share in zip(electrodes, shares, strict=True)
+    ]
+    return np.column_stack(columns).ravel()
 
 
-def drive_weights(strength: float, coupling: float) -> npt.NDArray[np.float64]:
-    """Return the log amplitude that each drive adds, shape (95, 8); half of the log power."""
-    felt = [strength * SIGNATURE_NEPERS * _shift(SIGNATURE[affect]) for affect in AFFECTS]
+def drive_weights(
+    strength: float, coupling: float, electrodes: Sequence[str] = SCALP
+) -> npt.NDArray[np.float64]:
+    """Return the log amplitude that each drive adds, half of the log power.
+
+    Parameters
+    ----------
+    strength, coupling : float
+        As in the simulated person's settings.
+    electrodes : sequence of str
+        Names of the 10-10 system.
+
+    Returns
+    -------
+    array of shape (5 n_electrodes, 8)
+        Bands one after the other.
+    """
+    felt = [
+        strength * SIGNATURE_NEPERS * _shift(SIGNATURE[affect], electrodes) for affect in AFFECTS
+    ]
     mirror = str.maketrans("34", "43")
     left = {band: {n.translate(mirror): w for n, w in row.items()} for band, row in HAND.items()}
-    ears = _shift({band: {"T7": 1.0, "T8": 1.0} for band in ("theta", "alpha")})
+    ears = _shift({band: {"T7": 1.0, "T8": 1.0} for band in ("theta", "alpha")}, electrodes)
     heard = [coupling * HEARING_NEPERS * sign * ears for sign in (-1.0, 0.0, 1.0)]
-    return 0.5 * np.column_stack([*felt, _shift(left), _shift(HAND), *heard])
+    return 0.5 * np.column_stack(
+        [*felt, _shift(left, electrodes), _shift(HAND, electrodes), *heard]
+    )
 
 
 class _Filter:
@@ -162,7 +202,7 @@ class _Filter:
         return out
 
 
-def _pink() -> npt.NDArray[np.float64]:
+def _pink(rate: float) -> npt.NDArray[np.float64]:
     """Return sections whose power falls as 1/f from 0.3 to 100 Hz.
 
     Poles and zeros alternate on the logarithmic axis, the classical approximation of a slope of
@@ -170,10 +210,11 @@ def _pink() -> npt.NDArray[np.float64]:
     """
     poles = -2 * np.pi * 0.3 * 10.0 ** np.arange(0.0, 3.0, 0.5)
     zeros = poles[:-1] * 10.0**0.25
-    digital = signal.bilinear_zpk(zeros, poles, 1.0, fs=RATE)
+    digital = signal.bilinear_zpk(zeros, poles, 1.0, fs=rate)
     sos: npt.NDArray[np.float64] = signal.zpk2sos(*digital)
-    _, response = signal.sosfreqz(sos, worN=[10.0], fs=RATE)
-    sos[0, :3] *= BACKGROUND / np.abs(response[0])
+    _, response = signal.sosfreqz(sos, worN=[10.0], fs=rate)
+    # White noise of SD 1 has 2 / rate per Hz; 1 µV²/Hz at 10 Hz is wanted.
+    sos[0, :3] *= np.sqrt(rate / 2) / np.abs(response[0])
     return sos
 
 
@@ -201,56 +242,79 @@ class _Burst(msgspec.Struct, frozen=True, kw_only=True):
         return np.where(inside, self.size * np.sin(np.pi * along) ** 2, 0.0)
 
 
-class SimulatedHead:
-    """The EEG, block by block: background, rhythms, artefacts, electrodes."""
+def motion_count(count: int, device: Device) -> int:
+    """Return how many accelerometer samples are measured before EEG sample number `count`."""
+    return -(-count * device.motion_rate // device.rate)
 
-    def __init__(self, weights: npt.NDArray[np.float64], rng: np.random.Generator) -> None:
-        n = len(SCALP)
+
+class SimulatedHead:
+    """The EEG, block by block: background, rhythms, artefacts, electrodes.
+
+    Parameters
+    ----------
+    weights : array of shape (5 n_electrodes, 8)
+        From `drive_weights`.
+    rng : numpy.random.Generator
+        Where its random numbers come from.
+    device : Device
+        What it wears.
+    """
+
+    def __init__(
+        self, weights: npt.NDArray[np.float64], rng: np.random.Generator, device: Device
+    ) -> None:
+        self._device = device
+        rate, places = device.rate, device.electrodes
+        self._n, self._n_channels = len(places), len(device.channels)
         fixed, self._noise, self._wax, self._artefacts, self._sensor = rng.spawn(5)
-        self._mixing = np.linalg.cholesky(np.exp(-_distances() / SPREAD))
+        self._mixing = np.linalg.cholesky(np.exp(-_distances(places, places) / SPREAD))
         self._weights = weights
-        self._pink = _Filter(_pink(), n + 1)
-        alpha = signal.butter(1, (9.2, 10.8), "bandpass", fs=RATE, output="sos")
+        self._pink = _Filter(_pink(rate), self._n_channels)
+        alpha = signal.butter(1, (9.2, 10.8), "bandpass", fs=rate, output="sos")
         self._alpha = _Filter(_unit(alpha), 3)
-        left, right = _near("O1", "P3", reach=0.7), _near("O2", "P4", reach=0.7)
-        self._alpha_map = np.column_stack([9.0 * left, 9.0 * right, np.full(n, 2.5)])
+        left, right = (_near(places, *names, reach=0.7) for names in (("O1", "P3"), ("O2", "P4")))
+        self._alpha_map = np.column_stack([9.0 * left, 9.0 * right, np.full(self._n, 2.5)])
         self._waxing = np.zeros(3)
         self._bands = [
-            _Filter(signal.butter(1, edges, "bandpass", fs=RATE, output="sos"), n)
+            _Filter(signal.butter(1, edges, "bandpass", fs=rate, output="sos"), self._n)
             for edges in BANDS.values()
         ]
-        step = 1.0 - np.exp(-1.0 / (FOLLOW_SECONDS * RATE))
+        step = 1.0 - np.exp(-1.0 / (FOLLOW_SECONDS * rate))
         self._follow = _Filter(np.array([[step, 0.0, 0.0, 1.0, step - 1.0, 0.0]]), N_DRIVES)
-        self._lids = _near("Fp1", "Fp2", reach=0.7)
-        self._jaw = _near("T7", "T8", "F7", "F8", reach=0.4)
+        self._lids = _near(places, "Fp1", "Fp2", reach=0.7)
+        self._jaw = _near(places, "T7", "T8", "F7", "F8", reach=0.4)
         self._bursts: list[_Burst] = []
-        mains = np.sin(2 * np.pi * MAINS_HZ / RATE * np.arange(BLOCK))
-        offsets = fixed.uniform(-19_000.0, -4_000.0, (n + 1, 1))
-        self._steady = offsets + np.outer(fixed.uniform(0.5, 2.0, n + 1), mains)
+        # As many blocks as a whole number of mains cycles fills.
+        n_steady = math.lcm(BLOCK, rate // math.gcd(rate, round(MAINS_HZ)))
+        mains = np.sin(2 * np.pi * MAINS_HZ / rate * np.arange(n_steady))
+        offsets = fixed.uniform(*device.offset, (self._n_channels, 1))
+        self._steady = offsets + np.outer(fixed.uniform(0.5, 2.0, self._n_channels), mains)
         self._gravity = np.array([180.0, -340.0, 9280.0])
 
     def block(
         self, first: int, drive: npt.NDArray[np.float64]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Return the samples, shape (BLOCK, 20), and the motion of the block that begins here."""
-        raw = self._pink(self._noise.standard_normal((len(SCALP) + 1, BLOCK)))
-        scalp = self._mixing @ raw[:-1] + self._alpha_map @ self._rhythm()
+        """Return samples, shape (BLOCK, n_channels), and motion of the block that begins here."""
+        raw = self._pink(self._noise.standard_normal((self._n_channels, BLOCK)))
+        scalp = self._mixing @ raw[: self._n] + self._alpha_map @ self._rhythm()
         scalp = self._equalise(scalp, drive)
-        ext = raw[-1]
+        elsewhere = raw[self._n :]
         for burst in self._artefacts_of(first):
             shape = burst.envelope(first)
             if burst.noisy:
                 shape *= self._sensor.standard_normal(BLOCK)
             else:
-                ext = ext - 0.3 * shape
+                elsewhere = elsewhere - 0.3 * shape
             scalp += np.outer(burst.pattern, shape)
-        rows = np.vstack([scalp, ext]) + self._steady
-        motion = self._gravity + self._sensor.normal(0.0, 15.0, (BLOCK // PER_MOTION, 3))
+        at = first % self._steady.shape[1]
+        rows = np.vstack([scalp, elsewhere]) + self._steady[:, at : at + BLOCK]
+        n_motion = motion_count(first + BLOCK, self._device) - motion_count(first, self._device)
+        motion = self._gravity + self._sensor.normal(0.0, 15.0, (n_motion, 3))
         return np.ascontiguousarray(rows.T, dtype=np.float32), motion.astype(np.float32)
 
     def _rhythm(self) -> npt.NDArray[np.float64]:
         """Return three sources of waxing and waning alpha, shape (3, BLOCK)."""
-        keep = np.exp(-BLOCK / RATE / 2.0)
+        keep = np.exp(-BLOCK / self._device.rate / 2.0)
         before = self._waxing
         fresh = np.sqrt(1 - keep**2) * self._wax.standard_normal(3)
         self._waxing = keep * before + fresh
@@ -276,15 +340,16 @@ class SimulatedHead:
         """Draw the bursts that begin in this block; return all that reach into it."""
         blink, jaw, when, size, length = self._artefacts.random(5)
         start = first + int(when * BLOCK)
-        blocks_per_minute = 60 * RATE / BLOCK
+        rate = self._device.rate
+        blocks_per_minute = 60 * rate / BLOCK
         self._bursts = [burst for burst in self._bursts if burst.start + burst.n >= first]
         if blink * blocks_per_minute < BLINKS_PER_MINUTE:
-            n, height = round((0.25 + 0.15 * length) * RATE), 60.0 + 60.0 * size
+            n, height = round((0.25 + 0.15 * length) * rate), 60.0 + 60.0 * size
             self._bursts.append(
                 _Burst(start=start, n=n, size=height, pattern=self._lids, noisy=False)
             )
         if jaw * blocks_per_minute < MUSCLE_PER_MINUTE:
-            n, height = round((0.3 + 0.7 * length) * RATE), 5.0 + 10.0 * size
+            n, height = round((0.3 + 0.7 * length) * rate), 5.0 + 10.0 * size
             self._bursts.append(
                 _Burst(start=start, n=n, size=height, pattern=self._jaw, noisy=True)
             )

@@ -1,4 +1,4 @@
-"""A simulated person who wears an Enobio 20: pure, seeded, and the same in any chunks.
+"""A simulated person who wears an Enobio or a Muse: pure, seeded, and the same in any chunks.
 
 Nothing here is a finding about people. The person exists so that the whole line can be run, scored
 and broken with a truth that is known: what is felt when, how strongly it shows in the EEG (down to
@@ -6,7 +6,8 @@ not at all), which keys are pressed, and whether the music that is heard acts ba
 
 The signal is made in blocks that are fixed on the sample counter, and what the person does is drawn
 from generators of its own, so that neither chunks nor settings of one part move another part's
-random numbers. A phase and what is audible take effect at the next block, 0.2 s at the latest.
+random numbers. A phase and what is audible take effect at the next block, after 100 samples at the
+latest.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import numpy.typing as npt
 
 from rym.messages import AFFECTS, Affect, LabelState
 
-from .montage import ENOBIO20
-from .simulated_head import BLOCK, N_DRIVES, PER_MOTION, RATE, SimulatedHead, drive_weights
+from .devices import DEVICES, DeviceName
+from .simulated_head import BLOCK, N_DRIVES, SimulatedHead, drive_weights, motion_count
 
 STATE_SECONDS = (12.0, 20.0)
 KEY_SECONDS = (0.3, 1.0)
@@ -31,6 +32,8 @@ class SimulatedSource(
 ):
     """Settings of the simulated person."""
 
+    device: DeviceName = "enobio20"
+    """What the person wears; see `stream.devices`. Strengths were set with the Enobio 20."""
     strength: float = 1.0
     """How strongly a state shows, 0 not at all, 1 so that one row is read with accuracy 0.90."""
     coupling: float = 0.3
@@ -73,9 +76,9 @@ class Chunk(msgspec.Struct, frozen=True, eq=False):
     first: int
     """Counts samples since the person's beginning."""
     samples: npt.NDArray[np.float32]
-    """Array of shape (n_times, 20), µV, in the order of `ENOBIO20`."""
+    """Array of shape (n_times, n_channels), µV, in the device's order."""
     motion: npt.NDArray[np.float32]
-    """Array of shape (n_motion, 3), mm/s², 100 Hz."""
+    """Array of shape (n_motion, 3), mm/s², at the device's rate."""
     motion_at: npt.NDArray[np.int64]
     """Array of shape (n_motion,): samples from `first` on at which it was measured."""
     felt: tuple[Felt, ...]
@@ -83,7 +86,7 @@ class Chunk(msgspec.Struct, frozen=True, eq=False):
 
 
 class SimulatedPerson:
-    """A person with a state, a hand, ears and an Enobio 20.
+    """A person with a state, a hand, ears and an amplifier.
 
     Parameters
     ----------
@@ -96,11 +99,12 @@ class SimulatedPerson:
     def __init__(self, settings: SimulatedSource, rng: np.random.Generator | None = None) -> None:
         rng = np.random.default_rng(settings.seed) if rng is None else rng
         mind, head = rng.spawn(2)
-        self._mind = _Mind(settings, mind)
-        weights = drive_weights(settings.strength, settings.coupling)
-        self._head = SimulatedHead(weights, head)
+        self.device = DEVICES[settings.device]
+        self._mind = _Mind(settings, mind, self.device.rate)
+        weights = drive_weights(settings.strength, settings.coupling, self.device.electrodes)
+        self._head = SimulatedHead(weights, head, self.device)
         self._sample = 0
-        self._block = np.empty((0, len(ENOBIO20)), np.float32)
+        self._block = np.empty((0, len(self.device.channels)), np.float32)
         self._motion = np.empty((0, 3), np.float32)
         self._events: list[Felt | Key] = []
 
@@ -110,7 +114,7 @@ class SimulatedPerson:
         Parameters
         ----------
         n_samples : int
-            How many samples to give, at 500 Hz.
+            How many samples to give, at the device's rate.
         audible : {'negative', 'neutral', 'positive'} or None
             What is heard now; None is silence.
         phase : str
@@ -133,12 +137,13 @@ class SimulatedPerson:
         self._sample = end
         due = [event for event in self._events if event.sample < end]
         self._events = [event for event in self._events if event.sample >= end]
-        moved = np.arange(_up(first, PER_MOTION), _up(end, PER_MOTION))
+        moved = np.arange(motion_count(first, self.device), motion_count(end, self.device))
+        measured = -(-moved * self.device.rate // self.device.motion_rate)
         return Chunk(
             first=first,
             samples=np.concatenate(parts)[:n_samples],
             motion=np.concatenate(motions)[: len(moved)],
-            motion_at=moved * PER_MOTION - first,
+            motion_at=measured - first,
             felt=tuple(event for event in due if isinstance(event, Felt)),
             keys=tuple(event for event in due if isinstance(event, Key)),
         )
@@ -149,7 +154,9 @@ class SimulatedPerson:
 
     def _left_motion(self, first: int) -> npt.NDArray[np.float32]:
         """Return the motion that the newest block still holds from this sample on."""
-        return self._motion[_up(first % BLOCK, PER_MOTION) :] if first % BLOCK else self._motion[:0]
+        begin = first - first % BLOCK
+        held = motion_count(first, self.device) - motion_count(begin, self.device)
+        return self._motion[held:] if first % BLOCK else self._motion[:0]
 
 
 def _up(n: int, unit: int) -> int:
@@ -160,8 +167,9 @@ def _up(n: int, unit: int) -> int:
 class _Mind:
     """What the person feels, presses and hears; gives the drives of one block at a time."""
 
-    def __init__(self, settings: SimulatedSource, rng: np.random.Generator) -> None:
+    def __init__(self, settings: SimulatedSource, rng: np.random.Generator, rate: int) -> None:
         self._settings = settings
+        self._rate = rate
         self._rng = rng
         self._phase = ""
         self._state: Affect = "neutral"
@@ -228,8 +236,8 @@ class _Mind:
         state = self._own_state(last)
         if self._phase == "feedback" and audible is not None and pull < self._settings.coupling:
             state = audible
-        self._change = at + round(float(self._rng.uniform(*STATE_SECONDS)) * RATE)
-        late = round(float(self._rng.uniform(*KEY_SECONDS)) * RATE)
+        self._change = at + round(float(self._rng.uniform(*STATE_SECONDS)) * self._rate)
+        late = round(float(self._rng.uniform(*KEY_SECONDS)) * self._rate)
         others = [affect for affect in AFFECTS if affect != state]
         wrong = others[int(self._rng.integers(2))]
         if state == last:

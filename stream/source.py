@@ -29,6 +29,7 @@ from rym.messages import Affect, Injected, Label, Phase, Played, Truth
 from rym.service import Shell, run
 from rym.topics import FAULT, LABEL, NOW, PHASE, TRUTH
 
+from .devices import DEVICES, Device, Dialect
 from .faults import ScriptedFault
 from .faultscript import Act, FaultScript, Send
 from .headers import Dress, Header
@@ -51,8 +52,6 @@ Stamps = npt.NDArray[np.float64]
 
 PHASE_CODES = {"rest": 11, "calibration": 12, "training": 13, "feedback": 14}
 OTHER_PHASE = 10
-CHUNK = (10, 25)
-"""Fewest and most samples of a chunk; NIC's chunks are as irregular."""
 DEAF_AFTER = 2.0
 """Seconds without news from the player after which nothing counts as audible."""
 
@@ -62,12 +61,13 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     sender: SimulatedSource | RecordedSource = SimulatedSource()
     """`type = "simulated"` or `type = "recorded"`."""
-    name: str = "NIC"
-    """Name of the LSL streams, or what it begins with."""
+    name: str = ""
+    """Name of the LSL streams, or what it begins with; empty: the device's own (`NIC`, `Muse`)."""
     source_id: str = ""
     """LSL source id of the EEG stream; empty: made from the session's name."""
-    dialect: Literal["nic1", "nic2", "standard"] = "nic2"
-    """Which software's streams are imitated; see `stream.outlets.NicOutlets`."""
+    dialect: Dialect | Literal["auto"] = "auto"
+    """Which software's streams are imitated, see `stream.outlets.NicOutlets`; `auto`: the device's
+    own, `nic2` for recordings."""
     speed: Annotated[float, msgspec.Meta(gt=0)] = 1.0
     """How many times faster than true time; stamps then run ahead of the clock."""
     faults: tuple[ScriptedFault, ...] = ()
@@ -269,7 +269,14 @@ async def play(
     UsageError
         If a fault or the header names a channel that the source lacks.
     """
-    script = FaultScript(faults, channels=source.channels, rate=source.rate, seed=seed)
+    script = FaultScript(
+        faults,
+        channels=source.channels,
+        rate=source.rate,
+        motion_rate=source.motion_rate,
+        seed=seed,
+        silent=source.habits,
+    )
     dress = Dress(header or Header(), source.channels, seed)
     clock: Clock = bus.clock
     ears = _Ears(bus)
@@ -279,9 +286,10 @@ async def play(
     timeline = _Timeline(clock.now(), source.rate, speed)
     player = _Player(source, outlets, bus, timeline, script=script, dress=dress)
     sizes = np.random.default_rng([seed, 2])
+    smallest, largest = source.chunk
     while True:
         heard = ears.listen()
-        piece = source.take(script.limit(int(sizes.integers(CHUNK[0], CHUNK[1] + 1))), heard)
+        piece = source.take(script.limit(int(sizes.integers(smallest, largest + 1))), heard)
         if piece is None:
             break
         timeline.pause(piece.pause)
@@ -300,15 +308,18 @@ async def serve(shell: Shell, settings: SourceSettings) -> None:
     source_id = settings.source_id or f"rym-{shell.session or 'source'}"
     channels = Dress(header, source.channels, seed).channels
 
+    device = _imitated(settings.sender)
+
     def make(source_id: str) -> NicOutlets:
         return NicOutlets(
-            name=settings.name,
+            name=settings.name or device.name,
             source_id=source_id,
             channels=channels,
             rate=source.rate if header.rate is None else header.rate,
             unit=header.unit or "microvolts",
-            dialect=settings.dialect,
+            dialect=device.dialect if settings.dialect == "auto" else settings.dialect,
             form=header.form,
+            motion_rate=source.motion_rate,
         )
 
     outlets = Amplifier(source_id, make)
@@ -327,6 +338,11 @@ async def serve(shell: Shell, settings: SourceSettings) -> None:
         await asyncio.Event().wait()
     finally:
         outlets.close()
+
+
+def _imitated(settings: SimulatedSource | RecordedSource) -> Device:
+    """Return the amplifier whose names are used; recordings come as if from an Enobio."""
+    return DEVICES[settings.device if isinstance(settings, SimulatedSource) else "enobio20"]
 
 
 def _described(settings: SimulatedSource | RecordedSource) -> str:

@@ -176,7 +176,7 @@ def test_pieces_do_not_matter(row: dict[str, Any]) -> None:
         assert_alike(whole, play(faults_of(row), sizes))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(ALL), st.floats(0, 3)), min_size=2, max_size=6),
     cuts(2000),

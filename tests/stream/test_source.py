@@ -233,6 +233,10 @@ def test_it_hears_what_is_played(level_db: float, heard: Affect | None) -> None:
         quality: Samples | None = None
         strength = 0.0
         label_source = "nobody"
+        motion_rate = 100.0
+        chunk = (10, 25)
+        habits = ()
+        notes = ()
         heard: Heard
 
         def take(self, n_samples: int, heard: Heard) -> Piece:
