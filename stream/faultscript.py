@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from rym.errors import UsageError
 from rym.messages import Injected
 
 from .disturbances import Disturbance, Gait
@@ -84,7 +85,7 @@ class FaultScript:
     Raises
     ------
     UsageError
-        If a fault names a channel that is not there.
+        If a fault names a channel that is not there, or two true rates hold at once.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class FaultScript:
             _Running(fault, channels, rate, motion_rate, (seed, 5, i))
             for i, fault in enumerate((*silent, *faults))
         ]
+        _refuse_two_rates(self._faults)
         told = self._faults[len(silent) :]
         self._events = sorted(
             [(fault.start, 1, i, fault) for i, fault in enumerate(told)]
@@ -206,8 +208,10 @@ class FaultScript:
         disturbing = [(f.disturbance, f.start) for f in now if f.disturbance is not None]
         if disturbing:
             x = samples.astype(np.float64)
-            for disturbance, start in disturbing:
-                disturbance.apply(x, self._count - start)
+            # Where one fault put infinity, the next one's arithmetic may give no number.
+            with np.errstate(invalid="ignore", over="ignore"):
+                for disturbance, start in disturbing:
+                    disturbance.apply(x, self._count - start)
             samples = x.astype(np.float32)
         for fault in now:
             if fault.resampler is not None:
@@ -236,6 +240,17 @@ class FaultScript:
             ),
             marks=marks,
         )
+
+
+def _refuse_two_rates(faults: list[_Running]) -> None:
+    """Refuse a script in which an amplifier has two true rates at once."""
+    rates = sorted((f.start, f.end) for f in faults if f.resampler is not None)
+    for (_, end), (start, _) in pairwise(rates):
+        if start < end:
+            raise UsageError(
+                f"Two faults of the kind rate hold at once, from sample {start} on.",
+                "Let one begin after the other's end, in [[source.faults]].",
+            )
 
 
 def _routed(faults: list[_Running], batch: Batch) -> Batch:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
-from typing import Any
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
@@ -17,12 +20,15 @@ from rym.messages import Injected
 from stream.faults import Fault, ScriptedFault, describe, kind_of
 from stream.faultscript import Act, FaultScript, Send
 from stream.headers import Dress, Header
+from stream.montage import ENOBIO20
 from stream.senders import Mark, Piece
 from stream.source import SourceSettings
 
 RATE = 500.0
 CHANNELS = ("Fp1", "Cz", "T7", "O1")
 START = 1000.0
+ROOT = Path(__file__).parents[2]
+KINDS = {str(kind.__struct_config__.tag) for kind in get_args(ScriptedFault)}
 ALL = [
     {"kind": "vanish", "seconds": 0.5, "back": "empty"},
     {"kind": "second", "seconds": 0.5},
@@ -187,7 +193,9 @@ def test_pieces_do_not_matter_to_many_faults_at_once(
     rows: list[tuple[dict[str, Any], float]], sizes: list[int], limited: bool, seed: int
 ) -> None:
     """Any faults together, in any order, still do the same in any pieces."""
-    faults = faults_of(*({**row, "at": at} for row, at in rows))
+    script: list[dict[str, Any]] = [{**row, "at": at} for row, at in rows]
+    rates = [row for row in script if row["kind"] == "rate"]
+    faults = faults_of(*(row for row in script if row not in rates[1:]))
     whole = play(faults, [2000], seed=seed)
     assert_alike(whole, play(faults, sizes, limited=limited, seed=seed))
 
@@ -234,10 +242,33 @@ def test_an_unknown_word_or_channel_is_an_error() -> None:
         once({"kind": "pop", "channels": ["Pz"]})
 
 
+def test_an_amplifier_has_one_true_rate_at_a_time() -> None:
+    """Two that hold at once are refused; one after the other is fine."""
+    one, other = {"kind": "rate", "hz": 250.0, "seconds": 1.0}, {"kind": "rate", "hz": 1000.0}
+    with pytest.raises(UsageError, match="hold at once, from sample 900 on"):
+        once(one, {**other, "at": 1.8})
+    assert len(once(one, {**other, "at": 2.0}).samples()) == pytest.approx(500 + 250 + 3000, abs=3)
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("faults-30min", 1800), ("faults-2min", 120)])
+def test_the_scenarios_hold_every_kind(name: str, seconds: int) -> None:
+    """They fit into their session, and between two faults of the long one it is calm."""
+    table = tomllib.loads((ROOT / "configs" / f"{name}.toml").read_text(encoding="utf-8"))
+    found = msgspec.convert(table["source"], SourceSettings)
+    assert {kind_of(fault) for fault in found.faults} == KINDS
+    assert sum(phase["seconds"] for phase in table["session"]["phases"]) == seconds
+    spans = [(fault.at, fault.at + fault.seconds) for fault in found.faults]
+    assert all(fault.seconds > 0 for fault in found.faults)
+    assert spans[-1][1] < seconds - 2
+    calm = [after[0] - before[1] for before, after in pairwise(spans)]
+    assert min(calm) >= (15 if seconds == 1800 else 2)
+    FaultScript(found.faults, channels=ENOBIO20, rate=RATE)
+
+
 def test_every_kind_can_stand_in_settings() -> None:
     """The table above has every kind that there is, and settings take them as TOML gives them."""
     kinds = {kind_of(fault) for fault in faults_of(*ALL)}
-    assert kinds == {str(kind.__struct_config__.tag) for kind in ScriptedFault.__args__}
+    assert kinds == KINDS
     given = {"faults": [{"at": 3, **row} for row in ALL], "header": {"shuffle": True}}
     found = msgspec.convert(given, SourceSettings)
     assert len(found.faults) == len(ALL)
