@@ -33,6 +33,7 @@ from .devices import DEVICES, Device, Dialect
 from .faults import ScriptedFault
 from .faultscript import Act, FaultScript, Send
 from .headers import Dress, Header
+from .pace import Speed, pace_of
 from .senders import (
     POLL,
     Heard,
@@ -68,8 +69,9 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     dialect: Dialect | Literal["auto"] = "auto"
     """Which software's streams are imitated, see `stream.outlets.NicOutlets`; `auto`: the device's
     own, `nic2` for recordings."""
-    speed: Annotated[float, msgspec.Meta(gt=0)] = 1.0
-    """How many times faster than true time; stamps then run ahead of the clock."""
+    speed: Annotated[float, msgspec.Meta(gt=0)] | Literal["max"] = 1.0
+    """How many times faster than true time; `max`: as fast as `stream` takes it, so that nothing is
+    lost (`stream.pace`). Faster than 1, stamps run ahead of the clock."""
     faults: tuple[ScriptedFault, ...] = ()
     """What goes wrong, and when; see `stream.faults`."""
     header: Header = Header()
@@ -133,12 +135,11 @@ class _Ears:
 
 
 class _Timeline:
-    """Rig time of every sample, and when it is due."""
+    """Rig time of every sample."""
 
-    def __init__(self, start: float, rate: float, speed: float) -> None:
+    def __init__(self, start: float, rate: float) -> None:
         self._start = start
         self._rate = rate
-        self._speed = speed
         self._pauses = 0.0
         self.n_sent = 0
 
@@ -153,10 +154,6 @@ class _Timeline:
     def pause(self, seconds: float) -> None:
         """Let time pass without samples."""
         self._pauses += seconds
-
-    def due(self, stamp: float) -> float:
-        """Return the rig time at which a sample of this stamp is sent, in seconds."""
-        return self._start + (stamp - self._start) / self._speed
 
 
 class _Player:
@@ -240,7 +237,7 @@ async def play(
     outlets: Outlets,
     bus: Bus,
     *,
-    speed: float = 1.0,
+    speed: Speed = 1.0,
     seed: int = 1,
     faults: Sequence[ScriptedFault] = (),
     header: Header | None = None,
@@ -255,8 +252,8 @@ async def play(
         Where it goes; sending begins when they have a consumer.
     bus : Bus
         Where truth and labels go, and phase and sound come from.
-    speed : float
-        How many times faster than true time.
+    speed : float or 'max'
+        How many times faster than true time; `max`: as fast as the consumer takes it.
     seed : int
         Decides the sizes of the chunks, and what is drawn for faults.
     faults : sequence of ScriptedFault
@@ -283,7 +280,8 @@ async def play(
     while not outlets.has_consumer():
         ears.listen()
         await clock.sleep_until(clock.now() + POLL)
-    timeline = _Timeline(clock.now(), source.rate, speed)
+    timeline = _Timeline(clock.now(), source.rate)
+    pace = pace_of(bus, speed, source.rate)
     player = _Player(source, outlets, bus, timeline, script=script, dress=dress)
     sizes = np.random.default_rng([seed, 2])
     smallest, largest = source.chunk
@@ -293,9 +291,11 @@ async def play(
         if piece is None:
             break
         timeline.pause(piece.pause)
-        await clock.sleep_until(timeline.due(timeline.stamp(len(piece.samples) - 1)))
+        n = len(piece.samples)
+        await pace.wait(timeline.stamp(n - 1), n)
         player.send(player.with_phase(piece, heard.phase))
     player.end()
+    pace.close()
     ears.close()
 
 
