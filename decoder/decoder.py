@@ -140,7 +140,7 @@ class Decoder:
         model = self.model
         if model is None:
             return self._silent(window, "no model")
-        why_not = _unusable(window, model)
+        why_not = unusable(window, model)
         if why_not:
             return self._silent(window, why_not)
         row = model.standardizer(_row(window, model))
@@ -179,8 +179,8 @@ class Decoder:
         )
 
 
-def _unusable(window: Window, model: Model) -> str:
-    """Return why the model can make nothing of this window; empty if it can."""
+def unusable(window: Window, model: Model) -> str:  # noqa: PLR0911
+    """Return why a model can make nothing of this window; empty if it can."""
     facts = model.manifest
     if not window.valid:
         return f"invalid window: {window.reason}"

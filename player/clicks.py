@@ -22,7 +22,7 @@ HOLD_S = 0.040
 """Seconds between the two."""
 LEAD_S = 3.0
 """Seconds of silence first, in which a sound server finds its pace."""
-EVERY_S = (0.8, 1.2)
+EVERY_S = (0.75, 1.05)
 """Shortest and longest distance of two clicks in seconds: uneven, so that nothing that repeats can
 be taken for them, and far enough apart for a delay of half a second."""
 GROWING = 3

@@ -257,7 +257,32 @@ def open_sink(settings: PlayerSettings, clock: Clock) -> Sink:
         return PacedSink(clock, settings.depth, note)
 
 
+def device_name(settings: PlayerSettings) -> str:
+    """Return the name of the device that would be opened; nothing is opened.
+
+    Raises
+    ------
+    DeviceError
+        If there is no PortAudio, no device, or none of that name.
+    """
+    _, sounddevice, names = _port_audio(settings)
+    try:
+        return str(sounddevice.query_devices(settings.device or None, "output")["name"])
+    except (ValueError, sounddevice.PortAudioError) as error:
+        raise _refused(settings, names, error) from None
+
+
 def _device(settings: PlayerSettings, clock: Clock) -> Sink:
+    rtmixer, sounddevice, names = _port_audio(settings)
+    try:
+        device = sounddevice.query_devices(settings.device or None, "output")
+        return PortAudioSink(rtmixer, device, settings, clock)
+    except (ValueError, sounddevice.PortAudioError) as error:
+        raise _refused(settings, names, error) from None
+
+
+def _port_audio(settings: PlayerSettings) -> tuple[Any, Any, list[str]]:
+    """Return both libraries and the names of all devices."""
     try:
         import rtmixer  # noqa: PLC0415 - there may be no PortAudio library
         import sounddevice  # noqa: PLC0415
@@ -275,15 +300,15 @@ def _device(settings: PlayerSettings, clock: Clock) -> Sink:
             device=settings.device,
             devices=names,
         )
-    try:
-        device = sounddevice.query_devices(settings.device or None, "output")
-        return PortAudioSink(rtmixer, device, settings, clock)
-    except (ValueError, sounddevice.PortAudioError) as error:
-        wanted = repr(settings.device) if settings.device else "the default output"
-        raise DeviceError(
-            f"{wanted} is not an audio device that can be opened ({error}); there are: "
-            f"{', '.join(names)}.",
-            'Name one of these with [player] device, or set sink = "null".',
-            device=settings.device,
-            devices=names,
-        ) from None
+    return rtmixer, sounddevice, names
+
+
+def _refused(settings: PlayerSettings, names: list[str], error: Exception) -> DeviceError:
+    wanted = repr(settings.device) if settings.device else "the default output"
+    return DeviceError(
+        f"{wanted} is not an audio device that can be opened ({error}); there are: "
+        f"{', '.join(names)}.",
+        'Name one of these with [player] device, or set sink = "null".',
+        device=settings.device,
+        devices=names,
+    )

@@ -13,6 +13,9 @@ import msgspec
 
 from rym.errors import RymError, UsageError
 
+from .rig.verbs import Outcome
+from .rig.verbs import add as add_rig
+
 if TYPE_CHECKING:
     from rym.settings import Resolved
 
@@ -65,10 +68,6 @@ def _tell_error(error: RymError, *, as_json: bool) -> None:
         sys.stderr.write(f"rym: {error}\n")
 
 
-Outcome = tuple[dict[str, Any] | None, int]
-"""What `--json` prints (None: printed already), and the exit code."""
-
-
 class _Parser(argparse.ArgumentParser):
     """Words that it does not know are an error like any other: one sentence, also as JSON."""
 
@@ -90,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(verbs)
     _add_after(verbs)
     _add_bank(verbs)
-    _add_check(verbs)
+    add_rig(verbs, _verb)
     _add_inspect(verbs)
     return parser
 
@@ -190,34 +189,6 @@ def _add_bank(verbs: Any) -> None:
     parser = _verb(inner, "build", "Make a bank from a memory; goes on where it stopped.", _bank)
     parser.add_argument("--memory", type=Path, required=True, help="the memory, a TOML file")
     parser.add_argument("--out", type=Path, required=True, help="the bank's folder")
-
-
-def _add_check(verbs: Any) -> None:
-    check = verbs.add_parser("check", help="Check this rig with a person or a cable.")
-    inner = check.add_subparsers(required=True, metavar="VERB")
-    words = "Eyes open, eyes closed: does the EEG show the alpha rhythm that it must?"
-    parser = _verb(inner, "alpha", words, _check_alpha)
-    parser.add_argument("--config", type=Path, help="settings, a TOML file")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each part (default: 20)")
-    parser.add_argument(
-        "--recording",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="instead of the live stream: once with eyes open, once with eyes closed",
-    )
-    words = (
-        "Soft clicks out of the audio device and back through the amplifier: the device's delay."
-    )
-    parser = _verb(inner, "delay", words, _check_delay)
-    parser.add_argument("--config", type=Path, help="settings, a TOML file")
-    parser.add_argument("--device", help="audio device, by name")
-    parser.add_argument("--channel", default="", help="where the sound arrives (default: EXT)")
-    parser.add_argument("--clicks", type=int, default=20, help="how many (default: 20)")
-    parser.add_argument(
-        "--no-store", action="store_true", help="do not write the delay to rig.toml"
-    )
 
 
 def _add_inspect(verbs: Any) -> None:
@@ -407,56 +378,3 @@ def _inspect(arguments: argparse.Namespace) -> Outcome:
         stream=arguments.stream,
         columns=arguments.columns,
     )
-
-
-def _check_alpha(arguments: argparse.Namespace) -> Outcome:
-    import asyncio
-
-    from rym.clock import SystemClock
-
-    from . import settings
-    from .rig.check_alpha import check_alpha, check_recordings
-
-    stream = settings.tables(settings.load("run", arguments.config, ())).stream
-    if arguments.recording:
-        answer = check_recordings(stream, arguments.recording)
-    else:
-        seconds = arguments.seconds
-        answer = asyncio.run(check_alpha(stream, SystemClock(), _tell, seconds=seconds))
-    if not arguments.json:
-        sys.stdout.writelines(f"{line}\n" for line in answer.lines)
-    return answer.as_json(), 0 if answer.rise.seen else 1
-
-
-def _check_delay(arguments: argparse.Namespace) -> Outcome:
-    import asyncio
-
-    from rym.clock import SystemClock
-
-    from . import settings
-    from .rig.check_delay import check_delay
-    from .rig.store import RIG, store
-
-    options = [("player.device", arguments.device)] if arguments.device is not None else []
-    tables = settings.tables(settings.load("run", arguments.config, options))
-    checking = check_delay(
-        tables.stream,
-        tables.player,
-        SystemClock(),
-        _tell,
-        channel=arguments.channel,
-        n_clicks=arguments.clicks,
-    )
-    answer = asyncio.run(checking)
-    stored = None if arguments.no_store else str(RIG.resolve())
-    if stored:
-        store(RIG, "player", "device_delay", round(answer.delay.seconds, 5), answer.note)
-    if not arguments.json:
-        kept = f"Kept in {stored}." if stored else "Not kept."
-        sys.stdout.write(f"{answer.sentence}\n{kept}\n")
-    return {**answer.as_json(), "stored": stored}, 0
-
-
-def _tell(words: str) -> None:
-    sys.stderr.write(f"{words}\n")
-    sys.stderr.flush()

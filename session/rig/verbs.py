@@ -1,0 +1,124 @@
+"""The verbs that look at a rig: `rym doctor`, `rym check alpha`, `rym check delay`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Outcome = tuple[dict[str, Any] | None, int]
+"""What `--json` prints, and the exit code."""
+Verb = Callable[[Any, str, str, Callable[..., Outcome]], Any]
+"""Adds a verb of this name, in these words, to a group, and returns its parser."""
+
+# Imports stand inside the verbs: `rym --help` shall not wait for numpy.
+# ruff: noqa: PLC0415
+
+
+def add(verbs: Any, verb: Verb) -> None:
+    """Add `doctor` and `check` to the command line's verbs."""
+    words = "Could a session start now? Streams, signal, sound, broker, disk, with remedies."
+    parser = verb(verbs, "doctor", words, _doctor)
+    parser.add_argument("--config", type=Path, help="settings, a TOML file")
+    parser.add_argument("--broker", help="mqtt://host:port of a broker that runs already")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of listening (default: 5)")
+    parser.add_argument("--model", type=Path, help="a model that the stream must fit")
+    check = verbs.add_parser("check", help="Check this rig with a person or a cable.")
+    inner = check.add_subparsers(required=True, metavar="VERB")
+    _add_alpha(inner, verb)
+    _add_delay(inner, verb)
+
+
+def _add_alpha(inner: Any, verb: Verb) -> None:
+    words = "Eyes open, eyes closed: does the EEG show the alpha rhythm that it must?"
+    parser = verb(inner, "alpha", words, _check_alpha)
+    parser.add_argument("--config", type=Path, help="settings, a TOML file")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each part (default: 20)")
+    parser.add_argument(
+        "--recording",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="instead of the live stream: once with eyes open, once with eyes closed",
+    )
+
+
+def _add_delay(inner: Any, verb: Verb) -> None:
+    words = "Soft clicks out of the audio device and back through the amplifier: its delay."
+    parser = verb(inner, "delay", words, _check_delay)
+    parser.add_argument("--config", type=Path, help="settings, a TOML file")
+    parser.add_argument("--device", help="audio device, by name")
+    parser.add_argument("--channel", default="", help="where the sound arrives (default: EXT)")
+    parser.add_argument("--clicks", type=int, default=20, help="how many (default: 20)")
+    parser.add_argument("--no-store", action="store_true", help="do not write it to rig.toml")
+
+
+def tell(words: str) -> None:
+    """Say something to the person at the terminal; stdout is for results."""
+    sys.stderr.write(f"{words}\n")
+    sys.stderr.flush()
+
+
+def _doctor(arguments: argparse.Namespace) -> Outcome:
+    from rym.clock import SystemClock
+
+    from .. import settings
+    from .doctor import diagnose
+
+    options = [("rig.broker", arguments.broker)] if arguments.broker is not None else []
+    tables = settings.tables(settings.load("run", arguments.config, options))
+    found = diagnose(tables, SystemClock(), seconds=arguments.seconds, model=arguments.model)
+    if not arguments.json:
+        sys.stdout.writelines(f"{line}\n" for line in found.lines)
+    return found.as_json(), 0 if found.could_start else 1
+
+
+def _check_alpha(arguments: argparse.Namespace) -> Outcome:
+    import asyncio
+
+    from rym.clock import SystemClock
+
+    from .. import settings
+    from .check_alpha import check_alpha, check_recordings
+
+    stream = settings.tables(settings.load("run", arguments.config, ())).stream
+    if arguments.recording:
+        answer = check_recordings(stream, arguments.recording)
+    else:
+        seconds = arguments.seconds
+        answer = asyncio.run(check_alpha(stream, SystemClock(), tell, seconds=seconds))
+    if not arguments.json:
+        sys.stdout.writelines(f"{line}\n" for line in answer.lines)
+    return answer.as_json(), 0 if answer.rise.seen else 1
+
+
+def _check_delay(arguments: argparse.Namespace) -> Outcome:
+    import asyncio
+
+    from rym.clock import SystemClock
+
+    from .. import settings
+    from .check_delay import check_delay
+    from .store import RIG, store
+
+    options = [("player.device", arguments.device)] if arguments.device is not None else []
+    tables = settings.tables(settings.load("run", arguments.config, options))
+    checking = check_delay(
+        tables.stream,
+        tables.player,
+        SystemClock(),
+        tell,
+        channel=arguments.channel,
+        n_clicks=arguments.clicks,
+    )
+    answer = asyncio.run(checking)
+    stored = None if arguments.no_store else str(RIG.resolve())
+    if stored:
+        store(RIG, "player", "device_delay", round(answer.delay.seconds, 5), answer.note)
+    if not arguments.json:
+        kept = f"Kept in {stored}." if stored else "Not kept."
+        sys.stdout.write(f"{answer.sentence}\n{kept}\n")
+    return {**answer.as_json(), "stored": stored}, 0
