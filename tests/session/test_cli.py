@@ -16,7 +16,18 @@ from rym.errors import DeviceError
 from session import cli, simulate
 from session.folder import Folder
 
-VERBS = ("demo", "listen", "run", "simulate", "train", "replay", "report", "bank", "bank build")
+VERBS = (
+    "demo",
+    "listen",
+    "run",
+    "simulate",
+    "record",
+    "train",
+    "replay",
+    "report",
+    "bank",
+    "bank build",
+)
 HEAVY = ("numpy", "scipy", "mne", "torch", "pylsl", "rich", "soundfile")
 
 
