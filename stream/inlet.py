@@ -83,7 +83,7 @@ class EegInlet:
         self._side_taps = SideTaps(self.sides, lambda: self._tap.seen, clock)
         self._begun = threading.Event()
         self._count = 0
-        self._offset = 0.0
+        self._offset = self._uncertainty = 0.0
         self._newest = clock.now()
         self._due = self._newest
         self._lost = False
@@ -92,10 +92,9 @@ class EegInlet:
         self._returns = 0
         self._moved = False
 
-    def away(self) -> float:
-        """Return the seconds since the newest sample came, 0 below a second."""
-        quiet = self._clock.now() - self._newest
-        return quiet if quiet >= QUIET_S else 0.0
+    def away(self) -> bool:
+        """Return whether no sample has come for a second."""
+        return self._begun.is_set() and self._clock.now() - self._newest >= QUIET_S
 
     def facts(self) -> dict[str, str | int | float | bool]:
         """Return which sender is listened to; the host stays out of it."""
@@ -104,6 +103,7 @@ class EegInlet:
             "uid": hashlib.sha256(self._tap.seen.uid.encode()).hexdigest()[:16],
             "returns": self._returns,
             "host_changed": self._moved,
+            "offset_uncertainty": self._uncertainty,
             "sides": " ".join(sides.there()),
             "sides_missing": "; ".join(f"{k}: {v}" for k, v in sides.missing().items()),
             "markers_skipped": sides.skipped,
@@ -161,8 +161,8 @@ class EegInlet:
     def _pull(self, hand_over: HandOver, stop: threading.Event) -> None:
         """Read the stream, in the one thread that touches it, until told to stop."""
         self._measure(hand_over, ANSWER_S)
-        self._begun.set()
         self._newest = self._clock.now()
+        self._begun.set()
         with ThreadPoolExecutor(1, "look") as helper:
             try:
                 while not stop.is_set():
@@ -255,7 +255,7 @@ class EegInlet:
     def _measure(self, hand_over: HandOver, within: float) -> None:
         """Hand over LSL's estimate of the offset between the sender's clock and the rig's."""
         try:
-            self._offset, uncertainty = self._tap.offset(within)
+            self._offset, self._uncertainty = self._tap.offset(within)
         except SignalError:
             return  # while the sender is away there is no answer: the last offset stays
         self._due = self._clock.now() + self._settings.offset_every
@@ -263,7 +263,7 @@ class EegInlet:
             ClockOffset(
                 stream=self._tap.seen.uid,
                 offset=self._offset,
-                uncertainty=uncertainty,
+                uncertainty=self._uncertainty,
                 from_sample=self._count,
             )
         )

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from pathlib import Path
 
 from rym.messages import ClockOffset
 from rym.service import Shell
-from rym.topics import CLOCK, QUALITY, WINDOW
+from rym.topics import CLOCK, MARKER, QUALITY, WINDOW
 
 from .checks import StartCheck
 from .inlet import EegInlet
-from .items import Chunk
+from .items import Chunk, Side
 from .line import StreamLine
 from .lsl import library
+from .markers import MarkerCheck
 from .recorder import Recorder
 from .settings import StreamSettings
 
@@ -25,6 +25,12 @@ LOG = logging.getLogger(__name__)
 
 SYNC_S = 1.0
 """Seconds between two times that the recording is brought to the disk."""
+LOOK_S = 1.0
+"""Seconds between two looks at how the stream does."""
+MOVED = {"rate_measured": 1.005, "offset_uncertainty": 2.0}
+"""Ratio from which a measured value has changed so that it is worth a message."""
+
+Facts = dict[str, str | int | float | bool]
 
 
 async def serve(shell: Shell, settings: StreamSettings) -> None:
@@ -48,6 +54,8 @@ async def serve(shell: Shell, settings: StreamSettings) -> None:
     inlet = await asyncio.to_thread(EegInlet, settings, clock)
     line = StreamLine(settings, inlet.signal.channels, inlet.signal.rate)
     check = StartCheck(inlet.signal, settings)
+    markers = MarkerCheck(settings.max_age)
+    offset = 0.0
     async with AsyncExitStack() as stack:
         recording = None
         if shell.folder is not None:
@@ -56,13 +64,18 @@ async def serve(shell: Shell, settings: StreamSettings) -> None:
             await stack.enter_async_context(_kept(recording, shell))
         items = await stack.enter_async_context(aclosing(inlet.items()))
         shell.ready("", **_facts(inlet, recording), checked=False)
+        await stack.enter_async_context(_watched(shell, inlet, line, recording))
         async for item in items:
             if recording is not None:
                 recording.write(item)
             if isinstance(item, ClockOffset):
+                offset = item.offset
                 bus.publish(CLOCK, item)
             elif isinstance(item, Chunk) and check.push(item):
                 shell.ready(recording.trouble if recording is not None else "", checked=True)
+            elif isinstance(item, Side) and item.kind == "markers":
+                for marker in markers.push(item, offset, clock.now()):
+                    bus.publish(MARKER, marker, age=clock.now() - marker.t)
             for window, quality in line.feed(item):
                 sent = bus.publish(WINDOW, window, age=clock.now() - window.t_last)
                 bus.publish(QUALITY, quality, cause=(sent.id,))
@@ -100,6 +113,74 @@ async def _kept(recording: Recorder, shell: Shell) -> AsyncIterator[None]:
             keeping.result()
 
 
+@asynccontextmanager
+async def _watched(
+    shell: Shell, inlet: EegInlet, line: StreamLine, recording: Recorder | None
+) -> AsyncIterator[None]:
+    """Say beside the body how the stream does, whenever that has changed."""
+
+    async def watch() -> None:
+        said: Facts = _health(inlet, line)
+        while True:
+            await shell.clock.sleep_until(shell.clock.now() + LOOK_S)
+            now = _health(inlet, line)
+            # Right after a gap the rate is not known yet: the last one stays.
+            now["rate_measured"] = now["rate_measured"] or said["rate_measured"]
+            if not _moved(said, now):
+                continue
+            words = _sentence(inlet.declared.name, said, now)
+            if words:
+                LOG.warning("%s", words)
+            trouble = recording.trouble if recording is not None else ""
+            shell.ready(" ".join(filter(None, (words, trouble))), **now)
+            said = now
+
+    watching = asyncio.create_task(watch(), name="watch")
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.wait([watching])
+        if not watching.cancelled():
+            watching.result()
+
+
+def _moved(said: Mapping[str, object], now: Mapping[str, object]) -> bool:
+    """Return whether anything differs by enough to be said again."""
+    for key, value in now.items():
+        before, ratio = said[key], MOVED.get(key)
+        if ratio is None or not before:
+            if value != before:
+                return True
+        elif not 1 / ratio < float(str(value)) / float(str(before)) < ratio:
+            return True
+    return False
+
+
+def _sentence(name: str, said: Facts, now: Facts) -> str:
+    """Return what people must know about the sender; empty where there is nothing."""
+    if now["away"]:
+        return f"Nothing comes from {name}; it is waited for."
+    if now["host_changed"] and not said["host_changed"]:
+        return f"{name} is there again, sent by another machine."
+    if now["returns"] != said["returns"]:
+        return f"{name} is there again, started anew."
+    return f"{name} is there again." if said["away"] else ""
+
+
+def _health(inlet: EegInlet, line: StreamLine) -> Facts:
+    """Return how the stream does."""
+    clock = line.clock
+    return {
+        **inlet.facts(),
+        "away": inlet.away(),
+        "rate_measured": round(clock.effective_rate, 2),
+        "lost": clock.lost,
+        "dropped": clock.dropped,
+        "gaps": clock.gaps,
+    }
+
+
 def _tell(shell: Shell, words: str) -> None:
     LOG.warning("%s", words)
     shell.ready(words)
@@ -115,11 +196,11 @@ def free_name(folder: Path) -> Path:
     return path
 
 
-def _facts(inlet: EegInlet, recording: Recorder | None) -> dict[str, str | int | float | bool]:
+def _facts(inlet: EegInlet, recording: Recorder | None) -> Facts:
     """Return what the record must know of this start; the host stays out of it."""
     return {
+        **inlet.facts(),
         "stream": inlet.declared.name,
-        "uid": hashlib.sha256(inlet.declared.uid.encode()).hexdigest()[:16],
         "channels": " ".join(inlet.signal.channels),
         "rate": inlet.signal.rate,
         "unit": inlet.signal.unit,

@@ -18,8 +18,9 @@ from rym.errors import SignalError
 from rym.lifeline import Lifeline
 from rym.messages import Message
 from rym.service import Shell
-from rym.topics import CLOCK, QUALITY, STATUS, WINDOW
+from rym.topics import CLOCK, MARKER, QUALITY, STATUS, WINDOW
 from stream.items import Chunk
+from stream.line import StreamLine
 from stream.montage import ENOBIO20
 from stream.service import free_name, serve
 from stream.settings import StreamSettings
@@ -40,7 +41,8 @@ class Run:
 
     def __init__(self, shell: Shell, hub: MemoryHub) -> None:
         listener = hub.bus("test", shell.clock, 1)
-        self._mailbox = listener.subscribe(WINDOW, QUALITY, CLOCK, STATUS["stream"], overload=ALL)
+        topics = (WINDOW, QUALITY, CLOCK, MARKER, STATUS["stream"])
+        self._mailbox = listener.subscribe(*topics, overload=ALL)
         self._messages: list[Message] = []
 
     def of(self, topic) -> list[Message]:
@@ -91,19 +93,22 @@ def test_what_arrives_goes_out_and_into_the_file(send, cap, tmp_path: Path) -> N
     send(signal=signal)
     run = windows(tmp_path, 6)
     sent = run.of(WINDOW)
-    for k, message in enumerate(sent):
+    line = StreamLine(settings(), ENOBIO20, 500.0)
+    expected = line.feed(Chunk(signal, np.arange(len(signal)) / 500))
+    for k, (message, (other, _)) in enumerate(zip(sent, expected, strict=False)):
         window = message.content
         assert (message.id.seq, window.segment, window.first_sample) == (k, 0, 125 * k)
-        assert np.array_equal(window.samples, signal[125 * k : 125 * k + 500])
+        assert np.array_equal(window.samples, other.samples)
         assert (window.channels, window.rate, window.valid) == (ENOBIO20, 500.0, True)
         assert 0 < message.meta.age < 1
     for window, quality in zip(sent, run.of(QUALITY), strict=False):
         assert quality.cause == (window.id,)
         assert quality.content.t == window.content.t_last
     assert run.of(CLOCK)[0].content.from_sample == 0
-    (status,) = run.of(STATUS["stream"])
+    status = run.of(STATUS["stream"])[0]
     facts = status.content.facts
     assert status.content.life == "ready"
+    assert facts["sides"] == "accelerometer quality markers"
     assert (facts["rate"], facts["channels"]) == (500.0, " ".join(ENOBIO20))
     assert facts["recording"] == "eeg.xdf"
     assert len(facts["uid"]) == 16
@@ -170,27 +175,49 @@ def test_the_setting_overrides_the_unit(send, cap) -> None:
 
 
 def test_a_stream_that_vanishes_and_returns_starts_a_segment(send) -> None:
-    """No windows while it is away, no error; then a new segment with its own whole window."""
+    """No windows while it is away, no error; then a new segment with its own whole window.
+
+    The status says all of it, and the gap; the device's markers come out with their notes.
+    """
     first = send()
 
     async def run() -> Run:
         async with running(None, settings()) as service:
             await until(lambda: len(service.of(WINDOW)) >= 2)
+            for code, ago in ((7, 0.02), (7, 0.0), (8, 3.0), (9, 2.0)):
+                first.outlets.push_marker(code, SystemClock().now() - ago)
+            await until(lambda: len(service.of(MARKER)) >= 4)
             first.stop.set()
             first.join()
             first.outlets.close()
-            await asyncio.sleep(1.0)
+            await until(lambda: facts(service)["away"] is True)
             before = len(service.of(WINDOW))
             send()
             await until(lambda: len(service.of(WINDOW)) >= before + 1, 30.0)
+            await until(lambda: (facts(service)["gaps"], facts(service)["away"]) == (1, False))
         return service
 
-    sent = [message.content for message in asyncio.run(run()).of(WINDOW)]
+    def facts(service: Run) -> dict[str, str | int | float | bool]:
+        return service.of(STATUS["stream"])[-1].content.facts
+
+    ended = asyncio.run(run())
+    sent = [message.content for message in ended.of(WINDOW)]
     segments = [window.segment for window in sent]
     assert segments == sorted(segments)
     assert set(segments) == {0, 1}
     back = next(window for window in sent if window.segment == 1)
     assert back.n_new == 500
+    markers = [message.content for message in ended.of(MARKER)]
+    notes = {7: "duplicate", 8: "backward", 9: "backward"}
+    assert [(m.code, m.note) for m in markers] == [(7, ""), *notes.items()]
+    statuses = [message.content for message in ended.of(STATUS["stream"])]
+    details = [status.detail for status in statuses if status.detail]
+    assert details == ["Nothing comes from NIC; it is waited for.", details[-1]]
+    assert details[-1] == "NIC is there again, started anew."
+    assert len(statuses) <= 8
+    uids = [status.facts["uid"] for status in statuses]
+    assert uids[0] != uids[-1]
+    assert statuses[-1].facts["rate_measured"] == pytest.approx(500.0, rel=0.01)
 
 
 def test_a_recording_is_never_overwritten(tmp_path: Path) -> None:
