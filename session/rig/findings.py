@@ -73,19 +73,26 @@ class Observation(NamedTuple):
     @property
     def rate(self) -> float | None:
         """Samples per second by their stamps; None where there are too few."""
-        span = float(np.ptp(self.stamps)) if len(self.stamps) > 1 else 0.0
-        return (len(self.stamps) - 1) / span if span > 0 else None
+        if len(self.stamps) < 3 or not np.ptp(self.stamps) > 0:
+            return None
+        return 1 / self._period()
 
     @property
     def jitter(self) -> float | None:
-        """SD of the stamps around a straight line, in seconds."""
+        """SD of the stamps around a straight line, in seconds; None for an irregular stream."""
         n = len(self.stamps)
         if n < 3 or self.seen.rate == 0:
             return None
-        index = np.arange(n) - (n - 1) / 2
-        centred = self.stamps - self.stamps.mean()
-        slope = float((index * centred).sum() / (index**2).sum())
-        return float(np.std(centred - slope * index))
+        line = self.stamps.mean() + self._period() * (np.arange(n) - (n - 1) / 2)
+        return float(np.std(self.stamps - line))
+
+    def _period(self) -> float:
+        """Return the slope of the straight line through all stamps, in seconds per sample.
+
+        Not their span by their number: the first and the last stamp may be off by a burst.
+        """
+        index = np.arange(len(self.stamps)) - (len(self.stamps) - 1) / 2
+        return float((index * (self.stamps - self.stamps.mean())).sum() / (index**2).sum())
 
 
 class Verdict(NamedTuple):

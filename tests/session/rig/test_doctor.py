@@ -6,17 +6,23 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from player.settings import PlayerSettings
 from rym.clock import SystemClock
+from rym.messages import Quality, Window
 from session import cli, settings
 from session.rig import doctor
 from session.rig.doctor import Diagnosis, diagnose
+from session.rig.findings import Observation, judge_model, judge_streams
+from stream.checks import Declared
 from stream.montage import ENOBIO20
 from stream.outlets import NicOutlets
+from stream.resolve import Seen
+from stream.settings import StreamSettings
 
 Start = Callable[..., NicOutlets]
 
@@ -209,3 +215,59 @@ def test_a_device_delay_that_nobody_measured_is_worth_a_look():
     assert doctor.judge_delay(PlayerSettings().device_delay, "USB").mark == "look"
     assert "+42.5 ms" in doctor.judge_delay(0.0425, "USB").said
     assert [doctor.judge_disk("/", free).mark for free in (5e8, 5e9, 5e10)] == ["bad", "look", "ok"]
+
+
+def test_a_model_that_the_stream_does_not_fit_stands_in_the_way():
+    """Missing channels, another rate or other filters are named; a fitting one is said to fit."""
+    window = Window(
+        segment=0, first_sample=0, n_new=250, t_first=0.0, rate=250.0, channels=("O1", "Cz"),
+        samples=np.zeros((250, 2), np.float32), bad=(), valid=True, reason="",
+        conditioning="high-pass 0.5 Hz",
+    )  # fmt: skip
+    quality = Quality(t=1.0, overall=1.0, level="good", channels=())
+    fits = {
+        "channels": ("Cz",), "rate": 250.0, "n_times": 250, "max_bad": 0.5,
+        "conditioning": "high-pass 0.5 Hz",
+    }  # fmt: skip
+    for change, mark, said in (
+        ({}, "ok", "as it needs"),
+        ({"channels": ("Cz", "O2")}, "bad", "missing channels: O2"),
+        ({"rate": 500.0}, "bad", "rate 250 Hz"),
+        ({"conditioning": "high-pass 1 Hz"}, "bad", "high-pass 1 Hz"),
+    ):
+        model = SimpleNamespace(manifest=SimpleNamespace(**fits | change))
+        found = judge_model(model, [(window, quality)] * 3)
+        assert (found.mark, said in found.said) == (mark, True), found
+    assert judge_model(model, []).mark == "look"
+
+
+def observed(samples: np.ndarray, unit: str) -> Observation:
+    """Return an EEG stream at 250 Hz, in bursts that are up to 100 ms late."""
+    seen = Seen("NIC-EEG", "EEG", "nic-1", "lab", "uid", 2, 250.0, "float32")
+    declared = Declared("NIC-EEG", "nic-1", "uid", "lab", 250.0, 2, ("O1", "Cz"), (unit, unit))
+    bursts = np.repeat(np.random.default_rng(1).uniform(0, 0.1, 50), 50)[: len(samples)]
+    stamps = np.arange(len(samples)) / 250 + bursts
+    return Observation(seen, declared, samples, stamps, (0.0, 0.02))
+
+
+def test_a_wrong_unit_and_an_unsteady_network_are_told():
+    """Volts called µV stand in the way; jitter and an uncertain clock are worth a look."""
+    samples = np.random.default_rng(0).normal(0, 20e-6, (2500, 2)).astype(np.float32)
+    wrong = judge_streams([observed(samples, "uV")], StreamSettings())
+    marks = {finding.what: finding.mark for finding in wrong.findings}
+    assert marks == {
+        "stream": "ok", "channels": "ok", "rate": "ok", "jitter": "look", "clock": "look",
+        "signal": "bad",
+    }  # fmt: skip
+    assert "[stream] unit" in wrong.findings[-1].remedy
+    right = judge_streams([observed(samples, "V")], StreamSettings())
+    assert not any(finding.mark == "bad" for finding in right.findings)
+
+
+def test_a_stream_that_is_seen_but_sends_nothing_stands_in_the_way():
+    """The list came through and the data did not: mostly a firewall."""
+    nothing = judge_streams([observed(np.empty((0, 2), np.float32), "uV")], StreamSettings())
+    silent = next(finding for finding in nothing.findings if finding.what == "rate")
+    assert silent.mark == "bad"
+    assert "no sample came" in silent.said
+    assert "firewall" in silent.remedy
