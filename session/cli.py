@@ -15,7 +15,6 @@ from rym.errors import RymError, UsageError
 
 from .rig.verbs import Outcome
 from .rig.verbs import add as add_rig
-from .rig.verbs import tell as _tell
 
 if TYPE_CHECKING:
     from rym.settings import Resolved
@@ -88,7 +87,6 @@ def _parser() -> argparse.ArgumentParser:
     _add_listen(verbs)
     _add_run(verbs)
     _add_simulate(verbs)
-    _add_record(verbs)
     _add_after(verbs)
     _add_bank(verbs)
     add_rig(verbs, _verb)
@@ -154,18 +152,6 @@ def _add_run(verbs: Any) -> None:
     parser.add_argument("--protocol", default="run", help="phases: a file in configs/")
     parser.add_argument("--model", type=Path, help="a model made before")
     parser.add_argument("--seconds", type=float, default=0.0, help="end after so long; 0: never")
-
-
-def _add_record(verbs: Any) -> None:
-    words = "Every LSL stream that is seen, numbers and text, into one XDF file, until Ctrl-C."
-    parser = _verb(verbs, "record", words, _record)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the file; it must not exist")
-    parser.add_argument("--seconds", type=float, default=0.0, help="end after so long; 0: never")
-    parser.add_argument("--type", action="append", default=[], help="only streams of this type")
-    parser.add_argument("--name", action="append", default=[], help="only streams of this name")
-    parser.add_argument(
-        "--all", action="store_true", help="every stream; so it is without --type and --name"
-    )
 
 
 def _add_simulate(verbs: Any) -> None:
@@ -312,29 +298,6 @@ def _listen(arguments: argparse.Namespace) -> Outcome:
 
         sys.stdout.write(sound_in_words(result))
     return result, 0
-
-
-def _record(arguments: argparse.Namespace) -> Outcome:
-    if arguments.all and (arguments.type or arguments.name):
-        raise UsageError(
-            "--all stands beside --type or --name.", "Leave --all out to record some streams only."
-        )
-    from rym.clock import SystemClock
-
-    from .rig.record import free_name, record, told_to_end
-    from .rig.roster import Choice
-
-    clock = SystemClock()
-    path = arguments.out or free_name(clock, Path())
-    choice = Choice(types=tuple(arguments.type), names=tuple(arguments.name))
-    with told_to_end() as stop:
-        done = record(path, clock, choice=choice, seconds=arguments.seconds, stop=stop, tell=_tell)
-    if not arguments.json:
-        total = sum(stream.n_samples for stream in done.streams)
-        sys.stdout.write(
-            f"{done.file}: {len(done.streams)} streams, {total} samples in {done.seconds:g} s\n"
-        )
-    return msgspec.to_builtins(done), 0
 
 
 def _simulate(arguments: argparse.Namespace) -> Outcome:

@@ -1,4 +1,4 @@
-"""The verbs that look at a rig: `rym doctor`, `rym check alpha`, `rym check delay`."""
+"""The verbs of a rig: `rym doctor`, `rym record`, `rym check alpha`, `rym check delay`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from rym.errors import UsageError
 
 Outcome = tuple[dict[str, Any] | None, int]
 """What `--json` prints, and the exit code."""
@@ -18,17 +20,30 @@ Verb = Callable[[Any, str, str, Callable[..., Outcome]], Any]
 
 
 def add(verbs: Any, verb: Verb) -> None:
-    """Add `doctor` and `check` to the command line's verbs."""
+    """Add `doctor`, `record` and `check` to the command line's verbs."""
     words = "Could a session start now? Streams, signal, sound, broker, disk, with remedies."
     parser = verb(verbs, "doctor", words, _doctor)
     parser.add_argument("--config", type=Path, help="settings, a TOML file")
     parser.add_argument("--broker", help="mqtt://host:port of a broker that runs already")
     parser.add_argument("--seconds", type=float, default=5.0, help="of listening (default: 5)")
     parser.add_argument("--model", type=Path, help="a model that the stream must fit")
+    _add_record(verbs, verb)
     check = verbs.add_parser("check", help="Check this rig with a person or a cable.")
     inner = check.add_subparsers(required=True, metavar="VERB")
     _add_alpha(inner, verb)
     _add_delay(inner, verb)
+
+
+def _add_record(verbs: Any, verb: Verb) -> None:
+    words = "Every LSL stream that is seen, numbers and text, into one XDF file, until Ctrl-C."
+    parser = verb(verbs, "record", words, _record)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="the file; it must not exist")
+    parser.add_argument("--seconds", type=float, default=0.0, help="end after so long; 0: never")
+    parser.add_argument("--type", action="append", default=[], help="only streams of this type")
+    parser.add_argument("--name", action="append", default=[], help="only streams of this name")
+    parser.add_argument(
+        "--all", action="store_true", help="every stream; so it is without --type and --name"
+    )
 
 
 def _add_alpha(inner: Any, verb: Verb) -> None:
@@ -74,6 +89,31 @@ def _doctor(arguments: argparse.Namespace) -> Outcome:
     if not arguments.json:
         sys.stdout.writelines(f"{line}\n" for line in found.lines)
     return found.as_json(), 0 if found.could_start else 1
+
+
+def _record(arguments: argparse.Namespace) -> Outcome:
+    if arguments.all and (arguments.type or arguments.name):
+        raise UsageError(
+            "--all stands beside --type or --name.", "Leave --all out to record some streams only."
+        )
+    import msgspec
+
+    from rym.clock import SystemClock
+
+    from .record import free_name, record, told_to_end
+    from .roster import Choice
+
+    clock = SystemClock()
+    path = arguments.out or free_name(clock, Path())
+    choice = Choice(types=tuple(arguments.type), names=tuple(arguments.name))
+    with told_to_end() as stop:
+        done = record(path, clock, choice=choice, seconds=arguments.seconds, stop=stop, tell=tell)
+    if not arguments.json:
+        n = sum(stream.n_samples for stream in done.streams)
+        sys.stdout.write(
+            f"{done.file}: {len(done.streams)} streams, {n} samples in {done.seconds:g} s\n"
+        )
+    return msgspec.to_builtins(done), 0
 
 
 def _check_alpha(arguments: argparse.Namespace) -> Outcome:
