@@ -191,15 +191,25 @@ class Gait:
     fault : Walk
         How strongly.
     rate : float
-        Samples of the accelerometer per second.
+        EEG samples per second.
     """
 
     def __init__(self, fault: Walk, rate: float) -> None:
         self._wave = Grid(along(rate, lambda t: fault.motion * _gait(t, fault.steps)))
 
-    def apply(self, x: Array, first: int) -> None:
-        """Change acceleration, shape (n_times, 3), in place; `first` counts since the beginning."""
-        x += self._wave(first, len(x))[:, None] * np.array([0.2, 0.3, 1.0])
+    def apply(self, x: Array, since: npt.NDArray[np.int64]) -> None:
+        """Change acceleration in place.
+
+        Parameters
+        ----------
+        x : array of shape (n_times, 3)
+            mm/s²; n_times is at least 1.
+        since : array of shape (n_times,)
+            EEG samples from the fault's beginning to each of them.
+        """
+        first = int(since[0])
+        wave = self._wave(first, int(since[-1]) - first + 1)[since - first]
+        x += wave[:, None] * np.array([0.2, 0.3, 1.0])
 
 
 def _gait(t: Array, steps: float) -> Array:

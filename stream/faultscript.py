@@ -6,7 +6,6 @@ same samples leave in the same order with the same stamps.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -75,8 +74,6 @@ class FaultScript:
         Names of the source's channels.
     rate : float
         The source's samples per second.
-    motion_rate : float
-        Samples of the accelerometer per second.
     seed : int
         Decides what is drawn.
     silent : sequence of Fault
@@ -94,13 +91,12 @@ class FaultScript:
         *,
         channels: Sequence[str],
         rate: float,
-        motion_rate: float = 100.0,
         seed: int = 1,
         silent: Sequence[Fault] = (),
     ) -> None:
         self.empty = not faults and not silent
         self._faults = [
-            _Running(fault, channels, rate, motion_rate, (seed, 5, i))
+            _Running(fault, channels, rate, (seed, 5, i))
             for i, fault in enumerate((*silent, *faults))
         ]
         _refuse_two_rates(self._faults)
@@ -193,7 +189,7 @@ class FaultScript:
         if piece.motion is not None:
             rows = (piece.motion_at >= start) & (piece.motion_at < stop)
             at = piece.motion_at[rows] - start
-            motion = fresh(taken[at], t[at], self._moved(now, piece.motion[rows]))
+            motion = fresh(taken[at], t[at], _moved(now, taken[at], piece.motion[rows]))
             self._motion.put(_routed([f for f in now if f.of_motion], motion))
         marks = [mark for mark in piece.marks if start <= mark.offset < stop]
         coded = [mark for mark in marks if mark.code]
@@ -217,15 +213,6 @@ class FaultScript:
             if fault.resampler is not None:
                 return fault.resampler.make(self._count, t, samples)
         return fresh(taken, t, samples)
-
-    def _moved(self, now: list[_Running], motion: Samples) -> Samples:
-        """Return the acceleration with what walking adds."""
-        for fault in now:
-            if fault.gait is not None and len(motion):
-                x = motion.astype(np.float64)
-                fault.gait.apply(x, fault.motion_since(self._count))
-                motion = x.astype(np.float32)
-        return motion
 
     def _leave(self, count: int, marks: tuple[tuple[Mark, float], ...]) -> Send:
         """Return all that is due."""
@@ -253,6 +240,16 @@ def _refuse_two_rates(faults: list[_Running]) -> None:
             )
 
 
+def _moved(faults: list[_Running], taken: Index, motion: Samples) -> Samples:
+    """Return the acceleration with what walking adds."""
+    for fault in faults:
+        if fault.gait is not None and len(motion):
+            x = motion.astype(np.float64)
+            fault.gait.apply(x, taken - fault.start)
+            motion = x.astype(np.float32)
+    return motion
+
+
 def _routed(faults: list[_Running], batch: Batch) -> Batch:
     """Return rows as they come out of every fault of stamps and of transport that holds now."""
     t = batch.stamps
@@ -267,12 +264,7 @@ class _Running:
     """One fault with its place on the counter, and what it does there."""
 
     def __init__(
-        self,
-        fault: Fault,
-        channels: Sequence[str],
-        rate: float,
-        motion_rate: float,
-        key: tuple[int, ...],
+        self, fault: Fault, channels: Sequence[str], rate: float, key: tuple[int, ...]
     ) -> None:
         self.fault = fault
         self.start = round(fault.at * rate)
@@ -282,12 +274,11 @@ class _Running:
         self.disturbance = (
             Disturbance(fault, channels, rate, key) if isinstance(fault, OnChannels) else None
         )
-        self.gait = Gait(fault, motion_rate) if isinstance(fault, Walk) else None
+        self.gait = Gait(fault, rate) if isinstance(fault, Walk) else None
         self.resampler = Resampler(fault, self.start, rate) if isinstance(fault, Rate) else None
         self.of_motion = isinstance(fault, (Vanish, Stall, Burst, Jitter, Jump, Drift))
         self.of_codes = isinstance(fault, (Vanish, Stall, Jump, Drift, Markers))
         self.of_eeg = not isinstance(fault, Markers)
-        self._motion_step = rate / motion_rate
 
     def event(self, t: float, *, begins: bool) -> Iterator[Act | Injected]:
         """Return what is told and done at the fault's beginning or end."""
@@ -307,8 +298,3 @@ class _Running:
             over=not begins,
         )
         yield from acts
-
-    def motion_since(self, count: int) -> int:
-        """Return how many accelerometer samples lie between the beginning and a count."""
-        first, here = (math.ceil(n / self._motion_step) for n in (self.start, count))
-        return here - first

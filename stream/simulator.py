@@ -138,7 +138,7 @@ class SimulatedPerson:
         due = [event for event in self._events if event.sample < end]
         self._events = [event for event in self._events if event.sample >= end]
         moved = np.arange(motion_count(first, self.device), motion_count(end, self.device))
-        measured = -(-moved * self.device.rate // self.device.motion_rate)
+        measured = moved * self.device.rate // self.device.motion_rate
         return Chunk(
             first=first,
             samples=np.concatenate(parts)[:n_samples],

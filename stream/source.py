@@ -270,7 +270,6 @@ async def play(
         faults,
         channels=source.channels,
         rate=source.rate,
-        motion_rate=source.motion_rate,
         seed=seed,
         silent=source.habits,
     )

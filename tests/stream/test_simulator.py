@@ -87,6 +87,7 @@ def test_chunks_do_not_matter(device: DeviceName, sizes: list[int], seed: int) -
     at = np.concatenate([part.first + part.motion_at for part in parts])
     assert np.array_equal(whole.motion_at, at)
     assert len(at) == len(whole.motion)
+    assert all(np.all((p.motion_at >= 0) & (p.motion_at < len(p.samples))) for p in parts)
     assert whole.felt == tuple(event for part in parts for event in part.felt)
     assert whole.keys == tuple(event for part in parts for event in part.keys)
     assert len(whole.samples) == sum(sizes)

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,7 +24,8 @@ from rym.errors import FormatError, UsageError
 from rym.lifeline import Lifeline
 from rym.messages import Affect, Label, Phase, Played, Truth
 from rym.service import Shell
-from rym.topics import LABEL, NOW, PHASE, STATUS, TRUTH
+from rym.topics import FAULT, LABEL, NOW, PHASE, STATUS, TRUTH
+from stream.faults import Jump, ScriptedFault, Stall, Vanish
 from stream.faultscript import Act
 from stream.montage import ENOBIO20
 from stream.senders import Heard, Piece, Source, build
@@ -103,9 +105,9 @@ class Stage:
         self.told: Mailbox = self.session.subscribe(TRUTH, LABEL, overload=ALL)
         self.task: asyncio.Task[None] | None = None
 
-    def start(self, source: Source, speed: float = 1.0) -> None:
+    def start(self, source: Source, **how: Any) -> None:
         """Begin to play."""
-        self.task = asyncio.create_task(play(source, self.outlets, self.bus, speed=speed))
+        self.task = asyncio.create_task(play(source, self.outlets, self.bus, **how))
 
     async def run(self, seconds: float, step: float = 0.01) -> None:
         """Let time pass; a failed source fails the test."""
@@ -367,6 +369,85 @@ def test_a_label_does_not_hold_while_its_recording_waits(tmp_path: Path) -> None
         ]
         (_, calibrated), (_, let_go) = told[1:3]
         assert 1.0 <= let_go - calibrated <= 1.1
+
+    asyncio.run(body())
+
+
+def test_a_script_of_faults_is_carried_out_and_told() -> None:
+    """Streams go and come at their samples, a stall's samples come at its end, all is published."""
+    faults: list[ScriptedFault] = [
+        Vanish(at=1.0, seconds=0.5, back="other"),
+        Stall(at=2.0, seconds=0.5),
+        Jump(at=3.0, to=0.0),
+    ]
+
+    async def body() -> None:
+        stage = Stage()
+        told = stage.session.subscribe(FAULT, overload=ALL)
+        stage.outlets.consumer = True
+        stage.start(build(SimulatedSource()), faults=faults)
+        await stage.run(4.0, step=0.001)
+        sent = stage.outlets
+        lengths = np.cumsum([0] + [len(chunk) for chunk, _, _ in sent.eeg])
+        assert [(act.what, int(lengths[chunks])) for act, chunks in sent.acts] == [
+            ("vanish", 500),
+            ("back", 500),
+        ]
+        true = build(SimulatedSource()).take(2000, Heard())
+        assert true is not None
+        n = len(sent.samples())
+        kept = np.concatenate([true.samples[:500], true.samples[750:]])
+        assert np.array_equal(sent.samples(), kept[:n])
+        [burst] = [now for chunk, _, now in sent.eeg if len(chunk) == 250]
+        assert burst == pytest.approx(sent.every[0] + 2.5, abs=0.004)
+        assert sent.every[1250:1252] == pytest.approx([0.0, 0.002], abs=1e-9)
+        said = [message.content for message in told.drain()]
+        assert [(it.kind, it.over) for it in said] == [
+            *(("vanish", False), ("vanish", True)),
+            *(("stall", False), ("stall", True)),
+            ("jump", False),
+        ]
+        assert [it.t - sent.every[0] for it in said] == pytest.approx([1, 1.5, 2, 2.5, 3], abs=1e-9)
+
+    asyncio.run(body())
+
+
+def test_what_is_held_back_is_sent_at_the_end(tmp_path: Path) -> None:
+    """A recording that ends within a stall loses no sample."""
+    values = write_easy(tmp_path / "a.easy", 1.0)
+
+    async def body() -> None:
+        stage = Stage()
+        stage.outlets.consumer = True
+        file = RecordedFile(path=str(tmp_path / "a.easy"))
+        stage.start(build(RecordedSource(files=(file,))), faults=[Stall(at=0.5, seconds=9.0)])
+        await stage.run(2.0)
+        assert np.array_equal(stage.outlets.samples(), values)
+        assert dict(stage.outlets.markers).keys() == {10, 21, 6}
+
+    asyncio.run(body())
+
+
+def test_a_muse_sends_in_bursts_with_the_time_of_arrival() -> None:
+    """Chunks of 12 whose stamps jitter and never come before their samples; 52 Hz of motion."""
+
+    async def body() -> None:
+        stage = Stage()
+        told = stage.session.subscribe(FAULT, overload=ALL)
+        stage.outlets.consumer = True
+        stage.start(build(SimulatedSource(device="muse")))
+        await stage.run(30.0, step=0.001)
+        sent = stage.outlets
+        assert {len(chunk) for chunk, _, _ in sent.eeg} == {12}
+        assert sent.samples().shape[1] == 4
+        late = np.array([now - stamp for _, stamp, now in sent.eeg])
+        assert -1e-9 <= late.min() <= late.max() < 0.01
+        steps = np.diff([stamp for _, stamp, _ in sent.eeg])
+        assert steps.mean() == pytest.approx(12 / 256, rel=0.01)
+        assert steps.std() > 0.003
+        assert len(np.concatenate(sent.motion)) == pytest.approx(52 * 30, abs=10)
+        assert sent.quality == []
+        assert told.drain() == []
 
     asyncio.run(body())
 
