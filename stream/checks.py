@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from .items import Chunk
 from .montage import clean, is_scalp
 from .quality import robust_sd
 from .settings import StreamSettings
+from .steps import OUTAGE_S, plain_rates, whole_rate
 
 LEVEL_S = 3.0
 """Seconds of signal whose level is looked at."""
@@ -21,8 +23,12 @@ RATE_S = 5.0
 """Seconds over which the rate is measured."""
 RATE_OFF = 0.01
 """Share by which the measured rate may differ from the declared one."""
+LOST_TOLD = 0.001
+"""Share of lost samples from which it is told."""
 LOWEST_RATE = 50.0
 """Samples per second below which no EEG up to 25 Hz can be had."""
+HIGHEST_RATE = 100_000.0
+"""Samples per second that no EEG amplifier exceeds."""
 
 _MICROVOLTS: dict[str, float] = {
     **dict.fromkeys(("µv", "μv", "uv", "microvolt", "microvolts"), 1.0),
@@ -31,6 +37,9 @@ _MICROVOLTS: dict[str, float] = {
     **dict.fromkeys(("v", "volt", "volts"), 1e6),
 }
 """µV per unit, by the unit's name in lower case; the two signs for µ are different characters."""
+
+FORMS = ("float32", "double64", "int8", "int16", "int32", "int64")
+"""Formats of samples that are numbers, by liblsl's names."""
 
 OVERRIDE_UNIT = "Set [stream] unit to the unit in which the samples arrive."
 
@@ -49,6 +58,8 @@ class Declared(NamedTuple):
     """One per channel, or none at all."""
     units: tuple[str, ...]
     """One per channel, empty where it is not said, or none at all."""
+    form: str = "float32"
+    """Format of the samples, by liblsl's name for it."""
 
 
 class Signal(NamedTuple):
@@ -62,6 +73,18 @@ class Signal(NamedTuple):
     """Unit in which the samples arrive."""
     scale: float
     """µV per that unit."""
+    declared: bool = True
+    """Whether the stream itself declares that rate; else `[stream] rate` does."""
+
+    @property
+    def scalp(self) -> tuple[str, ...]:
+        """Names of the electrodes on the scalp."""
+        return tuple(name for name in self.channels if is_scalp(name))
+
+    @property
+    def auxiliary(self) -> tuple[str, ...]:
+        """Names of all other channels, which are recorded and never decoded."""
+        return tuple(name for name in self.channels if not is_scalp(name))
 
 
 def agree(declared: Declared, settings: StreamSettings) -> Signal:
@@ -82,24 +105,75 @@ def agree(declared: Declared, settings: StreamSettings) -> Signal:
     Raises
     ------
     SignalError
-        If the rate differs, channels have no names or the same name, a required one or every scalp
-        electrode is missing, or the unit is unknown.
+        If the samples are text, the rate differs or is not known, channels have no names or the
+        same name, a required one or every scalp electrode is missing, or the unit is unknown.
     """
-    _check_rate(declared, settings)
+    _check_form(declared)
+    rate = _rate(declared, settings)
     channels = _channels(declared, settings)
     unit, scale = _unit(declared, channels, settings)
-    return Signal(channels, declared.rate, unit, scale)
+    return Signal(channels, rate, unit, scale, declared.rate > 0)
 
 
-def _check_rate(declared: Declared, settings: StreamSettings) -> None:
-    if declared.rate < LOWEST_RATE:
+def model_check(model: Sequence[str], stream: Sequence[str]) -> None:
+    """Refuse a stream that lacks what a trained model needs; order and further channels are free.
+
+    Parameters
+    ----------
+    model : sequence of str
+        Channels that the model was trained on.
+    stream : sequence of str
+        Channels of the stream.
+
+    Raises
+    ------
+    SignalError
+        If one is missing; those that are missing and those that are there are named.
+    """
+    there = {clean(name) for name in stream}
+    needed = [clean(name) for name in model]
+    missing = [name for name in needed if name not in there]
+    if missing:
+        present = [name for name in needed if name in there]
         raise SignalError(
-            f"The stream {declared.name} declares {declared.rate:g} Hz, "
-            f"at least {LOWEST_RATE:g} Hz are needed.",
+            f"The model was trained on {len(needed)} channels, and the stream lacks "
+            f"{', '.join(missing)}; of the others it has {', '.join(present) or 'none'}.",
+            "Attach these electrodes, name them in [stream] montage, or train a model on the "
+            "channels that are there.",
+            missing=missing,
+            present=present,
+            stream=tuple(stream),
+        )
+
+
+def _check_form(declared: Declared) -> None:
+    if declared.form not in FORMS or declared.n_channels < 1:
+        what = "text" if declared.form == "string" else f"samples of the format {declared.form}"
+        raise SignalError(
+            f"The stream {declared.name} carries {what} in {declared.n_channels} channels, EEG is "
+            f"numbers ({', '.join(FORMS)}) in at least one.",
             "Choose an EEG stream with [stream] lsl_type or lsl_name.",
+            form=declared.form,
+            found=declared.n_channels,
+        )
+
+
+def _rate(declared: Declared, settings: StreamSettings) -> float:
+    rate = declared.rate or settings.rate
+    if not rate:
+        raise SignalError(
+            f"The stream {declared.name} declares no rate (0 Hz), and [stream] rate is 0, too.",
+            "Set [stream] rate to the samples per second of the device; rym doctor measures them.",
             declared=declared.rate,
         )
-    if settings.rate and declared.rate != settings.rate:
+    if not LOWEST_RATE <= rate <= HIGHEST_RATE:
+        where = f"The stream {declared.name} declares" if declared.rate else "[stream] rate says"
+        raise SignalError(
+            f"{where} {rate:g} Hz, {LOWEST_RATE:g} to {HIGHEST_RATE:g} Hz are possible.",
+            "Choose an EEG stream with [stream] lsl_type or lsl_name, or correct [stream] rate.",
+            declared=declared.rate,
+        )
+    if settings.rate and rate != settings.rate:
         raise SignalError(
             f"The stream {declared.name} declares {declared.rate:g} Hz, "
             f"expected are {settings.rate:g} Hz.",
@@ -107,6 +181,7 @@ def _check_rate(declared: Declared, settings: StreamSettings) -> None:
             declared=declared.rate,
             expected=settings.rate,
         )
+    return rate
 
 
 def _channels(declared: Declared, settings: StreamSettings) -> tuple[str, ...]:
@@ -185,17 +260,35 @@ class StartCheck:
         What was agreed on.
     settings : StreamSettings
         Plausible levels, and the age from which samples are late.
+
+    Attributes
+    ----------
+    lost : float
+        Share of the samples of these seconds that never came, 0…1, as far as the stamps show it.
+    measured : float
+        Samples per second, the lost ones included; 0 until it is known.
     """
 
     def __init__(self, signal: Signal, settings: StreamSettings) -> None:
         self._signal = signal
         self._settings = settings
         self._samples: list[npt.NDArray[np.float32]] = []
-        self._stamps: list[npt.NDArray[np.float64]] = []
+        self._steps: list[npt.NDArray[np.float64]] = []
+        self._last = np.nan
+        self._span = 0.0
         self._n = 0
         self._n_live = 0
         self._level_open = True
         self._rate_open = True
+        self.lost = 0.0
+        self.measured = 0.0
+
+    @property
+    def note(self) -> str:
+        """What is worth telling about these seconds, in one sentence; empty where nothing is."""
+        if self.lost < LOST_TOLD:
+            return ""
+        return f"{100 * self.lost:.2g} % of the samples were lost in the first {RATE_S:g} s."
 
     def push(self, chunk: Chunk) -> bool:
         """Take in one chunk.
@@ -216,25 +309,38 @@ class StartCheck:
             If the level is implausible, the measured rate is more than 1 % off, or every sample so
             far came late.
         """
-        if not self._rate_open:
+        if not self._rate_open or not len(chunk.samples):
             return False
         self._n += len(chunk.samples)
         self._n_live += 0 if chunk.late else len(chunk.samples)
-        self._stamps.append(chunk.stamps)
         if self._level_open:
-            self._samples.append(chunk.samples)
-            if self._n >= LEVEL_S * self._signal.rate:
-                self._check_level(np.concatenate(self._samples))
-                self._level_open = False
-                self._samples.clear()
-        span = self._stamps[-1][-1] - self._stamps[0][0]
+            self._see_level(chunk.samples)
+        self._see_steps(chunk.stamps)
         # Stamps that stand still never span five seconds; twice the samples are enough to judge.
-        if span >= RATE_S or self._n >= 2 * RATE_S * self._signal.rate:
-            self._check_rate(np.concatenate(self._stamps))
+        if self._span >= RATE_S or self._n >= 2 * RATE_S * self._signal.rate:
+            self._check_rate(np.concatenate(self._steps))
             self._check_age()
             self._rate_open = False
-            self._stamps.clear()
+            self._steps.clear()
         return not self._rate_open
+
+    def _see_level(self, samples: npt.NDArray[np.float32]) -> None:
+        """Keep samples until there are enough of them, and judge them."""
+        self._samples.append(samples)
+        enough = round(LEVEL_S * self._signal.rate)
+        if self._n >= enough:
+            self._check_level(np.concatenate(self._samples)[:enough])
+            self._level_open = False
+            self._samples.clear()
+
+    def _see_steps(self, stamps: npt.NDArray[np.float64]) -> None:
+        """Keep the steps between stamps, and how much time they make up without outages."""
+        with np.errstate(invalid="ignore"):
+            steps = np.diff(stamps, prepend=self._last)
+        steps = steps[np.isfinite(steps)]
+        self._last = stamps[-1]
+        self._steps.append(steps)
+        self._span += float(steps[np.abs(steps) < OUTAGE_S].sum())
 
     def _check_level(self, samples: npt.NDArray[np.float32]) -> None:
         """Judge the median scalp channel, after a 1 Hz high-pass, by its robust SD.
@@ -254,25 +360,43 @@ class StartCheck:
             raise SignalError(
                 f"The median channel's robust SD is {found:.3g} µV if the samples are in "
                 f"{self._signal.unit}; plausible are {low:g} to {high:g} µV.",
-                OVERRIDE_UNIT,
+                OVERRIDE_UNIT + self._fitting(found, low, high),
                 measured=found,
                 unit=self._signal.unit,
             )
 
-    def _check_rate(self, stamps: npt.NDArray[np.float64]) -> None:
-        steps = np.diff(stamps)
-        span = float(stamps[-1] - stamps[0])
-        declared = self._signal.rate
-        # One outage in these seconds is a gap, not a wrong rate: without the longest step it fits.
-        rates = (len(steps) / span, (len(steps) - 1) / (span - steps.max())) if span > 0 else (0.0,)
-        if all(abs(rate - declared) > RATE_OFF * declared for rate in rates):
-            raise SignalError(
-                f"The stream declares {declared:g} Hz, but {rates[0]:.4g} samples a second came "
-                f"over {span:.3g} s.",
-                "Check the device and its connection; samples may be lost on the way.",
-                declared=declared,
-                measured=rates[0],
-            )
+    def _fitting(self, found: float, low: float, high: float) -> str:
+        """Return a hint at the unit with which the level would be plausible, if there is one."""
+        levels = {
+            unit: found / self._signal.scale * _MICROVOLTS[unit.lower()]
+            for unit in ("nV", "µV", "mV", "V")
+        }
+        fits = [
+            f"{unit} ({level:.3g} µV)" for unit, level in levels.items() if low <= level <= high
+        ]
+        return f" Plausible would be {' or '.join(fits)}." if fits else ""
+
+    def _check_rate(self, steps: npt.NDArray[np.float64]) -> None:
+        expected = self._signal.rate
+        rate, self.lost = whole_rate(steps, expected)
+        rates = (*plain_rates(steps), rate)
+        nearest = min(rates, key=lambda one: abs(one - expected))
+        if abs(nearest - expected) <= RATE_OFF * expected:
+            self.measured = nearest
+            return
+        said = "The stream declares" if self._signal.declared else "[stream] rate says"
+        remedy = (
+            "Check the device and its connection; samples may be lost on the way."
+            if self._signal.declared
+            else f"If that is the device's rate, set [stream] rate to {rates[0]:.4g}."
+        )
+        raise SignalError(
+            f"{said} {expected:g} Hz, but {rates[0]:.4g} samples a second came "
+            f"over {max(0.0, float(steps.sum())):.3g} s.",
+            remedy,
+            declared=expected,
+            measured=rates[0],
+        )
 
     def _check_age(self) -> None:
         if self._n_live == 0:

@@ -267,6 +267,7 @@ def _declared(info: pylsl.StreamInfo) -> Declared:
         n_channels=info.channel_count(),
         labels=tuple(labels),
         units=tuple(units),
+        form=FORMS[info.channel_format()],
     )
 
 
