@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -13,6 +16,7 @@ import numpy as np
 
 from rym.errors import FormatError, RymError
 
+from .matlab import BrokenError, check_matlab
 from .montage import clean, kind
 from .recording import Event, Recording, Samples, check_size, damaged, triggers
 
@@ -64,7 +68,11 @@ def read_with_mne(path: Path) -> Recording:
         If mne cannot read it.
     """
     notes: list[str] = []
-    _check_matlab(path)
+    name = path.name.lower()
+    if name.endswith(".set"):
+        _check_matlab(path)
+    elif name.endswith((".fif", ".fif.gz")):
+        _check_chain(path)
     with _foreign(path.name, notes):
         raw = _open(path)
         check_size(path.name, raw.n_times, len(raw.ch_names))
@@ -97,17 +105,43 @@ def read_with_mne(path: Path) -> Recording:
 
 
 def _check_matlab(path: Path) -> None:
-    """Refuse a .set file that is HDF5 where nothing can read it.
+    """Refuse a .set file that is damaged, or that is HDF5 where nothing can read it.
 
     EEGLAB writes that form only above 2 GB or when asked to; reading it would bring in h5py.
     """
-    with path.open("rb") as file:
-        head = file.read(10)
-    if head == b"MATLAB 7.3" and find_spec("pymatreader") is None:
+    data = path.read_bytes()
+    if not data.startswith(b"MATLAB 7.3"):
+        try:
+            check_matlab(data)
+        except BrokenError as error:
+            raise damaged(path.name, error) from error
+    elif find_spec("pymatreader") is None:
         raise FormatError(
             f"{path.name} is saved as MATLAB 7.3, readable are versions up to 7.",
             "Save it again in EEGLAB without the v7.3 option, or `pip install pymatreader`.",
         )
+
+
+def _check_chain(path: Path) -> None:
+    """Refuse a FIF file whose tags lead back: mne would follow them for ever.
+
+    Each tag has 16 bytes before its content: kind, type, size, and where the next one lies (0:
+    right behind it, −1: nowhere).
+    """
+    packed = path.name.lower().endswith(".gz")
+    try:
+        with gzip.open(path) if packed else path.open("rb") as file:
+            at = 0
+            while len(head := file.read(16)) == 16:
+                _, _, size, following = struct.unpack(">iIii", head)
+                if following < 0:
+                    return
+                at, before = following or at + 16 + size, at
+                if at <= before:
+                    raise damaged(path.name, f"its tag at byte {before} leads back to byte {at}")
+                file.seek(at)
+    except (OSError, EOFError, zlib.error) as error:
+        raise damaged(path.name, error) from error
 
 
 def _microvolts(raw: Any, picks: list[str]) -> Samples:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import struct
 from pathlib import Path
 
 import mne
@@ -175,3 +177,23 @@ def test_blocks_make_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for block in (1, 700, 3000):
         monkeypatch.setattr("stream.read_mne.BLOCK", block)
         assert np.array_equal(read(tmp_path / "a_raw.fif").samples, whole.samples)
+
+
+@pytest.mark.parametrize("name", ["a_raw.fif", "a_raw.fif.gz"])
+@pytest.mark.parametrize(("what", "value"), [("next", 5), ("next", 36), ("size", -(2**31))])
+def test_a_fif_file_that_leads_in_a_circle_is_refused(
+    tmp_path: Path, name: str, what: str, value: int
+) -> None:
+    """A wrong byte where the next tag lies, or in a tag's size, would be followed for ever."""
+    path = tmp_path / name
+    make_raw().save(path, verbose="error")
+    opened = gzip.open if name.endswith("gz") else open
+    with opened(path, "rb") as file:
+        data = bytearray(file.read())
+    # Kind, type, size and next of the second tag, behind the first one's 16 bytes and content.
+    second = 16 + struct.unpack_from(">i", data, 8)[0]
+    struct.pack_into(">i", data, second + {"size": 8, "next": 12}[what], value)
+    with opened(path, "wb") as file:
+        file.write(data)
+    with pytest.raises(FormatError, match="leads back"):
+        read(path)
