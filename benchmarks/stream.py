@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[0] = str(ROOT)
 
 import numpy as np
+import psutil
 
 from benchmarks.interleave import show
 from stream.line import StreamLine
@@ -31,10 +32,11 @@ from stream.settings import StreamSettings
 PEERS = ROOT / "benchmarks" / "peers"
 RATE, CHANNELS = 500.0, 32
 ROUNDS, SECONDS, WARM = 6, 8.0, 2.0
-NAMES = (
-    "P7 P4 Cz Pz P3 P8 O1 O2 T8 F8 C4 F4 Fp2 Fz C3 F3 Fp1 T7 F7 Oz "
-    "AF3 AF4 AF7 AF8 FC1 FC2 FC5 FC6 CP1 CP2 CP5 CP6"
-).split()
+NAMES = [
+    *("P7", "P4", "Cz", "Pz", "P3", "P8", "O1", "O2", "T8", "F8", "C4", "F4", "Fp2", "Fz", "C3"),
+    *("F3", "Fp1", "T7", "F7", "Oz", "AF3", "AF4", "AF7", "AF8", "FC1", "FC2", "FC5", "FC6"),
+    *("CP1", "CP2", "CP5", "CP6"),
+]
 
 
 def python(environment: str) -> str:
@@ -128,14 +130,14 @@ def window_rows() -> list[dict[str, Any]]:
     chunk = 5  # a window of 125 new samples then ends where a chunk ends
     with sender(chunk) as source_id:
         for _ in range(ROUNDS):
-            for name in found:
+            for name, medians in found.items():
                 if name == "timeflux":
                     more = {"SOURCE_ID": source_id, "PYLSL_LIB": str(library)}
                     pairs = run(timeflux, **more)
                 else:
                     pairs = run([sys.executable, "ours_window.py", source_id, str(SECONDS)])
                 at, stamp = np.array(pairs).T
-                found[name].append(float(np.median(1e3 * (at - stamp)[at > at[0] + WARM])))
+                medians.append(float(np.median(1e3 * (at - stamp)[at > at[0] + WARM])))
     name = "last sample to window, ours behind MQTT, p50"
     who = "Timeflux 0.17.2 at 25 Hz, end of graph"
     return [row(name, found["ours"], found["again"], found["timeflux"], who)]
@@ -170,8 +172,6 @@ def cost_rows() -> list[dict[str, Any]]:
 
 def soak() -> None:
     """Run eight hours of signal through the line; print the resident memory every half hour."""
-    import psutil
-
     line = StreamLine(StreamSettings(), NAMES, RATE)
     rng = np.random.default_rng(0)
     samples = 10 * rng.standard_normal((int(60 * RATE), CHANNELS), np.float32)
