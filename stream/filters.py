@@ -222,9 +222,10 @@ def reference_names(reference: str) -> tuple[str, ...]:
 
 
 def describe(settings: ConditioningSettings) -> str:
-    """Return filters and reference in short, such as `hp 0.5 Hz/2, notch 50 Hz/2, ref recorded`.
+    """Return the conditioning in short, such as `hp 0.5 Hz/2, notch 50 Hz/2, ref recorded`.
 
     Behind the oblique stands the order of a high-, low- or band-pass and the width of a notch.
+    Artifact subspace reconstruction is named with its cutoff (`asr 20`).
 
     Parameters
     ----------
@@ -241,6 +242,8 @@ def describe(settings: ConditioningSettings) -> str:
         parts.append(f"lp {high:g} Hz/{order}")
     if settings.line:
         parts.append(f"notch {settings.line} Hz/{settings.notch_width:g}")
+    if settings.asr:
+        parts.append(f"asr {settings.asr:g}")
     names = reference_names(settings.reference)
     return ", ".join([*parts, f"ref {'+'.join(names) or settings.reference}"])
 

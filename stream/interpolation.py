@@ -45,6 +45,8 @@ class Interpolator:
     def __init__(self, channels: Sequence[str], share: float) -> None:
         self._columns = {name: i for i, name in enumerate(channels) if is_scalp(name)}
         self._share = share
+        where = np.array([position(name) for name in self._columns]).reshape(-1, 3)
+        self._g = _g(where @ where.T)
         self._weights: dict[tuple[int, ...], Floats] = {}
 
     def fill(self, window: Floats, bad: Collection[str]) -> Floats | None:
@@ -62,26 +64,26 @@ class Interpolator:
         array of shape (n_times, n_channels) or None
             In µV, a new array.
         """
-        to = tuple(i for name, i in self._columns.items() if name in bad)
-        good = [i for i in self._columns.values() if i not in to]
+        names = list(self._columns)
+        to = tuple(i for i, name in enumerate(names) if name in bad)
         # The share is a decimal in a file: 0.15 of 20 channels are 3, whatever 0.15 * 20 is.
-        most = self._share * len(self._columns) + 1e-9
-        if not to or len(to) > most or len(good) < LEAST:
+        most = self._share * len(names) + 1e-9
+        if not to or len(to) > most or len(names) - len(to) < LEAST:
             return None
+        good = [i for i in range(len(names)) if i not in to]
+        columns = np.array(list(self._columns.values()))
+        out = window.copy()
+        out[:, columns[list(to)]] = np.einsum(
+            "tg,bg->tb", window[:, columns[good]], self._solved(good, to)
+        )
+        return out
+
+    def _solved(self, good: Sequence[int], to: tuple[int, ...]) -> Floats:
         if to not in self._weights:
             if len(self._weights) == MASKS:
                 del self._weights[next(iter(self._weights))]
-            self._weights[to] = self._solved(good, to)
-        out = window.copy()
-        out[:, to] = np.einsum("tg,bg->tb", window[:, good], self._weights[to])
-        return out
-
-    def _solved(self, good: Sequence[int], to: Sequence[int]) -> Floats:
-        names = {i: name for name, i in self._columns.items()}
-        return weights(
-            np.array([position(names[i]) for i in good]),
-            np.array([position(names[i]) for i in to]),
-        )
+            self._weights[to] = _factors(self._g[np.ix_(good, good)], self._g[np.ix_(to, good)])
+        return self._weights[to]
 
 
 def weights(good: Floats, to: Floats) -> Floats:
@@ -102,11 +104,16 @@ def weights(good: Floats, to: Floats) -> Floats:
     array of shape (n_to, n_good)
         Each row adds up to 1, so that a change of reference passes unchanged.
     """
-    n = len(good)
+    return _factors(_g(good @ good.T), _g(to @ good.T))
+
+
+def _factors(among: Floats, across: Floats) -> Floats:
+    """Return the factors from g among the good electrodes, and from the places to them."""
+    n = len(among)
     system = np.ones((n + 1, n + 1))
-    system[:n, :n] = _g(good @ good.T) + SMOOTHING * np.eye(n)
+    system[:n, :n] = among + SMOOTHING * np.eye(n)
     system[n, n] = 0.0
-    wanted = np.column_stack([_g(to @ good.T), np.ones(len(to))])
+    wanted = np.column_stack([across, np.ones(len(across))])
     # The system is symmetric, so that its solution's first rows are the factors' transpose.
     return np.ascontiguousarray(np.linalg.solve(system, wanted.T)[:n].T)
 

@@ -72,6 +72,13 @@ class ConditioningSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     interpolate: Share = 0.0
     """Share of the scalp channels that may be replaced by spherical splines while they are bad;
     0: bad channels stay as they are and are only masked."""
+    asr: NotNegative = 0.0
+    """Cutoff of artifact subspace reconstruction in SD of the calibration; 0: off, which also keeps
+    its delay of 0.3 s away. 20 to 30 take blinks and leave brain activity (Chang et al., IEEE
+    Trans. Biomed. Eng. 67, 2020)."""
+    asr_seconds: Annotated[float, msgspec.Meta(ge=20)] = 60.0
+    """Seconds of good windows that it is calibrated on, from the start of the stream. Its authors
+    take a minute."""
 
 
 class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

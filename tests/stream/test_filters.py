@@ -208,6 +208,8 @@ def test_filters_and_reference_have_a_short_name() -> None:
     assert describe(LOW) == "lp 30 Hz/3, notch 50 Hz/2, ref recorded"
     named = ConditioningSettings(high_pass=0, line=0, reference="eeg t5, T6,P7")
     assert describe(named) == "ref P7+P8"
+    cleaned = ConditioningSettings(line=0, asr=20.0, reference="average")
+    assert describe(cleaned) == "hp 0.5 Hz/2, asr 20, ref average"
 
 
 CHANNELS = ("Fz", "Cz", "P7", "EXT", "A1")
