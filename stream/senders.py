@@ -40,6 +40,10 @@ class RecordedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A stretch of one file."""
 
     path: str
+    stream: str = ""
+    """Which stream of an `.xdf`: name, type, `name/type` or number; empty: the longest EEG."""
+    columns: str = ""
+    """The map of a table's columns, see `stream.table`; empty: the one beside the table."""
     label: LabelState | None = None
     """What the stretch stands for; published at its first sample."""
     start: NotNegative = 0.0
@@ -195,11 +199,13 @@ class _Recorded:
     habits: tuple[Fault, ...] = ()
 
     def __init__(self, settings: RecordedSource) -> None:
-        read_once: dict[str, Recording] = {}
+        read_once: dict[tuple[str, str, str], Recording] = {}
         for file in settings.files:
-            if file.path not in read_once:
-                read_once[file.path] = read(Path(file.path))
-        first = read_once[settings.files[0].path]
+            if _source_of(file) not in read_once:
+                columns = Path(file.columns) if file.columns else None
+                recording = read(Path(file.path), stream=file.stream, columns=columns)
+                read_once[_source_of(file)] = recording
+        first = read_once[_source_of(settings.files[0])]
         for other in read_once.values():
             _check_alike(first, other)
         self.channels = first.channels
@@ -211,7 +217,7 @@ class _Recorded:
         )
         self._coming: list[_Stretch] = []
         for index, file in enumerate(settings.files):
-            self._coming += _stretches(settings, index, read_once[file.path], self.channels)
+            self._coming += _stretches(settings, index, read_once[_source_of(file)], self.channels)
         self._at = 0
         self._labelled = False
 
@@ -252,6 +258,11 @@ def _hundred_a_second(begin: int, end: int, rate: float) -> Offsets:
     """Return the rows of a stretch, between two of them, that make 100 a second."""
     step = max(1, round(rate / 100.0))
     return np.arange(-(-begin // step) * step, end, step)
+
+
+def _source_of(file: RecordedFile) -> tuple[str, str, str]:
+    """Return what decides which samples are read; stretches of one file share them."""
+    return file.path, file.stream, file.columns
 
 
 def _check_alike(first: Recording, other: Recording) -> None:

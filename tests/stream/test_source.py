@@ -581,3 +581,15 @@ def test_the_process_needs_a_broker_and_says_so() -> None:
         assert done.returncode == 2
         assert word in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def test_a_table_s_columns_are_mapped_for_replay(tmp_path: Path) -> None:
+    """Two maps of one table are two recordings."""
+    table, one, two = tmp_path / "a.csv", tmp_path / "one.toml", tmp_path / "two.toml"
+    table.write_text("x,y\n" + "".join(f"{k},{-k}\n" for k in range(40)))
+    one.write_text('rate = 500\nchannels = ["x"]\n[names]\nx = "C3"')
+    two.write_text('rate = 500\nchannels = ["y"]\n[names]\ny = "C3"')
+    files = tuple(RecordedFile(path=str(table), columns=str(place)) for place in (one, two))
+    source = build(RecordedSource(files=files))
+    pieces = [source.take(40, Heard()), source.take(40, Heard())]
+    assert [piece is not None and piece.samples[1, 0] for piece in pieces] == [1, -1]
