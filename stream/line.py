@@ -17,7 +17,7 @@ from rym.messages import ClockOffset, Quality, Window
 from .clockmap import ClockMap
 from .fill import Filler
 from .items import Item, Side
-from .quality import judge
+from .quality import Judge
 from .settings import StreamSettings
 from .windows import Cut, Windower, samples_of
 
@@ -50,9 +50,8 @@ class StreamLine:
             )
         self.channels = tuple(channels)
         self.rate = rate
-        self._quality = settings.quality
-        self.clock = ClockMap(rate, hop, window % hop, settings.fill)
-        """Where the gaps are, and what was lost."""
+        self._judge = Judge(settings.quality, self.channels, rate)
+        self._clock = ClockMap(rate, hop, window % hop, settings.fill)
         self._filler = Filler(window)
         self._windower = Windower(window, hop, len(self.channels))
         self._segment = -1
@@ -83,11 +82,11 @@ class StreamLine:
 
     def offset(self, content: ClockOffset) -> None:
         """Take in a measured offset to the sender's clock."""
-        self.clock.offset(content)
+        self._clock.offset(content)
 
     def skip(self, n: int) -> None:
         """Count `n` samples that came too late to be shown as live; a new segment follows."""
-        self.clock.skip(n)
+        self._clock.skip(n)
         self._filler.skip(n)
         self._windower.skip(n)
 
@@ -109,10 +108,11 @@ class StreamLine:
             The windows that they completed, oldest first.
         """
         done: list[tuple[Window, Quality]] = []
-        for run in self.clock.push(stamps):
+        for run in self._clock.push(stamps):
             if run.segment != self._segment:
                 self._segment = run.segment
                 self._windower.restart()
+                self._judge.restart()
             # A window ends where a block ends, hence with a time, and a run completes one at most.
             for cut in self._windower.push(self._filler.rows(samples, run)):
                 assert run.t_end is not None
@@ -120,7 +120,9 @@ class StreamLine:
         return done
 
     def _content(self, cut: Cut, segment: int, t_end: float) -> tuple[Window, Quality]:
-        judged = judge(cut.samples, self.channels, self._quality)
+        lost = self._filler.lost(cut.first, len(cut.samples))
+        clean = cut.samples.astype(np.float64)
+        judged = self._judge.judge(cut.samples, clean, cut.n_new, lost=lost)
         window = Window(
             segment=segment,
             first_sample=cut.first,
@@ -138,6 +140,8 @@ class StreamLine:
             overall=judged.overall,
             level=judged.level,
             channels=judged.channels,
-            lost=self._filler.lost(cut.first, len(cut.samples)),
+            lost=judged.lost,
+            artifacts=judged.artifacts,
+            hints=judged.hints,
         )
         return window, quality

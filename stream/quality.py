@@ -1,29 +1,29 @@
-"""Which channels of a window can be trusted (pure).
+"""Which channels and windows can be trusted (pure).
 
-Only scalp electrodes are judged and counted. The faults are those of real recordings: electrodes
-that hang on a rail, and floating ones that carry a copy of their neighbour and therefore pass every
-test of level or variance.
+Only scalp electrodes are judged and counted. A channel is bad at once and good again only after
+some time without a fault, so that an electrode at the edge of a threshold does not flicker.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from rym.messages import ChannelQuality
 
+from .artifacts import Disturbed, Motion, Places, disturbances
+from .channel_faults import EVENTS, STATES, faults_of
+from .drowsiness import ALPHA_GONE, SLOW_EYES, Alpha, SlowEyes
 from .montage import is_scalp
-from .settings import QualitySettings
+from .settings import Artifact, QualitySettings
+from .window_measures import Flags, Floats, Measures, Meter, robust_sd
 
-Floats = npt.NDArray[np.float64]
+__all__ = ["Judge", "Judgement", "robust_sd"]
 
-NOT_FINITE = "not finite"
-"""The fault of a channel with a sample that is no number; it spoils the whole window."""
-MAD_TO_SD = 1.4826
-"""A normal distribution's SD over its median absolute deviation."""
+_ARTIFACTS: tuple[Artifact, ...] = get_args(Artifact)
 
 
 class Judgement(NamedTuple):
@@ -32,10 +32,16 @@ class Judgement(NamedTuple):
     channels: tuple[ChannelQuality, ...]
     """Of the scalp channels, in the order of the stream."""
     overall: float
-    """Share of them that are ok, 0…1."""
+    """Share of them that are not bad, less what artifacts take from it, 0…1."""
     level: Literal["good", "fair", "low"]
     reason: str
     """Why no decoder may use the window; empty where it may."""
+    artifacts: tuple[Artifact, ...]
+    """What disturbs the window as a whole."""
+    hints: tuple[str, ...]
+    """`alpha gone`, `slow eye movements`; information only."""
+    lost: int
+    """Samples that were filled in."""
 
     @property
     def bad(self) -> tuple[str, ...]:
@@ -43,127 +49,198 @@ class Judgement(NamedTuple):
         return tuple(channel.name for channel in self.channels if not channel.ok)
 
 
-def judge(
-    samples: npt.NDArray[np.float32], channels: Sequence[str], settings: QualitySettings
-) -> Judgement:
-    """Judge one window.
+class _Channel:
+    """What is remembered of one channel; times in samples."""
+
+    def __init__(self) -> None:
+        self.fault = ""
+        self.age = 0
+        self.clean = 0
+
+    def update(self, fault: str, n_new: int, recovery: float) -> None:
+        """Take in this window's fault; empty: none."""
+        self.age = self.age + n_new if self.fault else 0
+        self.clean = 0 if fault else self.clean + n_new
+        if fault or self.clean >= recovery:
+            self.fault = fault
+
+
+class Judge:
+    """Judges the windows of a stream one after the other.
+
+    What it says follows from the windows that it was given, in their order, and from nothing else.
 
     Parameters
     ----------
-    samples : array of shape (n_times, n_channels)
-        In µV, as recorded, with any DC offset.
-    channels : sequence of str
-        Names of the columns, at least one of them on the scalp.
     settings : QualitySettings
         Thresholds.
+    channels : sequence of str
+        Names of the stream's channels, in its order.
+    rate : float
+        Samples per second.
     """
-    columns = [i for i, name in enumerate(channels) if is_scalp(name)]
-    names = [channels[i] for i in columns]
-    raw = samples[:, columns].astype(np.float64)
-    faults = _faults(raw, names, settings)
-    judged = tuple(
-        ChannelQuality(name=name, ok=not fault, reason=fault)
-        for name, fault in zip(names, faults, strict=True)
-    )
-    n_ok = sum(channel.ok for channel in judged)
-    overall = n_ok / len(judged)
-    broken = [channel.name for channel in judged if channel.reason == NOT_FINITE]
-    reason = ""
-    if broken:
-        reason = f"{NOT_FINITE}: {', '.join(broken)}"
-    elif overall < settings.valid:
-        reason = f"{n_ok} of {len(judged)} channels ok, {settings.valid:.0%} needed"
-    level: Literal["good", "fair", "low"] = "low"
-    if overall >= settings.good:
-        level = "good"
-    elif overall >= settings.fair:
-        level = "fair"
-    return Judgement(judged, overall, level, reason)
 
+    def __init__(self, settings: QualitySettings, channels: Sequence[str], rate: float) -> None:
+        self._settings = settings
+        self._rate = rate
+        # Inside, channels go by name: a sum over channels, or the choice between two that are
+        # equally near, then cannot depend on the order in which a device sends them.
+        self._columns = sorted(
+            (i for i, name in enumerate(channels) if is_scalp(name)), key=lambda i: channels[i]
+        )
+        self.names = tuple(channels[i] for i in self._columns)
+        """The scalp channels by name, in the order in which they are measured."""
+        self._order = np.argsort(self._columns)
+        self._places = Places(self.names, rate)
+        self._alpha = Alpha(settings, self.names, rate)
+        self._eyes = SlowEyes(settings, self.names, rate)
+        self._motion = Motion()
+        self._meter: Meter | None = None
+        self.restart()
 
-def _faults(raw: Floats, names: Sequence[str], settings: QualitySettings) -> list[str]:
-    """Return each channel's first fault, empty where there is none."""
-    finite = np.all(np.isfinite(raw), axis=0, keepdims=True)
-    raw = np.where(finite, raw, 0.0)
-    detrended = detrend(raw)
-    spread = np.ptp(raw, axis=0)
-    level = robust_sd(detrended)
-    copies = _copies(detrended, names, settings)
-    on_rail = _on_rail(raw, spread, settings)
-    faults: list[str] = []
-    for i in range(len(names)):
-        if not finite[0, i]:
-            faults.append(NOT_FINITE)
-        elif on_rail[i]:
-            faults.append("rail")
-        elif spread[i] < settings.flat_range:
-            faults.append("flat")
-        elif not settings.level_low <= level[i] <= settings.level_high:
-            places = 0 if level[i] >= 10.0 else 3
-            faults.append(f"implausible level {level[i]:.{places}f} µV")
-        else:
-            faults.append(copies[i])
-    return faults
+    def restart(self) -> None:
+        """Begin a segment: time has passed that nobody saw. A person's own level of alpha stays."""
+        self._memory = [_Channel() for _ in self.names]
+        self._first = True
+        self._motion.clear()
+        self._eyes.clear()
 
+    def judge(
+        self,
+        raw: npt.NDArray[np.float32],
+        clean: Floats,
+        n_new: int,
+        *,
+        lost: int = 0,
+        motion: npt.NDArray[np.float32] | None = None,
+        device: npt.NDArray[np.float32] | None = None,
+    ) -> Judgement:
+        """Judge the next window.
 
-def _on_rail(raw: Floats, spread: Floats, settings: QualitySettings) -> npt.NDArray[np.bool_]:
-    """Return which channels are saturated in any sample or stuck near a known level."""
-    on_rail: npt.NDArray[np.bool_] = np.abs(raw).max(axis=0) >= 0.999 * settings.full_scale
-    for rail in settings.rails:
-        near = np.abs(raw - rail).max(axis=0) <= settings.rail_within
-        on_rail |= near & (spread < settings.rail_share * np.median(spread))
-    return on_rail
+        Parameters
+        ----------
+        raw : array of shape (n_times, n_channels)
+            As recorded, with any offset, in µV.
+        clean : array of shape (n_times, n_channels)
+            The same samples behind the filters, in µV.
+        n_new : int
+            Samples that no earlier window held.
+        lost : int
+            Samples of the window that never came and were filled in.
+        motion : array of shape (m, 3) or None
+            What the accelerometer sent since the last window, in mm/s²; None: nothing.
+        device : array of shape (n_channels,) or None
+            The newest of the amplifier's own quality indices, 0 (best) to 1; NaN: not known.
 
+        Returns
+        -------
+        Judgement
+            Its numbers are finite whatever the samples are.
+        """
+        if not self.names:
+            return Judgement((), 0.0, "low", "no scalp channels", (), (), lost)
+        n_times = len(raw)
+        by_name = np.ascontiguousarray(raw.T[self._columns], np.float64)
+        m = self._meter_for(n_times).measure(
+            by_name, np.ascontiguousarray(clean.T[self._columns], np.float64)
+        )
+        index = None if device is None else np.asarray(device, np.float64)[self._columns]
+        before = [channel.fault for channel in self._memory]
+        faults = faults_of(m, self.names, before, index, self._settings)
+        self._remember(faults, n_new)
+        good = np.array([not channel.fault for channel in self._memory], bool)
+        found = disturbances(m, good, self._places, self._settings)
+        found += self._events(faults)
+        found += self._whole(good, n_new, n_times, lost, motion)
+        hints = self._hints(m, by_name, good, n_new)
+        self._first = False
+        overall = self._overall(good, found, lost / n_times)
+        there = {item.artifact for item in found if item.whole}
+        artifacts = tuple(name for name in _ARTIFACTS if name in there)
+        return Judgement(
+            self._channels(m),
+            overall,
+            self._level(overall),
+            self._reason(good, artifacts),
+            artifacts,
+            hints,
+            lost,
+        )
 
-def _copies(detrended: Floats, names: Sequence[str], settings: QualitySettings) -> list[str]:
-    """Return for each channel whose copy it is, empty where it is its own.
+    def _meter_for(self, n_times: int) -> Meter:
+        if self._meter is None or self._meter.n_times != n_times:
+            self._meter = Meter(self._settings, self._rate, n_times)
+        return self._meter
 
-    The nearest copy is named. All members of a group are bad: which one is the origin cannot be
-    told, and a floating group has none.
-    """
-    power = np.einsum("ti,ti->i", detrended, detrended)
-    cross = np.einsum("ti,tj->ij", detrended, detrended)
-    both = np.sqrt(np.outer(power, power))
-    r = np.divide(np.abs(cross), both, out=np.zeros_like(cross), where=both > 0)
-    # What the stronger one leaves unexplained of the weaker one: a copy may be a weak one.
-    weaker = np.minimum.outer(power, power) / len(detrended)
-    residual = np.sqrt(weaker * np.maximum(0.0, 1 - r**2))
-    copy = (r >= settings.copy_correlation) & (residual <= settings.copy_residual)
-    r[~copy] = -1.0
-    np.fill_diagonal(r, -1.0)
-    nearest = r.argmax(axis=0)
-    return [
-        f"copy of {names[nearest[i]]}" if r[nearest[i], i] >= 0 else "" for i in range(len(names))
-    ]
+    def _remember(self, faults: Sequence[str], n_new: int) -> None:
+        recovery = self._settings.recovery * self._rate
+        for channel, fault in zip(self._memory, faults, strict=True):
+            channel.update(fault, n_new, recovery)
+            if self._first and fault in STATES:
+                channel.age = int(self._settings.lasting * self._rate)
 
+    def _events(self, faults: Sequence[str]) -> list[Disturbed]:
+        """Return the faults that began not long ago and reach the other channels, too."""
+        lasting = int(self._settings.lasting * self._rate)
+        young = {
+            fault
+            for fault, channel in zip(faults, self._memory, strict=True)
+            if channel.age < lasting
+        }
+        nobody = np.zeros(len(faults), bool)
+        return [Disturbed(name, True, nobody) for name in EVENTS if name in young]
 
-def detrend(raw: Floats) -> Floats:
-    """Return the columns of `raw` without their least-squares straight lines.
+    def _whole(
+        self,
+        good: Flags,
+        n_new: int,
+        n_times: int,
+        lost: int,
+        motion: npt.NDArray[np.float32] | None,
+    ) -> list[Disturbed]:
+        """Return what disturbs all channels alike."""
+        rows = np.empty((0, 3), np.float32) if motion is None else motion
+        found = []
+        if self._motion.push(n_new, n_times, rows) >= self._settings.motion:
+            found.append(Disturbed("motion", True, good))
+        if lost > self._settings.lost * n_times:
+            found.append(Disturbed("lost samples", True, good))
+        return found
 
-    Parameters
-    ----------
-    raw : array of shape (n_times, n_channels)
-        Any unit.
-    """
-    n = len(raw)
-    t = np.arange(n) - (n - 1) / 2
-    centred = raw - raw.mean(axis=0)
-    slope: Floats = np.einsum("t,ti->i", t, centred) / max(1.0, float(np.sum(t * t)))
-    return np.asarray(centred - t[:, None] * slope)
+    def _hints(self, m: Measures, raw: Floats, good: Flags, n_new: int) -> tuple[str, ...]:
+        gone = self._alpha.push(m.alpha, m.flanks, good, n_new)
+        rolls = self._eyes.push(raw, good, n_new)
+        hints = ((ALPHA_GONE, gone), (SLOW_EYES, rolls))
+        return tuple(hint for hint, there in hints if there)
 
+    def _overall(self, good: Flags, found: Sequence[Disturbed], lost: float) -> float:
+        """Return the share of good channels, less what is disturbed or lost."""
+        touched = np.any([item.channels for item in found], axis=0) & good
+        whole = float(np.count_nonzero(good) - self._settings.cost * np.count_nonzero(touched))
+        return whole / len(good) * (1 - min(1.0, lost))
 
-def robust_sd(centred: Floats) -> Floats:
-    """Return the SD of each column as its scaled median absolute deviation.
+    def _channels(self, m: Measures) -> tuple[ChannelQuality, ...]:
+        """Return what is known of the channels, in the order of the stream."""
+        by_name = [
+            ChannelQuality(
+                name=name,
+                ok=not channel.fault,
+                reason=channel.fault,
+                level=round(float(level), 2) if finite else None,
+            )
+            for name, channel, level, finite in zip(
+                self.names, self._memory, m.level, m.finite, strict=True
+            )
+        ]
+        return tuple(by_name[i] for i in self._order)
 
-    Parameters
-    ----------
-    centred : array of shape (n_times, n_channels)
-        Any unit.
+    def _level(self, overall: float) -> Literal["good", "fair", "low"]:
+        if overall >= self._settings.good:
+            return "good"
+        return "fair" if overall >= self._settings.fair else "low"
 
-    Returns
-    -------
-    array of shape (n_channels,)
-        In the unit of the input.
-    """
-    deviation = np.abs(centred - np.median(centred, axis=0))
-    return MAD_TO_SD * np.median(deviation, axis=0)
+    def _reason(self, good: Flags, artifacts: Sequence[Artifact]) -> str:
+        n_good, settings = int(np.count_nonzero(good)), self._settings
+        if n_good < settings.valid * len(good):
+            return f"{n_good} of {len(good)} channels ok, {settings.valid:.0%} needed"
+        return ", ".join(name for name in artifacts if name in settings.invalid)
