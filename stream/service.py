@@ -72,7 +72,9 @@ async def serve(shell: Shell, settings: StreamSettings) -> None:
                 offset = item.offset
                 bus.publish(CLOCK, item)
             elif isinstance(item, Chunk) and check.push(item):
-                shell.ready(recording.trouble if recording is not None else "", checked=True)
+                trouble = recording.trouble if recording is not None else ""
+                told = " ".join(filter(None, (trouble, check.note)))
+                shell.ready(told, checked=True, lost_at_start=round(check.lost, 4))
             elif isinstance(item, Side) and item.kind == "markers":
                 for marker in markers.push(item, offset, clock.now()):
                     bus.publish(MARKER, marker, age=clock.now() - marker.t)

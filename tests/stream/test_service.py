@@ -270,3 +270,22 @@ async def _fill_and_free(send, folder: Path) -> None:
         await until(lambda: len(service.of(WINDOW)) >= before + 4)
         subprocess.run(["mount", "-o", "remount,size=2m", folder], check=True)
         await until(lambda: "can be written again" in said()[-1])
+
+
+def test_lost_packets_are_told_at_the_start(send, cap) -> None:
+    """Fault 5: a loss is no wrong rate; the status says how much is missing, and windows go on."""
+
+    async def run() -> None:
+        sender = send(signal=np.empty((0, 20), np.float32))
+        clock = SystemClock()
+        async with running(None, settings(max_age=60.0)) as service:
+            await until(sender.outlets.has_consumer)
+            rows = np.flatnonzero(np.random.default_rng(1).random(3000) >= 0.1)
+            stamps = clock.now() - 6 + rows / 500
+            sender.outlets.push_eeg(cap(3000, 20)[rows], stamps)
+            said = lambda: [m.content.detail for m in service.of(STATUS["stream"])]  # noqa: E731
+            words = "of the samples were lost in the first 5 s"
+            await until(lambda: any(words in detail for detail in said()))
+            await until(lambda: len(service.of(WINDOW)) > 15)
+
+    asyncio.run(run())
