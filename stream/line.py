@@ -51,7 +51,8 @@ class StreamLine:
         self.channels = tuple(channels)
         self.rate = rate
         self._judge = Judge(settings.quality, self.channels, rate)
-        self._clock = ClockMap(rate, hop, window % hop, settings.fill)
+        self.clock = ClockMap(rate, hop, window % hop, settings.fill)
+        """Where the gaps are, and what was lost."""
         self._filler = Filler(window)
         self._windower = Windower(window, hop, len(self.channels))
         self._segment = -1
@@ -82,11 +83,11 @@ class StreamLine:
 
     def offset(self, content: ClockOffset) -> None:
         """Take in a measured offset to the sender's clock."""
-        self._clock.offset(content)
+        self.clock.offset(content)
 
     def skip(self, n: int) -> None:
         """Count `n` samples that came too late to be shown as live; a new segment follows."""
-        self._clock.skip(n)
+        self.clock.skip(n)
         self._filler.skip(n)
         self._windower.skip(n)
 
@@ -108,7 +109,7 @@ class StreamLine:
             The windows that they completed, oldest first.
         """
         done: list[tuple[Window, Quality]] = []
-        for run in self._clock.push(stamps):
+        for run in self.clock.push(stamps):
             if run.segment != self._segment:
                 self._segment = run.segment
                 self._windower.restart()

@@ -29,6 +29,22 @@ Artifact = Literal[
 """What can disturb a window as a whole."""
 
 
+Artifact = Literal[
+    "rail",
+    "wrap",
+    "clipped",
+    "pop",
+    "drift",
+    "line",
+    "muscle",
+    "muscle burst",
+    "blink",
+    "motion",
+    "lost samples",
+]
+"""What can disturb a window as a whole."""
+
+
 class QualitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What makes a channel bad, and what disturbs a window.
 
@@ -65,7 +81,7 @@ class QualitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Slope in µV/s, alike in all quarters of the window. A clean cap stays below 220 µV/s here, an
     electrode that is not attached drifts by 1000 µV/s."""
     level_low: Positive = 0.5
-    """Lowest plausible robust SD in µV of a stream's median channel; below it, the unit is wrong."""
+    """Lowest plausible robust SD in µV of a stream's median channel; below, the unit is wrong."""
     level_attached: Positive = 1.0
     """Robust SD in µV below which a conditioned channel is in the air. A clean cap has 4 µV and
     more here, an electrode in the air on an Enobio 8 has 0.3 to 0.6 µV."""
