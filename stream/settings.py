@@ -29,22 +29,6 @@ Artifact = Literal[
 """What can disturb a window as a whole."""
 
 
-Artifact = Literal[
-    "rail",
-    "wrap",
-    "clipped",
-    "pop",
-    "drift",
-    "line",
-    "muscle",
-    "muscle burst",
-    "blink",
-    "motion",
-    "lost samples",
-]
-"""What can disturb a window as a whole."""
-
-
 class QualitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What makes a channel bad, and what disturbs a window.
 
@@ -214,6 +198,11 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     hop: Positive = 0.25
     """Seconds between two windows."""
 
+    preset: Literal["any", "nic1", "nic2", "muse"] = "any"
+    """Whose naming to expect where `lsl_name` is empty. `nic1`: NIC 1 names all four streams `NIC`.
+    `nic2`: NIC 2 names them `prefix-EEG` and so on. `muse`: names that begin with `Muse`."""
+    prefix: str = "LSLOutletStreamName"
+    """What stands before `-EEG` in NIC 2's names; its user chooses it, this is NIC's default."""
     lsl_type: str = "EEG"
     """Type of the LSL stream; NIC 1 calls all its streams alike, so the type tells them apart."""
     lsl_name: str = ""
@@ -235,12 +224,12 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Age of a sample in seconds from which it is recorded, but no longer shown as live."""
     offset_every: Positive = 5.0
     """Seconds between two measurements of the offset to the sender's clock."""
-    fill: NotNegative = 0.02
-    """Longest loss in seconds that is filled with a straight line and counted; behind a longer one
-    a new segment begins. 20 ms are a fifth of a period at 10 Hz. 0: nothing is filled."""
     memory: Positive = 64.0
     """Megabytes of the recording that wait while the disk takes nothing; what comes after that is
     lost and counted. 20 channels at 500 Hz fill 64 MB in 24 minutes."""
+    fill: NotNegative = 0.02
+    """Longest loss in seconds that is filled with a straight line and counted; behind a longer one
+    a new segment begins. 20 ms are a fifth of a period at 10 Hz. 0: nothing is filled."""
 
     rate: NotNegative = 0.0
     """Expected samples per second; 0: any that the stream declares."""
@@ -256,8 +245,3 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Filters and reference."""
     quality: QualitySettings = QualitySettings()
     """When a channel is bad."""
-    preset: Literal["any", "nic1", "nic2", "muse"] = "any"
-    """Whose naming to expect where `lsl_name` is empty. `nic1`: NIC 1 names all four streams `NIC`.
-    `nic2`: NIC 2 names them `prefix-EEG` and so on. `muse`: names that begin with `Muse`."""
-    prefix: str = "LSLOutletStreamName"
-    """What stands before `-EEG` in NIC 2's names; its user chooses it, this is NIC's default."""
