@@ -218,7 +218,7 @@ def test_strength_zero_is_no_difference_at_all() -> None:
 
 def test_one_row_is_read_with_0_90_at_strength_1() -> None:
     """The ideal observer's accuracy of one row is what the settings promise."""
-    accuracy, _ = observer(*rows(2400, strength=1.0, seed=11))
+    accuracy, _ = observer(*rows(1800, strength=1.0, seed=11))
     assert accuracy == pytest.approx(0.90, abs=0.03)
 
 
@@ -279,7 +279,7 @@ def test_coupling_draws_towards_what_is_audible() -> None:
     shares = []
     for coupling in (0.0, 0.3, 1.0):
         person = SimulatedPerson(SimulatedSource(coupling=coupling))
-        chunk = live(person, 600, "feedback", "negative")
+        chunk = live(person, 400, "feedback", "negative")
         shares.append(float(np.mean(felt_at(chunk, len(chunk.samples)) == "negative")))
     assert shares[0] < 0.4 < shares[1] < 0.7
     assert shares[2] == 1.0
