@@ -97,7 +97,7 @@ def choose(seen: Sequence[Seen], asked: Wanted) -> Seen | None:
 
 def nothing_found(seen: Sequence[Seen], asked: Wanted, within: float) -> SignalError:
     """Return the error for a stream that did not appear within so many seconds."""
-    found = f"seen: {enumerate_streams(seen)}" if seen else "no stream at all was seen"
+    found = f"seen: {enumerate_streams(seen) or 'none at all'}"
     turn_on = "Turn on the LSL output (in NIC: Settings, LSL)"
     remedy = (
         f"{turn_on} and let it through the firewall, or change [stream] preset, lsl_type, "

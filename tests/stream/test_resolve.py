@@ -59,7 +59,7 @@ def test_what_was_seen_decides_the_remedy() -> None:
     """Nothing at all: firewall, session id, NIC's setting; something else: the settings, too."""
     asked = wanted(StreamSettings(preset="nic1"))
     nothing, something = nothing_found([], asked, 10.0), nothing_found(nic2("Lab"), asked, 10.0)
-    assert "type 'EEG', name 'NIC' was found within 10 s; no stream at all" in nothing.error
+    assert "type 'EEG', name 'NIC' was found within 10 s; seen: none at all" in nothing.error
     for word in ("firewall", "SessionID", "NIC", "16571"):
         assert word in nothing.remedy
     assert "Lab-Quality (type Quality" in something.error
