@@ -102,6 +102,8 @@ def _copies(
     held = 1 - (1 - settings.copy_correlation) * settings.copy_hold**2
     power = np.einsum("it,it->i", m.centred, m.centred)
     one, other = _candidates(m.centred, power, min(held, settings.copy_correlation))
+    if not len(one):
+        return [""] * len(names)
     cross = np.abs(np.einsum("pt,pt->p", m.centred[one], m.centred[other]))
     r = cross / np.sqrt(power[one] * power[other])
     # What the stronger one leaves unexplained of the weaker one: a copy may be a weak one.

@@ -128,6 +128,7 @@ class Meter:
             clean = np.where(finite[:, None], clean, 0.0)
         high, low = raw.max(axis=1), raw.min(axis=1)
         centred = clean - clean.sum(axis=1, keepdims=True) / self.n_times
+        change = raw[:, 1:] - raw[:, :-1]
         blocks = self.means(raw)
         power = self._power(raw)
         muscle = np.sqrt(_over(power, self._muscle))
@@ -139,8 +140,8 @@ class Meter:
             middle=(high + low) / 2,
             spread=high - low,
             still=self._stillest(raw),
-            clipped=_clipped(raw, high, low),
-            jump=np.abs(raw[:, 1:] - raw[:, :-1]).max(axis=1, initial=0.0),
+            clipped=_clipped(raw, change == 0, high, low),
+            jump=np.abs(change).max(axis=1, initial=0.0),
             step=_sharpest(blocks),
             drift=self._drift(blocks),
             mains=np.where(told, mains, 0.0),
@@ -284,8 +285,7 @@ def _level(centred: Floats) -> Floats:
     return np.asarray(MAD_TO_SD * deviation.astype(np.float64))
 
 
-def _clipped(raw: Floats, high: Floats, low: Floats) -> Floats:
-    same = raw[:, 1:] == raw[:, :-1]
+def _clipped(raw: Floats, same: Flags, high: Floats, low: Floats) -> Floats:
     if not same.any():
         return np.zeros(len(raw))
     at_end = (raw == high[:, None]) | (raw == low[:, None])
