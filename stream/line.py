@@ -1,7 +1,7 @@
-"""The line from samples to windows with their quality: clock map, fill, windower, quality (pure).
+"""The line from samples to windows with their quality (pure).
 
-The same object runs live and in replay, and takes in the same items in the same order: chunks of
-samples and measured clock offsets.
+Clock map → filled losses → conditioning → windows → quality → splines and reference. The same
+object runs live and in replay, and takes in the same items in the same order.
 """
 
 from __future__ import annotations
@@ -15,20 +15,32 @@ from rym.errors import UsageError
 from rym.messages import ClockOffset, Quality, Window
 
 from .clockmap import ClockMap
+from .conditioning import Conditioning
 from .fill import Filler
+from .filters import Reference
+from .interpolation import Interpolator
 from .items import Item, Side
-from .quality import Judge
+from .quality import Judge, Judgement
 from .settings import StreamSettings
 from .windows import Cut, Windower, samples_of
+
+Floats = npt.NDArray[np.float64]
+
+MOTION_ROWS = 1000
+"""Rows of acceleration that are kept for the next window at most: 10 s of NIC's."""
 
 
 class StreamLine:
     """Turns chunks into windows; how the signal was cut into chunks does not matter.
 
+    Quality is judged on the samples as they came and behind the filters; a window carries those
+    behind the filters. Splines and reference work on a whole window with that window's own mask: a
+    mask that changed between two samples would put a step into every channel.
+
     Parameters
     ----------
     settings : StreamSettings
-        Length and hop of the windows, thresholds of the quality.
+        Length and hop of the windows, filters and reference, thresholds of the quality.
     channels : sequence of str
         10-20 names, one per column.
     rate : float
@@ -37,7 +49,10 @@ class StreamLine:
     Raises
     ------
     UsageError
-        If window or hop are no whole number of samples, or the hop is longer than the window.
+        If window or hop are no whole number of samples, the hop is longer than the window, or a
+        filter cannot be made at this rate.
+    SignalError
+        If the reference names a channel that is not there.
     """
 
     def __init__(self, settings: StreamSettings, channels: Sequence[str], rate: float) -> None:
@@ -50,11 +65,22 @@ class StreamLine:
             )
         self.channels = tuple(channels)
         self.rate = rate
-        self._judge = Judge(settings.quality, self.channels, rate)
-        self.clock = ClockMap(rate, hop, window % hop, settings.fill)
+        self.conditioning = Conditioning(settings.conditioning, rate, self.channels, window)
+        """Filters, and artifacts taken out."""
+        # Windows end with the clock map's blocks, however late conditioning gives samples out.
+        lead = (window + self.conditioning.n_delay) % hop
+        self.clock = ClockMap(rate, hop, lead, settings.fill)
         """Where the gaps are, and what was lost."""
-        self._filler = Filler(window)
-        self._windower = Windower(window, hop, len(self.channels))
+        self._filler = Filler(window + self.conditioning.n_delay)
+        n = len(self.channels)
+        self._raw, self._filtered = Windower(window, hop, n), Windower(window, hop, n)
+        cleans = settings.conditioning.asr > 0
+        self._clean = Windower(window, hop, n) if cleans else self._filtered
+        self._judge = Judge(settings.quality, self.channels, rate)
+        self._interpolator = Interpolator(self.channels, settings.conditioning.interpolate)
+        self._reference = Reference(self.channels, settings.conditioning.reference)
+        self._motion: list[npt.NDArray[np.float32]] = []
+        self._device: npt.NDArray[np.float32] | None = None
         self._segment = -1
 
     def feed(self, item: Item) -> Iterator[tuple[Window, Quality]]:
@@ -62,7 +88,7 @@ class StreamLine:
 
         Parameters
         ----------
-        item : Chunk or ClockOffset
+        item : Chunk, ClockOffset or Side
             In the order in which they were recorded.
 
         Yields
@@ -75,7 +101,7 @@ class StreamLine:
         if isinstance(item, ClockOffset):
             self.offset(item)
         elif isinstance(item, Side):
-            return
+            self.beside(item)
         elif item.late:
             self.skip(len(item.samples))
         else:
@@ -85,11 +111,23 @@ class StreamLine:
         """Take in a measured offset to the sender's clock."""
         self.clock.offset(content)
 
+    def beside(self, item: Side) -> None:
+        """Take in what another stream of the device says; it counts for the next window."""
+        if not len(item.samples):
+            return
+        if item.kind == "accelerometer":
+            self._motion.append(item.samples)
+            while sum(map(len, self._motion)) > MOTION_ROWS:
+                self._motion.pop(0)
+        elif item.kind == "quality" and item.samples.shape[1] == len(self.channels):
+            self._device = item.samples[-1]
+
     def skip(self, n: int) -> None:
         """Count `n` samples that came too late to be shown as live; a new segment follows."""
         self.clock.skip(n)
         self._filler.skip(n)
-        self._windower.skip(n)
+        self._pass_over(self.conditioning.pending + n)
+        self.conditioning.restart()
 
     def push(
         self, samples: npt.NDArray[np.float32], stamps: npt.NDArray[np.float64]
@@ -111,30 +149,65 @@ class StreamLine:
         done: list[tuple[Window, Quality]] = []
         for run in self.clock.push(stamps):
             if run.segment != self._segment:
-                self._segment = run.segment
-                self._windower.restart()
-                self._judge.restart()
+                self._begin(run.segment)
+            rows = self.conditioning.push(self._filler.rows(samples, run))
+            raw, filtered = self._raw.push(rows.raw), self._filtered.push(rows.filtered)
+            clean = filtered if self._clean is self._filtered else self._clean.push(rows.clean)
             # A window ends where a block ends, hence with a time, and a run completes one at most.
-            for cut in self._windower.push(self._filler.rows(samples, run)):
+            if raw:
                 assert run.t_end is not None
-                done.append(self._content(cut, run.segment, run.t_end))
+                t_last = run.t_end - self.conditioning.n_delay / self.rate
+                done.append(self._content(raw[0], filtered[0], clean[0], t_last))
         return done
 
-    def _content(self, cut: Cut, segment: int, t_end: float) -> tuple[Window, Quality]:
-        lost = self._filler.lost(cut.first, len(cut.samples))
-        clean = cut.samples.astype(np.float64)
-        judged = self._judge.judge(cut.samples, clean, cut.n_new, lost=lost)
+    def _begin(self, segment: int) -> None:
+        """Begin a segment: nothing of what was before reaches into it."""
+        self._segment = segment
+        self._pass_over(self.conditioning.pending)
+        self.conditioning.restart()
+        self._judge.restart()
+        self._motion.clear()
+
+    def _pass_over(self, n: int) -> None:
+        """Count `n` samples that no window holds; the next one begins a segment's first window."""
+        self._raw.skip(n)
+        self._filtered.skip(n)
+        if self._clean is not self._filtered:
+            self._clean.skip(n)
+
+    def _content(
+        self, raw: Cut, filtered: Cut, clean: Cut, t_last: float
+    ) -> tuple[Window, Quality]:
+        motion = np.concatenate(self._motion) if self._motion else None
+        self._motion.clear()
+        judged = self._judge.judge(
+            raw.samples,
+            filtered.samples.astype(np.float64),
+            raw.n_new,
+            lost=self._filler.lost(raw.first, len(raw.samples)),
+            motion=motion,
+            device=self._device,
+        )
+        if not judged.reason:
+            self.conditioning.learn(clean, judged.bad)
+        wide = clean.samples.astype(np.float64)
+        spatial, interpolated, unreferenced = self._spatial(wide, judged)
+        reason = judged.reason or unreferenced
+        samples = clean.samples if spatial is wide else spatial.astype(np.float32)
+        samples.flags.writeable = False
         window = Window(
-            segment=segment,
-            first_sample=cut.first,
-            n_new=cut.n_new,
-            t_first=t_end - (len(cut.samples) - 1) / self.rate,
+            segment=self._segment,
+            first_sample=raw.first,
+            n_new=raw.n_new,
+            t_first=t_last - (len(samples) - 1) / self.rate,
             rate=self.rate,
             channels=self.channels,
-            samples=cut.samples,
+            samples=samples,
+            conditioning=self.conditioning.description,
             bad=judged.bad,
-            valid=not judged.reason,
-            reason=judged.reason,
+            interpolated=interpolated,
+            valid=not reason,
+            reason=reason,
         )
         quality = Quality(
             t=window.t_last,
@@ -144,5 +217,14 @@ class StreamLine:
             lost=judged.lost,
             artifacts=judged.artifacts,
             hints=judged.hints,
+            removed=self.conditioning.removed,
         )
         return window, quality
+
+    def _spatial(self, window: Floats, judged: Judgement) -> tuple[Floats, tuple[str, ...], str]:
+        """Return the window behind splines and reference, what was filled in, and what failed."""
+        filled = self._interpolator.fill(window, judged.bad)
+        interpolated = () if filled is None else judged.bad
+        untrusted = judged.bad if filled is None else ()
+        referenced, why = self._reference.apply(window if filled is None else filled, untrusted)
+        return referenced, interpolated, why

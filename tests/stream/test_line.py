@@ -8,12 +8,19 @@ from hypothesis import strategies as st
 
 from rym.errors import UsageError
 from rym.messages import ClockOffset, Quality, Window
-from stream.items import Chunk, split_late
+from stream.filters import Conditioner
+from stream.items import Chunk, Side, split_late
 from stream.line import StreamLine
 from stream.montage import ENOBIO20
-from stream.settings import StreamSettings
+from stream.settings import ConditioningSettings, StreamSettings
 
 SETTINGS = StreamSettings()
+AS_RECORDED = StreamSettings(conditioning=ConditioningSettings(high_pass=0.0, line=0))
+EVERYTHING = StreamSettings(
+    conditioning=ConditioningSettings(
+        low_pass=45.0, reference="average", interpolate=0.2, asr=10.0, asr_seconds=20.0
+    )
+)
 
 
 def content(pair: tuple[Window, Quality]) -> bytes:
@@ -63,10 +70,125 @@ def test_chunks_do_not_matter(
     assert found == expected
 
 
+@settings(max_examples=6, deadline=None)
+@given(sizes=st.lists(st.sampled_from([1, 13, 125, 700]), max_size=60), gap=st.integers(1, 12999))
+def test_chunks_do_not_matter_with_everything_on(cap, sizes: list[int], gap: int) -> None:
+    """Average reference, splines, reconstruction that learns midway, acceleration: any split."""
+    signal = cap(13000, 20)
+    signal[6000:6200] *= 30
+    signal[:, 3] = 0
+    stamps = 100 + np.arange(13000) / 500
+    stamps[gap:] += 1.5
+    motion = Side("accelerometer", np.full((40, 3), 9.0, np.float32), np.arange(40) / 100)
+    found: list[list[bytes]] = []
+    for cuts in ([], sizes):
+        line, said, at = StreamLine(EVERYTHING, ENOBIO20, 500.0), [], 0
+        for size in [*cuts, len(signal)]:
+            for part in (slice(at, min(at + size, 5000)), slice(max(at, 5000), at + size)):
+                if part.start == 5000:
+                    assert list(line.feed(motion)) == []
+                said += map(content, line.feed(Chunk(signal[part], stamps[part])))
+            at += size
+        found.append(said)
+    assert found[0] == found[1]
+    assert len(found[0]) > 80
+
+
+def test_windows_carry_the_signal_behind_the_filters(cap) -> None:
+    """What windows hold is the conditioned signal of their segment, and they name the filters."""
+    signal = cap(3000, 20)
+    stamps = np.arange(3000) / 500
+    stamps[1700:] += 2
+    line = StreamLine(SETTINGS, ENOBIO20, 500.0)
+    parts = [
+        Conditioner(SETTINGS.conditioning, 500.0, 20).push(part)
+        for part in (signal[:1700], signal[1700:])
+    ]
+    whole = np.concatenate(parts).astype(np.float32)
+    pairs = line.push(signal, stamps)
+    assert {window.segment for window, _ in pairs} == {0, 1}
+    for window, _ in pairs:
+        first = window.first_sample
+        assert np.array_equal(window.samples, whole[first : first + 500])
+        assert window.conditioning == "hp 0.5 Hz/2, notch 50 Hz/2, ref recorded"
+
+
+def test_bad_channels_are_filled_and_left_out_of_the_average(cap) -> None:
+    """Two flat channels are named, filled from their neighbours, and not part of the reference."""
+    signal = cap(1500, 20)
+    signal[:, [2, 9]] = 0
+    on = ConditioningSettings(reference="average", interpolate=0.2, high_pass=0.0, line=0)
+    ((window, _), *_) = StreamLine(StreamSettings(conditioning=on), ENOBIO20, 500.0).push(
+        signal, np.arange(1500) / 500
+    )
+    assert window.bad == window.interpolated == ("Cz", "F8")
+    assert window.untrusted == ()
+    scalp = window.samples[:, :19].astype(np.float64)
+    assert np.abs(scalp.mean(axis=1)).max() < 1e-2  # float32 of some 20 mV
+    masked = StreamSettings(conditioning=ConditioningSettings(reference="average"))
+    ((window, _), *_) = StreamLine(masked, ENOBIO20, 500.0).push(signal, np.arange(1500) / 500)
+    assert (window.bad, window.interpolated) == (("Cz", "F8"), ())
+    good = [i for i in range(19) if i not in (2, 9)]
+    assert np.abs(window.samples[:, good].mean(axis=1)).max() < 1e-3
+
+
+def test_without_a_good_reference_no_window_is_valid(cap) -> None:
+    """A named reference that is flat says so; with another it is valid."""
+    signal = cap(1500, 20)
+    signal[:, 2] = 0
+    for name, valid in (("Cz", False), ("Pz", True)):
+        on = StreamSettings(conditioning=ConditioningSettings(reference=name))
+        pairs = StreamLine(on, ENOBIO20, 500.0).push(signal, np.arange(1500) / 500)
+        assert {window.valid for window, _ in pairs} == {valid}
+        assert all(("no good reference" in w.reason) is not valid for w, _ in pairs)
+
+
+def test_reconstruction_delays_samples_and_says_so(cap) -> None:
+    """With it on, counters and times are still those of the samples that a window holds."""
+    signal = cap(14000, 20)
+    signal[12000:12100] *= 40
+    stamps = 50 + np.arange(14000) / 500
+    plain = msgspec.structs.replace(
+        EVERYTHING, conditioning=msgspec.structs.replace(EVERYTHING.conditioning, asr=0.0)
+    )
+    with_, without = (
+        StreamLine(chosen, ENOBIO20, 500.0).push(signal, stamps) for chosen in (EVERYTHING, plain)
+    )
+    assert 0 < len(without) - len(with_) <= 2  # the last ones have not come out yet
+    late = {w.first_sample: (w, q) for w, q in without}
+    for window, quality in with_:
+        other, _ = late[window.first_sample]
+        assert window.t_first == pytest.approx(other.t_first, abs=1e-6)
+        assert quality.t == window.t_last
+        if window.first_sample < 4000:
+            assert np.array_equal(window.samples, other.samples)
+            assert quality.removed is None
+    touched = [q.removed for w, q in with_ if w.first_sample in range(11600, 12000)]
+    assert all(share is not None and share > 0.1 for share in touched)
+    assert all(q.removed is None for _, q in without)
+
+
+def test_what_the_device_says_of_itself_is_heard(cap) -> None:
+    """NIC's quality index makes a channel bad, and its accelerometer a window with motion."""
+    signal, stamps = cap(2000, 20), np.arange(2000) / 500
+    index = np.zeros((1, 20), np.float32)
+    index[0, [1, 4]] = 1.0
+    rng = np.random.default_rng(3)
+    shaken = rng.normal(0, 5000, (100, 3)).astype(np.float32)
+    line = StreamLine(SETTINGS, ENOBIO20, 500.0)
+    before = list(line.feed(Chunk(signal[:1000], stamps[:1000])))
+    for side in (Side("quality", index, np.zeros(1)), Side("accelerometer", shaken, np.zeros(100))):
+        assert list(line.feed(side)) == []
+    after = list(line.feed(Chunk(signal[1000:], stamps[1000:])))
+    assert all(w.bad == () and q.artifacts == () for w, q in before)
+    assert all({"P4", "P3"} <= set(w.bad) for w, _ in after)
+    assert "motion" in after[0][1].artifacts
+
+
 def test_a_window_says_where_and_when_it_is(cap) -> None:
     """Counter, times, names and samples are those of the signal; its quality has its time."""
     signal = cap(1000, 20)
-    line = StreamLine(SETTINGS, ENOBIO20, 500.0)
+    line = StreamLine(AS_RECORDED, ENOBIO20, 500.0)
     line.offset(ClockOffset(stream="s", offset=-40.0, uncertainty=0.0, from_sample=0))
     pairs = line.push(signal, 100 + np.arange(1000) / 500)
     assert len(pairs) == 5
