@@ -250,7 +250,7 @@ def test_an_amplifier_has_one_true_rate_at_a_time() -> None:
     assert len(once(one, {**other, "at": 2.0}).samples()) == pytest.approx(500 + 250 + 3000, abs=3)
 
 
-@pytest.mark.parametrize(("name", "seconds"), [("faults-30min", 1800), ("faults-2min", 120)])
+@pytest.mark.parametrize(("name", "seconds"), [("faults30min", 1800), ("faults2min", 120)])
 def test_the_scenarios_hold_every_kind(name: str, seconds: int) -> None:
     """They fit into their session, and between two faults of the long one it is calm."""
     table = tomllib.loads((ROOT / "configs" / f"{name}.toml").read_text(encoding="utf-8"))
