@@ -100,11 +100,8 @@ class _Watch:
             steps = np.diff(self._stamps) / self._period
             whole = np.rint(steps)
             off = (np.abs(steps - whole) > LATTICE) & (np.abs(steps) < self._far)
-        # One stamp for many samples, and then a long step, is a burst and no loss.
-        bursts = (whole[:-1] == 0) & (whole[1:] >= 2)
         self._unrest = self._unrest * self._forget + np.count_nonzero(off)
-        self._unrest += np.count_nonzero(bursts)
-        # A sender at half the declared rate loses every second sample, in a manner of speaking.
+        # Bursts that share one stamp, and a sender at half the declared rate, lose nothing.
         usual = 2 * np.count_nonzero(whole == 1) >= len(whole)
         self.regular = bool(self._unrest < UNREST and usual)
 
@@ -131,11 +128,6 @@ class _Seen:
         # A wider hole is an outage or a clock that was set, and may be set back.
         if behind - before <= WATCH_S:
             self._holes.append((before + self._half, behind - self._half))
-
-    def forget(self) -> None:
-        """Forget all: the clock was set back, and old stamps may come again."""
-        self._stamps[:] = np.nan
-        self._holes.clear()
 
     def again(self, stamps: Array, within: float) -> npt.NDArray[np.bool_]:
         """Say which stamps were there before, or belong to a hole."""
@@ -332,14 +324,11 @@ class ClockMap:
             return at + again
         step = float(raw[at]) - self._last
         lost = self._lost(step)
-        deviation = float(rig[at]) - (self._t0 + (self._held + lost) * self._slope)
+        deviation = self._deviation(rig, at, lost)
         if lost <= self._fill and abs(deviation) <= self._tolerance:
             self._insert(raw, rig, at, lost, runs)
             return at + 1
-        if step < 0:
-            self._seen.forget()
-        else:
-            self._seen.hole(self._last, float(raw[at]))
+        self._seen.hole(self._last, float(raw[at]))
         self._broken = True
         return at
 

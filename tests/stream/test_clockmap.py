@@ -187,6 +187,39 @@ def test_a_rough_offset_moves_little() -> None:
     assert worst < 1e-4
 
 
+def test_the_first_samples_may_be_late() -> None:
+    """A segment whose first chunk came 20 ms late is right again after one second."""
+    stamps = np.arange(1000) / RATE
+    stamps[:20] += 0.02 + np.linspace(0, 0.001, 20)
+    found = runs(ClockMap(RATE, BLOCK), stamps)
+    assert all(abs(t - sample / RATE) < 1e-3 for _, sample, t in found[4:])
+
+
+def test_a_rate_that_is_a_little_off_is_followed() -> None:
+    """An amplifier at 497.5 Hz that declares 500 Hz: after a minute the line lies on its stamps."""
+    found = runs(ClockMap(RATE, BLOCK), np.arange(60_000) / 497.5)
+    assert all(abs(t - sample / 497.5) < 1e-3 for _, sample, t in found[240:])
+
+
+def test_time_goes_on_although_stamps_come_early() -> None:
+    """With blocks of 10 ms a chunk that is 45 ms early moves the line, but never back in time."""
+    stamps = 5 + np.arange(200) / RATE
+    stamps[5:] -= 0.045
+    clock = ClockMap(RATE, 5)
+    ends = [t for _, _, t in runs(clock, stamps)]
+    assert (len(ends), clock.gaps) == (40, 0)
+    assert (np.diff(ends) > 0).all()
+
+
+def test_a_clock_that_is_set_and_set_back_loses_nothing() -> None:
+    """What comes after the second jump is no chunk in the wrong order."""
+    clock = ClockMap(RATE, BLOCK)
+    stamps = np.arange(5000) / RATE
+    stamps[2000:2600] += 3600
+    assert kept(clock.push(stamps)) == list(range(5000))
+    assert (clock.gaps, clock.dropped) == (2, 0)
+
+
 def test_a_computer_that_slept_starts_a_segment() -> None:
     """The sender's stamps jump by an hour; the next offset takes it back: rig time goes on."""
     clock = ClockMap(RATE, BLOCK)
@@ -244,14 +277,14 @@ def test_a_jump_starts_a_segment(jump: float) -> None:
     )
 
 
-@pytest.mark.parametrize("lost", [1, 4, 10])
-def test_a_small_loss_is_filled(lost: int) -> None:
+@pytest.mark.parametrize(("first", "lost"), [(1100, 1), (1100, 4), (1100, 10), (1115, 10)])
+def test_a_small_loss_is_filled(first: int, lost: int) -> None:
     """Lost samples are found by their number and keep segment, counter and time."""
-    counter = np.delete(np.arange(3000), np.arange(1100, 1100 + lost))
+    counter = np.delete(np.arange(3000), np.arange(first, first + lost))
     clock = ClockMap(RATE, BLOCK)
     found = clock.push(counter / RATE)
     assert (clock.gaps, clock.lost, clock.dropped) == (0, lost, 0)
-    assert [run.start for run in found if run.fill] == [1100]
+    assert [run.start for run in found if run.fill] == [first]
     assert sum(run.fill + run.stop - run.start for run in found) == 3000
     ends = [run.t_end for run in found if run.t_end is not None]
     assert ends == pytest.approx([(k * BLOCK + 124) / RATE for k in range(24)], abs=1e-9)
@@ -316,11 +349,14 @@ def test_whole_milliseconds_are_regular() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 20, 200])
-def test_a_repeated_chunk_is_dropped(size: int) -> None:
+@pytest.mark.parametrize("off", [0.0, 1e-7, -1e-7])
+def test_a_repeated_chunk_is_dropped(size: int, off: float) -> None:
     """Samples that come again are counted, and the signal goes on as if they had not."""
     counter = np.insert(np.arange(3000), 1300, np.arange(1300 - size, 1300))
+    stamps = 5000 + counter / RATE
+    stamps[1300 : 1300 + size] += off
     clock = ClockMap(RATE, BLOCK)
-    found = clock.push(5000 + counter / RATE)
+    found = clock.push(stamps)
     assert (clock.gaps, clock.lost, clock.dropped) == (0, 0, size)
     assert counter[kept(found)].tolist() == list(range(3000))
 
