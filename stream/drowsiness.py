@@ -21,6 +21,8 @@ KNOWN_S = 30.0
 """Seconds of signal from which the person's own level is known."""
 ROLL_S = 10.0
 """Seconds in which slow eye movements are looked for: two to six of them."""
+LOOK_S = 1.0
+"""Seconds between two looks."""
 ROLL_BAND = (0.2, 0.6)
 """Hz."""
 ROLL_SHARE = 0.6
@@ -100,10 +102,13 @@ class SlowEyes:
         self._rate = rate
         self._hop = 0
         self._course: deque[float] = deque()
+        self.clear()
 
     def clear(self) -> None:
         """Forget what was seen: time has passed that nobody saw."""
         self._course.clear()
+        self._rolling = False
+        self._waited = 0
 
     def push(self, raw: Floats, good: Flags, n_new: int) -> bool:
         """Take in a window and say whether the eyes roll slowly.
@@ -128,11 +133,17 @@ class SlowEyes:
         left, right = raw[self._pair, -n_new:].mean(axis=1)
         self._course.append(float(left - right))
         n = round(ROLL_S * self._rate / n_new)
+        self._waited += n_new
         if len(self._course) < n:
             return False
         while len(self._course) > n:
             self._course.popleft()
-        return rolls(np.array(self._course), n_new / self._rate, self._settings.slow_eyes)
+        # A window of ten seconds says little that is new in a quarter of one.
+        if self._waited >= LOOK_S * self._rate:
+            self._waited = 0
+            step = n_new / self._rate
+            self._rolling = rolls(np.array(self._course), step, self._settings.slow_eyes)
+        return self._rolling
 
 
 def rolls(course: Floats, step: float, least: float) -> bool:

@@ -17,14 +17,14 @@ from rym.messages import ClockOffset, Quality, Window
 from .clockmap import ClockMap
 from .conditioning import Conditioning
 from .fill import Filler
-from .filters import Reference
+from .filters import RECORDED, Reference
 from .interpolation import Interpolator
 from .items import Item, Side
 from .quality import Judge, Judgement
 from .settings import StreamSettings
 from .windows import Cut, Windower, samples_of
 
-Floats = npt.NDArray[np.float64]
+Samples = npt.NDArray[np.float32]
 
 MOTION_ROWS = 1000
 """Rows of acceleration that are kept for the next window at most: 10 s of NIC's."""
@@ -79,8 +79,10 @@ class StreamLine:
         self._judge = Judge(settings.quality, self.channels, rate)
         self._interpolator = Interpolator(self.channels, settings.conditioning.interpolate)
         self._reference = Reference(self.channels, settings.conditioning.reference)
-        self._motion: list[npt.NDArray[np.float32]] = []
-        self._device: npt.NDArray[np.float32] | None = None
+        on = settings.conditioning
+        self._mixes = on.interpolate > 0 or on.reference != RECORDED
+        self._motion: list[Samples] = []
+        self._device: Samples | None = None
         self._segment = -1
 
     def feed(self, item: Item) -> Iterator[tuple[Window, Quality]]:
@@ -130,7 +132,7 @@ class StreamLine:
         self.conditioning.restart()
 
     def push(
-        self, samples: npt.NDArray[np.float32], stamps: npt.NDArray[np.float64]
+        self, samples: Samples, stamps: npt.NDArray[np.float64]
     ) -> list[tuple[Window, Quality]]:
         """Take in samples.
 
@@ -182,7 +184,7 @@ class StreamLine:
         self._motion.clear()
         judged = self._judge.judge(
             raw.samples,
-            filtered.samples.astype(np.float64),
+            filtered.samples,
             raw.n_new,
             lost=self._filler.lost(raw.first, len(raw.samples)),
             motion=motion,
@@ -190,11 +192,8 @@ class StreamLine:
         )
         if not judged.reason:
             self.conditioning.learn(clean, judged.bad)
-        wide = clean.samples.astype(np.float64)
-        spatial, interpolated, unreferenced = self._spatial(wide, judged)
+        samples, interpolated, unreferenced = self._spatial(clean.samples, judged)
         reason = judged.reason or unreferenced
-        samples = clean.samples if spatial is wide else spatial.astype(np.float32)
-        samples.flags.writeable = False
         window = Window(
             segment=self._segment,
             first_sample=raw.first,
@@ -221,10 +220,15 @@ class StreamLine:
         )
         return window, quality
 
-    def _spatial(self, window: Floats, judged: Judgement) -> tuple[Floats, tuple[str, ...], str]:
-        """Return the window behind splines and reference, what was filled in, and what failed."""
-        filled = self._interpolator.fill(window, judged.bad)
+    def _spatial(self, samples: Samples, judged: Judgement) -> tuple[Samples, tuple[str, ...], str]:
+        """Return samples behind splines and reference, what was filled in, and what failed."""
+        if not self._mixes:
+            return samples, (), ""
+        wide = samples.astype(np.float64)
+        filled = self._interpolator.fill(wide, judged.bad)
         interpolated = () if filled is None else judged.bad
         untrusted = judged.bad if filled is None else ()
-        referenced, why = self._reference.apply(window if filled is None else filled, untrusted)
-        return referenced, interpolated, why
+        mixed, why = self._reference.apply(wide if filled is None else filled, untrusted)
+        narrow = mixed.astype(np.float32)
+        narrow.flags.writeable = False
+        return narrow, interpolated, why

@@ -90,7 +90,7 @@ class Judge:
         )
         self.names = tuple(channels[i] for i in self._columns)
         """The scalp channels by name, in the order in which they are measured."""
-        self._order = np.argsort(self._columns)
+        self._order = [int(i) for i in np.argsort(self._columns)]
         self._places = Places(self.names, rate)
         self._alpha = Alpha(settings, self.names, rate)
         self._eyes = SlowEyes(settings, self.names, rate)
@@ -108,7 +108,7 @@ class Judge:
     def judge(
         self,
         raw: npt.NDArray[np.float32],
-        clean: Floats,
+        clean: npt.NDArray[np.float32] | Floats,
         n_new: int,
         *,
         lost: int = 0,
