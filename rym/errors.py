@@ -39,6 +39,12 @@ class SignalError(RymError):
     """The EEG that arrives is not what the settings or the model expect."""
 
 
+class ConfirmError(SignalError):
+    """It could go on, but not before the operator says so; started again, it does."""
+
+    exit_code = 5
+
+
 class FormatError(RymError):
     """A file, folder or message does not have the form that its name promises."""
 

@@ -182,8 +182,7 @@ def run(
         resolved = _settings(table, settings_type, options, start)
         rig = resolved.table("rig", RigSettings)
         bus = _bus(name, rig, start, allow_remote_eeg=options.allow_remote_eeg)
-        out = options.out or start.out
-        shell = Shell(bus, bus.clock, lifeline, Path(out) if out else None, start.session)
+        shell = Shell(bus, bus.clock, lifeline, _folder(options.out or start.out), start.session)
         return run_async(
             _live(
                 shell,
@@ -196,6 +195,20 @@ def run(
         return 0  # told to end while it was still connecting
     except Exception as error:  # the process's end, not a loop
         return _explain(error, debug=options.debug)
+
+
+def _folder(out: str | None) -> Path | None:
+    """Return the folder for files, made where it is missing; None where none is named."""
+    if not out:
+        return None
+    folder = Path(out)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UsageError(
+            f"The folder {out} cannot be made: {error.strerror}.", "Give another one with --out."
+        ) from None
+    return folder
 
 
 def _parser(name: str, module: str, table: str) -> argparse.ArgumentParser:

@@ -120,19 +120,20 @@ def by_hand(broker, stage: str, *more: str) -> list[str]:
 
 @pytest.mark.real
 def test_a_stage_that_returns_has_ended(embedded, start, stage, tmp_path):
-    """starting, ready with its facts, ended; exit code 0; nothing on stdout."""
+    """starting, ready with its facts, ended; exit code 0; its folder made; nothing on stdout."""
+    here = tmp_path / "not" / "here"
     config = tmp_path / "rig.toml"
     config.write_text('[player]\nwhat = "end"\nwindow_s = 2\n[stream]\nrate = 500\n')
 
     async def main() -> None:
         async with Watcher(embedded) as watcher:
-            arguments = by_hand(embedded, stage, "--config", str(config), "--out", "here")
+            arguments = by_hand(embedded, stage, "--config", str(config), "--out", str(here))
             process = start(*arguments, RYM_BROKER_PASSWORD=embedded.password)
             assert await watcher.until("ready") == ["starting", "ready"]
-            assert watcher.last.facts == {"folder": "here", "session": "", "window_s": 2.0}
+            assert watcher.last.facts == {"folder": str(here), "session": "", "window_s": 2.0}
             assert await watcher.until("ended") == ["ended"]
             code, lines = ended(process)
-            assert (code, process.stdout.read()) == (0, "")
+            assert (code, process.stdout.read(), here.is_dir()) == (0, "", True)
             assert not [line for line in lines if "ERROR" in line]
 
     run_async(main())
