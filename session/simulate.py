@@ -27,7 +27,7 @@ from rym.messages import AFFECTS, Affect, LabelState, Window
 from stream.line import StreamLine
 from stream.montage import ENOBIO20
 from stream.settings import StreamSettings
-from stream.simulator import SimulatedPerson, SimulatedSource
+from stream.simulated.simulator import SimulatedPerson, SimulatedSource
 
 from .after.episodes import Span, Steps, score
 

@@ -13,9 +13,9 @@ from rym.errors import SignalError
 
 from .items import Chunk
 from .montage import clean, is_scalp
-from .quality import robust_sd
+from .quality.judge import robust_sd
 from .settings import StreamSettings
-from .steps import OUTAGE_S, plain_rates, whole_rate
+from .timing.steps import OUTAGE_S, plain_rates, whole_rate
 
 LEVEL_S = 3.0
 """Seconds of signal whose level is looked at."""
@@ -177,7 +177,8 @@ def _rate(declared: Declared, settings: StreamSettings) -> float:
         raise SignalError(
             f"The stream {declared.name} declares {declared.rate:g} Hz, "
             f"expected are {settings.rate:g} Hz.",
-            "Change the rate in the recording software, or [stream] rate (0 takes any).",
+            "Change the rate in the recording software, or [stream] rate (0 takes any, with a "
+            "model the one that it was trained on).",
             declared=declared.rate,
             expected=settings.rate,
         )
@@ -217,6 +218,7 @@ def _channels(declared: Declared, settings: StreamSettings) -> tuple[str, ...]:
             missing=missing,
             found=channels,
         )
+    model_check(settings.model_channels, channels)
     if not any(map(is_scalp, channels)):
         raise SignalError(
             f"None of the channels of {declared.name} is a 10-20 electrode: {', '.join(channels)}.",

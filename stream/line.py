@@ -14,14 +14,14 @@ import numpy.typing as npt
 from rym.errors import UsageError
 from rym.messages import ClockOffset, Quality, Window
 
-from .clockmap import ClockMap
-from .conditioning import Conditioning
-from .fill import Filler
-from .filters import RECORDED, Reference
-from .interpolation import Interpolator
 from .items import Item, Side
-from .quality import Judge, Judgement
+from .quality.judge import Judge, Judgement
 from .settings import StreamSettings
+from .signal.conditioning import Conditioning
+from .signal.filters import RECORDED, Reference
+from .signal.interpolation import Interpolator
+from .timing.clockmap import ClockMap
+from .timing.fill import Filler
 from .windows import Cut, Windower, samples_of
 
 Samples = npt.NDArray[np.float32]

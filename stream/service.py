@@ -13,12 +13,12 @@ from rym.service import Shell
 from rym.topics import CLOCK, MARKER, QUALITY, WINDOW
 
 from .checks import StartCheck
-from .inlet import EegInlet
+from .files.recorder import Recorder
 from .items import Chunk, Side
 from .line import StreamLine
-from .lsl import library
-from .markers import MarkerCheck
-from .recorder import Recorder
+from .lsl.inlet import EegInlet
+from .lsl.markers import MarkerCheck
+from .lsl.taps import library
 from .settings import StreamSettings
 
 LOG = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ async def serve(shell: Shell, settings: StreamSettings) -> None:
             recording = Recorder(path, inlet.declared, inlet.signal, clock, settings.memory)
             await stack.enter_async_context(_kept(recording, shell))
         items = await stack.enter_async_context(aclosing(inlet.items()))
-        shell.ready("", **_facts(inlet, recording), checked=False)
+        shell.ready("", **_facts(inlet, line, recording), checked=False)
         await stack.enter_async_context(_watched(shell, inlet, line, recording))
         async for item in items:
             if recording is not None:
@@ -143,6 +143,7 @@ async def _watched(
     finally:
         watching.cancel()
         await asyncio.wait([watching])
+        shell.note(**_health(inlet, line))
         if not watching.cancelled():
             watching.result()
 
@@ -198,7 +199,7 @@ def free_name(folder: Path) -> Path:
     return path
 
 
-def _facts(inlet: EegInlet, recording: Recorder | None) -> Facts:
+def _facts(inlet: EegInlet, line: StreamLine, recording: Recorder | None) -> Facts:
     """Return what the record must know of this start; the host stays out of it."""
     return {
         **inlet.facts(),
@@ -206,6 +207,8 @@ def _facts(inlet: EegInlet, recording: Recorder | None) -> Facts:
         "channels": " ".join(inlet.signal.channels),
         "rate": inlet.signal.rate,
         "unit": inlet.signal.unit,
+        "conditioning": line.conditioning.description,
+        "group_delay": round(line.conditioning.group_delay(), 4),
         "library": library(),
         "recording": recording.path.name if recording is not None else "",
     }

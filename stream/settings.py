@@ -235,6 +235,8 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Expected samples per second; 0: any that the stream declares."""
     channels: tuple[str, ...] = ()
     """10-20 names of channels that must be there."""
+    model_channels: tuple[str, ...] = ()
+    """Channels that a trained model needs; a session with a model fills this in."""
     montage: tuple[str, ...] = ()
     """10-20 names by position, for a stream that does not name its channels, or not by electrode;
     they replace what the stream says."""

@@ -29,12 +29,12 @@ from rym.messages import Affect, Injected, Label, Phase, Played, Truth
 from rym.service import Shell, run
 from rym.topics import FAULT, LABEL, NOW, PHASE, TRUTH
 
-from .devices import DEVICES, Device, Dialect
-from .faults import ScriptedFault
-from .faultscript import Act, FaultScript, Send
-from .headers import Dress, Header
-from .pace import Speed, pace_of
-from .senders import (
+from .simulated.devices import DEVICES, Device, Dialect
+from .simulated.faults import ScriptedFault
+from .simulated.faultscript import Act, FaultScript, Send
+from .simulated.headers import Dress, Header
+from .simulated.pace import Speed, pace_of
+from .simulated.senders import (
     POLL,
     Heard,
     Mark,
@@ -45,7 +45,7 @@ from .senders import (
     Source,
     build,
 )
-from .simulator import SimulatedSource
+from .simulated.simulator import SimulatedSource
 
 __all__ = ["RecordedFile", "RecordedSource", "SimulatedSource", "SourceSettings", "play", "serve"]
 
@@ -300,7 +300,7 @@ async def play(
 
 async def serve(shell: Shell, settings: SourceSettings) -> None:
     """Open the outlets, play, then stay there in silence until told to end."""
-    from .outlets import Amplifier, NicOutlets  # noqa: PLC0415  (settings need no liblsl)
+    from .lsl.outlets import Amplifier, NicOutlets  # noqa: PLC0415  (settings need no liblsl)
 
     source = build(settings.sender)
     seed, header = settings.sender.seed, settings.header

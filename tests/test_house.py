@@ -20,8 +20,8 @@ FILES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py")
 ADAPTERS = {
     "aiomqtt": {"rym/mqtt.py"},
     "amqtt": {"rym/broker.py"},
-    "pylsl": {"stream/lsl.py", "stream/outlets.py"},
-    "mne": {"stream/read_mne.py"},
+    "pylsl": {"stream/lsl/taps.py", "stream/lsl/outlets.py"},
+    "mne": {"stream/files/read_mne.py"},
     "cebra": {"decoder/contrastive.py"},
     "torch": {"decoder/contrastive.py"},
     "sklearn": {"decoder/linear.py"},

@@ -12,10 +12,10 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parent.parent.parent)
 
 from rym.clock import SystemClock
-from stream.filters import Conditioner
-from stream.inlet import EegInlet
 from stream.items import Chunk
+from stream.lsl.inlet import EegInlet
 from stream.settings import ConditioningSettings, StreamSettings
+from stream.signal.filters import Conditioner
 
 
 async def main(source_id: str, seconds: float) -> None:

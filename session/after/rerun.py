@@ -24,8 +24,8 @@ from player.settings import BLOCK, PlayerSettings
 from rym import messages as m
 from rym.errors import FormatError
 from rym.topics import APPLIED, COMMAND, NOW, QUALITY, SAFETY, STATUS, STOP, VALENCE, WINDOW
+from stream.files.xdf import replay_file
 from stream.settings import StreamSettings
-from stream.xdf import replay_file
 
 from ..folder import Folder, Record
 from ..live.lines import Journal

@@ -27,8 +27,8 @@ from rym.clock import Clock, SystemClock
 from rym.errors import FormatError, RymError
 from rym.logs import show_logs
 from rym.topics import LABEL, MARKER, PHASE
+from stream.files.xdf import replay_file
 from stream.settings import StreamSettings
-from stream.xdf import replay_file
 
 from ..folder import Folder, Record
 from ..live.lines import Journal, read

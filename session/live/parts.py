@@ -18,6 +18,7 @@ from typing import IO, Any
 import msgspec
 
 from rym.clock import Clock
+from rym.errors import ConfirmError
 
 FIRST_PAUSE = 0.1
 """Seconds before the first restart."""
@@ -104,8 +105,15 @@ class Part:
         except OSError:
             return  # the pipe's other end is gone; `watch` sees it and starts the part again
 
+    @property
+    def asks(self) -> bool:
+        """Whether it ended because somebody must confirm before it may go on."""
+        return self.exit_code == ConfirmError.exit_code
+
     def watch(self) -> bool:
         """Start the process again if it ended by itself and its pause is over.
+
+        One that must be confirmed is left as it is, until `again`.
 
         Returns
         -------
@@ -114,8 +122,8 @@ class Part:
         """
         if self._process is None or self._ending or self.running:
             return False
-        if self._process.returncode == 0:
-            return False  # it was told to end by another road: the music's own end, a signal
+        if self.asks or self._process.returncode == 0:
+            return False  # 0: it was told to end by another road: the music's own end, a signal
         now = self._clock.now()
         if self._due is None:
             self.exit_codes.append(self._process.returncode)
@@ -124,9 +132,13 @@ class Part:
             self._due = now + min(self._pause, LONGEST_PAUSE)
         if now < self._due:
             return False
+        self.again()
+        return True
+
+    def again(self) -> None:
+        """Start the process again where it has ended."""
         self._close_pipe()
         self.start()
-        return True
 
     def end(self) -> None:
         """Tell the process to end in good order."""

@@ -24,7 +24,7 @@ from rym.errors import RymError, UsageError
 from rym.logs import run_async
 from rym.settings import Resolved, secret
 from rym.topics import prefix
-from stream.senders import build as build_source
+from stream.simulated.senders import build as build_source
 
 from .. import settings as tables_of
 from ..after import report
@@ -127,9 +127,36 @@ def check(tables: Tables) -> list[str]:
     else:
         load_memory(Path(session.memory))
     if session.model:
-        models.load(Path(session.model))
+        _check_model(models.load(Path(session.model)).manifest, tables.stream)
     # Made here and thrown away: the sender's process reads the files again.
     return list(build_source(tables.source.sender).notes) if session.eeg == "source" else []
+
+
+def _check_model(model: models.Manifest, stream: StreamSettings) -> None:
+    """Refuse settings under which windows are not what a model was trained on.
+
+    Rate and channels of the stream itself are compared where it is opened.
+
+    Raises
+    ------
+    UsageError
+        If conditioning, window, hop or rate differ.
+    """
+    pairs = (
+        ("conditioning", model.conditioning, describe(stream.conditioning)),
+        ("window", f"{model.n_times / model.rate:g} s", f"{stream.window:g} s"),
+        ("hop", f"{model.hop / model.rate:g} s", f"{stream.hop:g} s"),
+        ("rate", f"{model.rate:g} Hz", f"{stream.rate or model.rate:g} Hz"),
+    )
+    for name, trained, now in pairs:
+        # A model made elsewhere may not say how its windows were conditioned.
+        if trained and trained != now:
+            raise UsageError(
+                f"The model was trained with {name} {trained!r}, the settings say {now!r}.",
+                f"Set {name} in [stream] as it was, or train a model under these settings.",
+                trained=trained,
+                settings=now,
+            )
 
 
 def new_folder(tables: Tables) -> Folder:
@@ -152,7 +179,10 @@ def _settled(tables: Tables, folder: Folder, bank: Path, epoch: int) -> Tables:
     replace = msgspec.structs.replace
     tables = tables._replace(player=replace(tables.player, bank=str(bank)))
     if tables.session.model:
-        tables = tables._replace(decoder=replace(tables.decoder, model=str(folder.model)))
+        needs = models.load(Path(tables.session.model)).manifest
+        stream = replace(tables.stream, model_channels=needs.channels, rate=needs.rate)
+        decoder = replace(tables.decoder, model=str(folder.model))
+        tables = tables._replace(decoder=decoder, stream=stream)
     if tables.session.eeg == "source":
         name = tables.source.source_id or f"rym-{epoch}-{os.getpid()}"
         tables = tables._replace(source=replace(tables.source, source_id=name))

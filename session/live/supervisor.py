@@ -18,7 +18,7 @@ from rym import topics
 from rym.broker import free_port
 from rym.bus import ALL, Bus, order
 from rym.clock import Clock
-from rym.errors import DeviceError, RymError
+from rym.errors import ConfirmError, DeviceError, RymError
 from rym.messages import Command, Label, LabelState, Phase, Status, Stop
 from rym.mqtt import MqttBus
 
@@ -285,7 +285,8 @@ class Supervisor:
         """End the session where starting a part again would only fail again.
 
         So it is before everything has started, and for a signal that never was what it shall be.
-        Later on, a part that fails is started again: somebody is listening.
+        Later on, a part that fails is started again: somebody is listening. One that asks waits for
+        the operator's answer, and the music stays neutral meanwhile.
 
         Raises
         ------
@@ -293,7 +294,8 @@ class Supervisor:
             The part's own sentence, with its exit code.
         """
         never_good = status.facts.get("checked") is False and status.service not in self._checked
-        if self.started.is_set() and not never_good:
+        asks = status.facts.get("exit_code") == ConfirmError.exit_code
+        if self.started.is_set() and (asks or not never_good):
             return
         said = status.facts.get("error")
         log = self.folder.logs / f"{status.service}.log"
@@ -345,8 +347,20 @@ class Supervisor:
             case "r":
                 # Not waited for: a stop must not wait behind a player that does not answer.
                 self._run(self._release(), "release")
+            case "y":
+                self._confirm()
             case "1" | "2" | "3" if self.tables.session.kind == "pilot":
                 self._report(LABEL_KEYS[key])
+
+    def _confirm(self) -> None:
+        """Let a part that asked go on: started again, it takes what is there now.
+
+        `[stream] accept_new_sender` would also say yes to every later question.
+        """
+        for part in self.parts.values():
+            if part.asks:
+                part.again()
+                self.warnings.append(f"{part.name} went on as the operator confirmed.")
 
     def _report(self, state: LabelState) -> None:
         """Say what the person says. A terminal knows no key-up: the same key again lets go."""

@@ -13,13 +13,13 @@ import numpy as np
 from rym.clock import Clock, timeout
 from rym.errors import SignalError, UsageError
 from rym.messages import Window
-from stream.alpha import RISE_DB, AlphaRise, alpha_rise
 from stream.checks import StartCheck
-from stream.inlet import EegInlet
+from stream.files.recording import read
 from stream.items import Chunk
 from stream.line import StreamLine
-from stream.recording import read
+from stream.lsl.inlet import EegInlet
 from stream.settings import StreamSettings
+from stream.signal.alpha import RISE_DB, AlphaRise, alpha_rise
 
 CHANGE_S = 3.0
 """Seconds between the two parts, in which the eyes close and what they moved dies away."""

@@ -17,11 +17,11 @@ from player.settings import BLOCK, RATE, PlayerSettings
 from rym.clock import Clock, timeout
 from rym.errors import SignalError, UsageError
 from rym.messages import Window
-from stream.inlet import EegInlet
 from stream.line import StreamLine
+from stream.lsl.inlet import EegInlet
 from stream.montage import clean, kind
-from stream.onsets import WITHIN, Delay, delay
 from stream.settings import ConditioningSettings, StreamSettings
+from stream.signal.onsets import WITHIN, Delay, delay
 
 PAUSE_S = 0.005
 """Seconds between two looks at the device: half a control block."""

@@ -20,9 +20,9 @@ from rym.clock import Clock
 from rym.errors import DeviceError, RymError, SignalError
 from rym.mqtt import MqttBus
 from rym.settings import RigSettings, secret
-from stream import lsl
-from stream.lsl import Tap
-from stream.resolve import Seen
+from stream.lsl import taps
+from stream.lsl.resolve import Seen
+from stream.lsl.taps import Tap
 
 from ..settings import Tables
 from .findings import (
@@ -102,7 +102,7 @@ def diagnose(
 
 def listen(clock: Clock, seconds: float) -> list[Observation]:
     """Find every stream on the network and listen to all of them at once."""
-    seen = sorted(lsl.listing(), key=lambda stream: (stream.host, stream.name, stream.kind))
+    seen = sorted(taps.listing(), key=lambda stream: (stream.host, stream.name, stream.kind))
     if not seen:
         return []
     with ThreadPoolExecutor(min(MOST, len(seen)), "listen") as pool:
@@ -136,11 +136,11 @@ def _observe(seen: Seen, clock: Clock, seconds: float) -> Observation:
 
 def _library(clock: Clock) -> Finding:
     try:
-        lsl.check_clock(clock)
+        taps.check_clock(clock)
     except DeviceError as error:
         return failed("LSL", error)
-    version = re.search(r"v\d[\w.]*", lsl.library())
-    said = f"liblsl {version[0] if version else lsl.library()}; its clock is the rig's."
+    version = re.search(r"v\d[\w.]*", taps.library())
+    said = f"liblsl {version[0] if version else taps.library()}; its clock is the rig's."
     return Finding("ok", "LSL", said)
 
 

@@ -19,9 +19,9 @@ from msgspec.structs import replace
 from rym.errors import RymError, UsageError
 from rym.messages import Quality
 from stream.checks import LOWEST_RATE
+from stream.files.recording import Recording, read
 from stream.line import StreamLine
 from stream.montage import SCALP
-from stream.recording import Recording, read
 from stream.settings import StreamSettings
 
 WORST = 0.5

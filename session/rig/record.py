@@ -21,9 +21,9 @@ import numpy.typing as npt
 
 from rym.clock import Clock
 from rym.errors import DeviceError, RymError, SignalError, UsageError
-from stream.lsl import ANSWER_S, Seen, Tap, listing
-from stream.recorder import SafeFile
-from stream.xdf_format import BOUNDARY_S, Content, Encoder, Values
+from stream.files.recorder import SafeFile
+from stream.files.xdf_format import BOUNDARY_S, Content, Encoder, Values
+from stream.lsl.taps import ANSWER_S, Seen, Tap, listing
 
 from .roster import Choice, Roster
 

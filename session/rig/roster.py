@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from stream.lsl import Seen
+from stream.lsl.taps import Seen
 
 MISSED = 2
 """Looks in a row without an answer and without a sample from which a stream has vanished."""

@@ -54,10 +54,10 @@ from session.folder import Folder, Record, environment, hash_bank, settings_hash
 from session.live.journal import Writer
 from session.live.lines import to_line
 from stream.checks import Declared, Signal
+from stream.files.xdf import XdfWriter
 from stream.items import Chunk
 from stream.line import StreamLine
 from stream.settings import StreamSettings
-from stream.xdf import XdfWriter
 
 ROOT = Path(__file__).resolve().parents[2]
 CHANNELS = ("Fz", "Cz", "Pz", "O1", "O2")

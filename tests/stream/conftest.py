@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pytest
 
 from rym.clock import SystemClock
+from stream.lsl.outlets import NicOutlets
 from stream.montage import ENOBIO20
-from stream.outlets import NicOutlets
 
 PEERS = Path(__file__).parents[2] / ".bench"
 
@@ -81,7 +81,7 @@ def send(cap: Cap, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Se
 
     On the test's own host every stream answers at once.
     """
-    monkeypatch.setattr("stream.lsl.RESOLVE_S", 0.4)
+    monkeypatch.setattr("stream.lsl.taps.RESOLVE_S", 0.4)
     senders: list[Sender] = []
 
     def start(

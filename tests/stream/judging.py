@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from stream.filters import Conditioner
-from stream.quality import Judge, Judgement
+from stream.quality.judge import Judge, Judgement
 from stream.settings import ConditioningSettings, QualitySettings
+from stream.signal.filters import Conditioner
 
 RATE = 500.0
 CAP10 = ("Fp1", "Fp2", "F7", "F8", "T7", "T8", "C3", "Cz", "O1", "O2")

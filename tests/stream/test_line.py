@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from rym.errors import UsageError
 from rym.messages import ClockOffset, Quality, Window
-from stream.filters import Conditioner
 from stream.items import Chunk, Side, split_late
 from stream.line import StreamLine
 from stream.montage import ENOBIO20
 from stream.settings import ConditioningSettings, StreamSettings
+from stream.signal.filters import Conditioner
 
 SETTINGS = StreamSettings()
 AS_RECORDED = StreamSettings(conditioning=ConditioningSettings(high_pass=0.0, line=0))

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from rym.messages import ClockOffset
-from stream.clockmap import ClockMap
-from stream.fill import Filler
 from stream.items import Chunk
 from stream.line import StreamLine
 from stream.montage import SCALP
 from stream.settings import StreamSettings
+from stream.timing.clockmap import ClockMap
+from stream.timing.fill import Filler
 
 RATE = 128.0
 MINUTE = 60 * 128

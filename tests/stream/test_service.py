@@ -19,12 +19,12 @@ from rym.lifeline import Lifeline
 from rym.messages import Message
 from rym.service import Shell
 from rym.topics import CLOCK, MARKER, QUALITY, STATUS, WINDOW
+from stream.files.xdf import read_stream, replay_file
 from stream.items import Chunk
 from stream.line import StreamLine
 from stream.montage import ENOBIO20
 from stream.service import free_name, serve
 from stream.settings import StreamSettings
-from stream.xdf import read_stream, replay_file
 
 pytestmark = pytest.mark.real
 

@@ -25,10 +25,10 @@ from rym.lifeline import Lifeline
 from rym.messages import Affect, Label, Phase, Played, Truth
 from rym.service import Shell
 from rym.topics import FAULT, LABEL, NOW, PHASE, STATUS, TRUTH
-from stream.faults import Jump, ScriptedFault, Stall, Vanish
-from stream.faultscript import Act
 from stream.montage import ENOBIO20
-from stream.senders import Heard, Piece, Source, build
+from stream.simulated.faults import Jump, ScriptedFault, Stall, Vanish
+from stream.simulated.faultscript import Act
+from stream.simulated.senders import Heard, Piece, Source, build
 from stream.source import (
     RecordedFile,
     RecordedSource,

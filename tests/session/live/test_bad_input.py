@@ -27,8 +27,8 @@ from session.folder import Folder
 from session.live import supervisor
 from session.live.lines import read
 from session.live.run import run_session
+from stream.lsl.outlets import NicOutlets
 from stream.montage import ENOBIO20
-from stream.outlets import NicOutlets
 
 pytestmark = pytest.mark.real
 ROOT = Path(__file__).resolve().parents[3]

@@ -26,8 +26,8 @@ from rym.mqtt import MqttBus
 from rym.topics import STATUS, VALENCE, WINDOW
 from session.folder import Folder
 from session.live.lines import read
+from stream.files.recording import read as read_recording
 from stream.line import StreamLine
-from stream.recording import read as read_recording
 from stream.settings import StreamSettings
 
 pytestmark = pytest.mark.real

@@ -17,8 +17,10 @@ from rym.errors import SignalError, UsageError
 from rym.messages import Window
 from session import cli
 from session.rig.check_alpha import Watch, check_alpha
-from stream import outlets, senders, source
+from stream import source
+from stream.lsl import outlets
 from stream.settings import StreamSettings
+from stream.simulated import senders
 
 EYES = Path(__file__).resolve().parents[4] / "shared" / "eeg" / "dsi24_eyes"
 OPEN, CLOSED = EYES / "eyes_open.edf", EYES / "eyes_closed.edf"
@@ -94,7 +96,7 @@ async def _checked(files: tuple[Path, ...], speed: float, **asked: float):
 @pytest.mark.real
 def test_the_rise_of_a_real_recording_comes_through_the_whole_live_path(monkeypatch):
     """Through outlet, inlet and line: 7.5 to 13.9 dB, on each channel scipy's own within 1 dB."""
-    monkeypatch.setattr("stream.lsl.RESOLVE_S", 0.4)
+    monkeypatch.setattr("stream.lsl.taps.RESOLVE_S", 0.4)
     asked = {"seconds": 28.0, "change": 3.0}
     answer, told = asyncio.run(_checked((OPEN, CLOSED), 25.0, **asked))
     assert answer.rise.seen
@@ -112,7 +114,7 @@ def test_the_rise_of_a_real_recording_comes_through_the_whole_live_path(monkeypa
 @pytest.mark.real
 def test_eyes_that_stay_open_are_not_seen(monkeypatch):
     """The same stretch twice: no rise, and what to look at."""
-    monkeypatch.setattr("stream.lsl.RESOLVE_S", 0.4)
+    monkeypatch.setattr("stream.lsl.taps.RESOLVE_S", 0.4)
     answer, _ = asyncio.run(_checked((OPEN,), 25.0, seconds=10.0, change=1.0))
     assert not answer.rise.seen
     assert max(answer.rise.rise.values()) < 5.0
@@ -124,7 +126,7 @@ def test_eyes_that_stay_open_are_not_seen(monkeypatch):
 @pytest.mark.real
 def test_a_stream_that_stands_still_is_told(monkeypatch):
     """A recording that ends too early is an error with both counts, not an endless wait."""
-    monkeypatch.setattr("stream.lsl.RESOLVE_S", 0.4)
+    monkeypatch.setattr("stream.lsl.taps.RESOLVE_S", 0.4)
     monkeypatch.setattr("session.rig.check_alpha.GRACE_S", -38.0)
     with pytest.raises(SignalError, match=r"gave 77 windows with eyes open and \d\d with"):
         asyncio.run(_checked((OPEN,), 25.0, seconds=20.0, change=1.0))

@@ -18,7 +18,7 @@ from rym.clock import SystemClock
 from rym.errors import SignalError, UsageError
 from rym.messages import Window
 from session.rig.check_delay import Ear, check_delay, chosen
-from stream.outlets import NicOutlets
+from stream.lsl.outlets import NicOutlets
 from stream.settings import StreamSettings
 
 ROOT = Path(__file__).resolve().parents[3]

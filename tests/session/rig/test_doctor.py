@@ -19,9 +19,9 @@ from session.rig import doctor
 from session.rig.doctor import Diagnosis, diagnose
 from session.rig.findings import Observation, judge_model, judge_streams
 from stream.checks import Declared
+from stream.lsl.outlets import NicOutlets
+from stream.lsl.resolve import Seen
 from stream.montage import ENOBIO20
-from stream.outlets import NicOutlets
-from stream.resolve import Seen
 from stream.settings import StreamSettings
 
 Start = Callable[..., NicOutlets]
@@ -57,7 +57,7 @@ class Amplifier(threading.Thread):
 @pytest.fixture
 def amplifier(monkeypatch) -> Iterator[Start]:
     """Return a function that puts an amplifier on the network."""
-    monkeypatch.setattr("stream.lsl.RESOLVE_S", 0.5)
+    monkeypatch.setattr("stream.lsl.taps.RESOLVE_S", 0.5)
     running: list[Amplifier] = []
 
     def start(source_id: str, *, pace: float = 500.0, flat: str = "", **other) -> NicOutlets:
@@ -88,7 +88,7 @@ def bad(found: Diagnosis) -> dict[str, str]:
 @pytest.mark.real
 def test_nothing_on_the_network_is_a_question_of_the_firewall(monkeypatch):
     """No session could start; ports, SessionID and known peers are named."""
-    monkeypatch.setattr("stream.lsl.RESOLVE_S", 0.5)
+    monkeypatch.setattr("stream.lsl.taps.RESOLVE_S", 0.5)
     found = examined()
     assert not found.could_start
     said = bad(found)
@@ -198,7 +198,7 @@ def test_what_the_settings_refuse_is_told_with_the_remedy(amplifier, monkeypatch
 
 def test_the_command_line_ends_with_its_code(monkeypatch, capsys, tmp_path: Path):
     """1 where a session could not start, with one object; the lines are for people."""
-    monkeypatch.setattr("stream.lsl.RESOLVE_S", 0.3)
+    monkeypatch.setattr("stream.lsl.taps.RESOLVE_S", 0.3)
     monkeypatch.chdir(tmp_path)
     assert cli.main(["doctor", "--json"]) == 1
     told = json.loads(capsys.readouterr().out)

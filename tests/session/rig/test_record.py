@@ -21,7 +21,7 @@ from rym.errors import SignalError, UsageError
 from session import cli
 from session.rig import record as rig
 from session.rig.roster import Choice, Roster
-from stream.lsl import Seen
+from stream.lsl.taps import Seen
 
 CLOCK = SystemClock()
 

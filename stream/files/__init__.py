@@ -1,0 +1,1 @@
+"""EEG at rest: recordings of any maker read, ours written."""

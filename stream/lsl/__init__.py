@@ -1,0 +1,1 @@
+"""The lab streaming layer: finding streams, reading them, sending them."""

@@ -1,0 +1,1 @@
+"""Which channels and windows can be trusted."""

@@ -1,0 +1,1 @@
+"""What is done to samples, and what is measured on them."""

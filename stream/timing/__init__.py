@@ -1,0 +1,1 @@
+"""From a sender's stamps to rig time, and what was lost on the way."""
