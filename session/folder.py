@@ -62,6 +62,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The bank's folder; relative to ROOT where it lies inside."""
     hashes: dict[str, str] = {}
     """SHA-256 of `bank` (see `hash_bank`), of `model` and of every other input, hex."""
+    warnings: tuple[str, ...] = ()
+    """What the supervisor had to say in the end, for people."""
 
 
 def environment() -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +19,18 @@ from .facts import gather
 from .summary import summary
 
 
-def write(folder: Folder | Path, warnings: Sequence[str] = ()) -> Path:
+def write(folder: Folder | Path) -> Path:
     """Write the report of a session, however it went.
 
     Parameters
     ----------
     folder : Folder or Path
         The session's. Record and journal may be missing: the report then says so.
-    warnings : sequence of str
-        What the supervisor has to say, for people.
 
     Returns
     -------
     Path
-        Of the report; one that was there is replaced, since it is made from the journal alone.
+        Of the report; one that was there is replaced, since it is made from record and journal.
 
     Raises
     ------
@@ -41,19 +38,17 @@ def write(folder: Folder | Path, warnings: Sequence[str] = ()) -> Path:
         If the path is no session's folder.
     """
     place = folder if isinstance(folder, Folder) else Folder(folder)
-    _write(place, *_look(place, warnings))
+    _write(place, *_look(place))
     return place.report
 
 
-def finish(folder: Folder | Path, warnings: Sequence[str] = ()) -> dict[str, Any]:
+def finish(folder: Folder | Path) -> dict[str, Any]:
     """Write the report, and return what the last screen and `--json` show.
 
     Parameters
     ----------
     folder : Folder or Path
         The session's.
-    warnings : sequence of str
-        See `write`.
 
     Returns
     -------
@@ -62,7 +57,7 @@ def finish(folder: Folder | Path, warnings: Sequence[str] = ()) -> dict[str, Any
         `heard` is the first player's sound; later starts lie beside it.
     """
     place = folder if isinstance(folder, Folder) else Folder(folder)
-    analysis, log = _look(place, warnings)
+    analysis, log = _look(place)
     _write(place, analysis, log)
     heard = place.heard()
     paths: dict[str, Path | None] = {
@@ -84,12 +79,13 @@ def _write(place: Folder, analysis: Analysis, log: Log) -> None:
     write_atomically(place.report, html.encode())
 
 
-def _look(place: Folder, warnings: Sequence[str]) -> tuple[Analysis, Log]:
+def _look(place: Folder) -> tuple[Analysis, Log]:
     """Read what there is; what cannot be read becomes a warning of the report."""
-    told = list(warnings)
+    told: list[str] = []
     record, log = None, {}
     try:
         record = place.read()
+        told += record.warnings
     except FormatError as error:
         told.append(str(error))
     try:

@@ -24,6 +24,8 @@ from rym.errors import RymError, UsageError
 from rym.logs import run_async
 from rym.settings import Resolved, secret
 from rym.topics import prefix
+from stream.settings import StreamSettings
+from stream.signal.filters import describe
 from stream.simulated.senders import build as build_source
 
 from .. import settings as tables_of
@@ -92,13 +94,12 @@ def run_session(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
     try:
         run_async(_attended(supervisor, quiet=quiet))
     except RymError as error:
-        _close_failed(folder, error)
+        supervisor.warnings.append(str(error))
+        _close_failed(folder, record, supervisor.warnings, error)
         raise
     finally:
-        if folder.model.is_dir():
-            hashes = {**record.hashes, "model": hash_folder(folder.model)}
-            folder.write(msgspec.structs.replace(record, hashes=hashes))
-    return report.finish(folder, supervisor.warnings)
+        _complete(folder, record, supervisor.warnings)
+    return report.finish(folder)
 
 
 def check(tables: Tables) -> list[str]:
@@ -191,14 +192,25 @@ def _settled(tables: Tables, folder: Folder, bank: Path, epoch: int) -> Tables:
     return tables
 
 
-def _close_failed(folder: Folder, error: RymError) -> None:
+def _complete(folder: Folder, record: Record, warnings: list[str]) -> None:
+    """Write down what is known only in the end; nothing where the session left nothing."""
+    if not folder.path.is_dir():
+        return
+    hashes = dict(record.hashes)
+    if folder.model.is_dir():
+        hashes["model"] = hash_folder(folder.model)
+    folder.write(msgspec.structs.replace(record, hashes=hashes, warnings=tuple(warnings)))
+
+
+def _close_failed(folder: Folder, record: Record, warnings: list[str], error: RymError) -> None:
     """Leave behind what a failed session can still tell, and nothing where that is nothing.
 
     A session that failed before it had any EEG has said why in one sentence; an empty folder would
     only look like a session. Its logs stay where that sentence sends there.
     """
     if folder.xdf():
-        report.write(folder, [str(error)])
+        _complete(folder, record, warnings)
+        report.write(folder)
     elif "logs" not in error.facts:
         folder.give_up()
 

@@ -22,6 +22,7 @@ from rich.text import Text
 from player.settings import RATE
 from rym import topics
 from rym.bus import ALL, LATEST, Bus, Mailbox
+from rym.errors import ConfirmError
 from rym.messages import AFFECTS, Label, Message, Phase, Played, Quality, Safety, Status, Valence
 
 COLOURS = {"negative": "dark_orange", "neutral": "grey70", "positive": "dodger_blue1"}
@@ -47,6 +48,11 @@ WATCHED = (
 LASTS = 3.0
 """Seconds that a level of quality must last to be told in the log: channels at the edge of a rule
 go to and fro several times a second."""
+LINGERS = 2.0
+"""Seconds for which a disturbance stays on the screen: a blink is over before it can be read."""
+QUIET = 1.5
+"""Seconds without a window after which nothing comes."""
+CONFIRM = "y goes on with what is there now"
 PART_ORDER = ("journal", "simulator", "stream", "decoder", "player")
 
 
@@ -76,6 +82,7 @@ class Board:
         self.status: dict[str, Status] = {}
         self.epochs: dict[str, set[int]] = {}
         self._ages: deque[float] = deque(maxlen=40)
+        self._disturbed: dict[str, float] = {}
         self._level = ""
         self._told_level = ""
         self._level_since = 0.0
@@ -116,6 +123,8 @@ class Board:
 
     def _take_quality(self, quality: Quality) -> str | None:
         self.quality = quality
+        lately = {w: t for w, t in self._disturbed.items() if 0.0 <= quality.t - t < LINGERS}
+        self._disturbed = lately | dict.fromkeys(quality.artifacts, quality.t)
         if quality.level != self._level:
             self._level, self._level_since = quality.level, quality.t
         first = not self._told_level
@@ -134,7 +143,8 @@ class Board:
         if again:
             return f"{name} was started again"
         told = before.detail if before else ""
-        return f"{name}: {status.detail}" if status.detail not in ("", told) else None
+        said = f"{_question(status)}; {CONFIRM}" if _question(status) else status.detail
+        return f"{name}: {said}" if status.detail not in ("", told) else None
 
     def draw(self, now: float) -> RenderableType:
         """Return the screen at rig time `now`, in seconds."""
@@ -145,6 +155,7 @@ class Board:
         if self.eeg:
             rows.add_row("reported", self._reported())
             rows.add_row("signal", self._signal())
+            rows.add_row("disturbs", self._disturbs(now))
             rows.add_row("estimate", self._estimate())
         else:
             rows.add_row("asked", self._asked())
@@ -186,6 +197,21 @@ class Board:
         if self.quality is None:
             return Text("none yet")
         return Text(f"{self.quality.level}, {usable(self.quality)}", style="medium_purple1")
+
+    def _disturbs(self, now: float) -> Text:
+        """Say what disturbs the signal now, if anything does."""
+        asked = next(filter(None, map(_question, self.status.values())), "")
+        if asked:
+            return Text(f"{asked}; {CONFIRM}")
+        if self.quality is None:
+            return Text("not known yet")
+        quiet = now - self.quality.t
+        if quiet > QUIET:
+            return Text(f"nothing has come for {quiet:.0f} s; it is waited for")
+        told = list(self._disturbed)
+        if self.quality.lost:
+            told.append(f"{self.quality.lost} samples filled in")
+        return Text(", ".join(told) or "nothing", style="medium_purple1")
 
     def _estimate(self) -> Text:
         if self.valence is None:
@@ -244,6 +270,12 @@ class Board:
             state = "" if life == "ready" else f" {life}"
             told.append(f"{name}{state}" + (f" (started again {again}×)" if again else ""))
         return Text(", ".join(told) or "none yet")
+
+
+def _question(status: Status) -> str:
+    """Return what a part asks the operator; empty where it asks nothing."""
+    asks = status.life == "failed" and status.facts.get("exit_code") == ConfirmError.exit_code
+    return str(status.facts["error"]).rstrip(".") if asks else ""
 
 
 def _planned(phase: Phase) -> str:

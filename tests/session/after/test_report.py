@@ -256,13 +256,16 @@ def test_a_folder_gets_its_report_and_the_last_screen(tmp_path: Path, story: Any
     log["decoder/status"][-1] = msgspec.structs.replace(gone, content=content)
     folder = make(tmp_path, log)
     (folder.sound / "heard-01.flac").write_bytes(b"")
-    found = report.finish(folder, ["stream ended by itself and was started again."])
+    again = "stream ended by itself and was started again."
+    folder.write(msgspec.structs.replace(folder.read(), warnings=(again,)))
+    found = report.finish(folder)
+    assert report.finish(folder) == found, "made again, it says the same"
     html = folder.report.read_text()
     words, _ = seen(html)
     assert found["report"] == str(folder.report)
     assert found["heard"] == str(folder.sound / "heard-01.flac")
     assert found["model"] is None
-    assert found["warnings"][0] == "stream ended by itself and was started again."
+    assert found["warnings"][0] == again
     assert all(warning in words for warning in found["warnings"])
     assert msgspec.json.decode(msgspec.json.encode(found)) == found
     assert f"{found['decoding']['balanced_accuracy']:.2f}" in words

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import msgspec
 import pytest
 from rich.console import Console
 
@@ -136,6 +137,41 @@ def test_what_is_old_is_said_to_be_old() -> None:
     full(stage, board)
     assert "nothing new" not in shown(board, 100.5)
     assert "nothing new for 5 s" in shown(board, 105.0)
+
+
+def test_what_disturbs_stays_long_enough_to_be_seen() -> None:
+    """A blink for 2 s after its window, what was filled in with its window, then nothing."""
+    board, stage = Board(), Stage()
+    blink = msgspec.structs.replace(quality(100.0, "good"), artifacts=("blink", "muscle"), lost=7)
+    board.take(stage.say(topics.QUALITY, blink))
+    assert "disturbs  blink, muscle, 7 samples filled in" in shown(board, 100.0)
+    for t, said in ((101.75, "disturbs  blink, muscle "), (102.25, "disturbs  nothing ")):
+        board.take(stage.say(topics.QUALITY, quality(t, "good")))
+        assert said in shown(board, t)
+
+
+def test_an_outage_is_told_with_its_length() -> None:
+    """Without alarm: how long nothing has come."""
+    stage, board = Stage(), Board()
+    full(stage, board)
+    assert "disturbs  nothing " in shown(board, 100.5)
+    assert "nothing has come for 5 s; it is waited for" in shown(board, 105.0)
+
+
+def test_a_sender_that_must_be_confirmed_is_told_with_its_key() -> None:
+    """On the screen and as a line, until the stream is there again."""
+    stage, board = Stage(), Board()
+    full(stage, board)
+    facts = {"error": "A vanished 10 s ago; there is B instead.", "exit_code": 5}
+    said = m.Status(service="stream", epoch=1, life="failed", detail="A vanished.", version="",
+                    facts=facts, drops={})  # fmt: skip
+    line = board.take(stage.say(topics.STATUS["stream"], said))
+    told = "A vanished 10 s ago; there is B instead; y goes on with what is there now"
+    assert line == f"stream: {told}"
+    assert told in " ".join(shown(board, 110.0, 120).split())
+    again = msgspec.structs.replace(said, epoch=2, life="ready", detail="", facts={})
+    board.take(stage.say(topics.STATUS["stream"], again))
+    assert "y goes on" not in shown(board, 110.0)
 
 
 def test_a_level_at_the_edge_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
