@@ -203,12 +203,15 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def start(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
+def start(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable]:
     """Return a function that starts a session; all of them are gone in the end."""
     begun: list[Session] = []
 
-    def begin(*options: str, **popen: object) -> Session:
-        begun.append(Session(tmp_path_factory.mktemp("out"), config, *options, **popen))
+    def begin(*options: str, settings: Path | None = None, **popen: object) -> Session:
+        path = settings or request.getfixturevalue("config")
+        begun.append(Session(tmp_path_factory.mktemp("out"), path, *options, **popen))
         return begun[-1]
 
     yield begin

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rym.clock import ManualClock, SystemClock
+from rym.errors import ConfirmError
 from session.live.parts import FIRST_PAUSE, LONGEST_PAUSE, Part
 
 PROGRAM = """
@@ -112,6 +113,22 @@ def test_one_that_ended_by_itself_in_good_order_stays_ended(folder: Path) -> Non
     clock.advance(10.0)
     assert not part.watch()
     assert part.starts == 1
+
+
+def test_one_that_asks_waits_for_its_answer(folder: Path) -> None:
+    """It is not started again by itself, however long; once it is, it counts as any other."""
+    clock = ManualClock()
+    part = _part(folder, clock)
+    part.start()
+    part.order({"exit": ConfirmError.exit_code})
+    _wait(part)
+    clock.advance(10.0)
+    assert (part.watch(), part.asks, part.starts) == (False, True, 1)
+    part.again()
+    assert (part.running, part.asks, part.starts) == (True, False, 2)
+    assert _said(folder, 3)[-1] == '{"start":1}'
+    part.end()
+    _wait(part)
 
 
 def test_one_that_does_not_end_is_killed(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rym.errors import SignalError
+from rym.errors import ConfirmError, SignalError
 from stream.lsl.resolve import Seen, choose, choose_sides, nothing_found, successor, wanted
 from stream.settings import StreamSettings
 
@@ -94,7 +94,7 @@ def test_another_sender_must_be_confirmed() -> None:
     """After the time that a stream has to appear, both are named; a setting accepts the new one."""
     now = [seen(source_id="b", uid="new")]
     assert successor(OLD, now, StreamSettings(wait=5.0), away=4.9) is None
-    with pytest.raises(SignalError, match=r"source id a\) on eeg-room vanished .* id b\) on"):
+    with pytest.raises(ConfirmError, match=r"source id a\) on eeg-room vanished .* id b\) on"):
         successor(OLD, now, StreamSettings(wait=5.0), away=5.0)
     accepting = StreamSettings(accept_new_sender=True)
     assert successor(OLD, now, accepting, away=1.0) == now[0]
