@@ -18,6 +18,7 @@ from rym import topics
 
 from .episodes import Score, Span, Steps, score, spans
 from .facts import Facts
+from .injected import Aftermath, aftermaths
 from .latency import (
     Budget,
     Felt,
@@ -55,6 +56,12 @@ class QualityFacts(msgspec.Struct, frozen=True, kw_only=True):
     """(level, share of the windows)."""
     bad: tuple[ChannelShare, ...] = ()
     """Channels that were not ok at least once, worst first."""
+    gaps: int = 0
+    """How often the signal broke off and a new segment began."""
+    lost: int = 0
+    """Samples that never came and were filled in."""
+    dropped: int = 0
+    """Samples that came twice, too late or out of order, and were left out."""
 
 
 class Life(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +116,8 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     budget: tuple[Budget, ...]
     changes: tuple[Change, ...]
     quality: QualityFacts
+    faults: tuple[Aftermath, ...]
+    """Faults that were put into a simulated signal, and what came of them."""
     lives: tuple[Life, ...]
     safety: tuple[Moment, ...]
     holes: tuple[m.Missing, ...]
@@ -145,6 +154,12 @@ def extent(log: Log) -> tuple[float, float]:
         return 0.0, 0.0
     begin = min([x.content.starts for x in of(log, topics.PHASE)] or [min(monos)])
     return begin, max([begin, *monos])
+
+
+def _ended(log: Log, end: float) -> float:
+    """Return the rig time from which a session only came to its end: nothing is missed there."""
+    phases: list[m.Phase] = [x.content for x in of(log, topics.PHASE)]
+    return min([end, *(phase.starts for phase in phases if phase.name == "ended")])
 
 
 def scores(log: Log, facts: Facts, phases: Sequence[Span]) -> tuple[Score, ...]:
@@ -213,14 +228,15 @@ def quality(log: Log) -> QualityFacts:
     """Sum up signal quality: levels, and every channel that was not ok at least once."""
     told = [x.content for x in of(log, topics.QUALITY)]
     invalid = sum(not x.content.valid for x in of(log, topics.WINDOW))
+    gaps, lost, dropped = (_counted(log, name) for name in ("gaps", "lost", "dropped"))
     if not told:
-        return QualityFacts(n_invalid=invalid)
+        return QualityFacts(n_invalid=invalid, gaps=gaps, lost=lost, dropped=dropped)
     reasons: dict[str, dict[str, int]] = {}
     for q in told:
         for channel in q.channels:
             if not channel.ok:
-                counts = reasons.setdefault(channel.name, {})
-                counts[channel.reason] = counts.get(channel.reason, 0) + 1
+                given = reasons.setdefault(channel.name, {})
+                given[channel.reason] = given.get(channel.reason, 0) + 1
     bad = [
         ChannelShare(name=name, share=sum(c.values()) / len(told), reason=max(c, key=c.__getitem__))
         for name, c in reasons.items()
@@ -232,7 +248,19 @@ def quality(log: Log) -> QualityFacts:
         overall=float(np.mean([q.overall for q in told])),
         levels=tuple((name, level.count(name) / len(told)) for name in ("good", "fair", "low")),
         bad=tuple(sorted(bad, key=lambda c: (-c.share, c.name))),
+        gaps=gaps,
+        lost=lost,
+        dropped=dropped,
     )
+
+
+def _counted(log: Log, name: str) -> int:
+    """Add up what every start of the stream counted under a name."""
+    newest: dict[int, int] = {}
+    for x in of(log, topics.STATUS["stream"]):
+        if name in x.content.facts:
+            newest[x.content.epoch] = int(x.content.facts[name])
+    return sum(newest.values())
 
 
 def lives(log: Log) -> tuple[Life, ...]:
@@ -331,6 +359,7 @@ def analyse(log: Log, facts: Facts) -> Analysis:
         budget=fold_budget(facts.delays, measured),
         changes=changes(log, clock),
         quality=quality(log),
+        faults=aftermaths(log, _ended(log, end)),
         lives=lives(log),
         safety=safety(log),
         holes=holes(log),

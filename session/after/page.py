@@ -9,6 +9,7 @@ from rym import messages as m
 from . import figures, svg
 from .analysis import Analysis, Log, heard_after, percentile
 from .episodes import Score
+from .injected import HEAD, cells
 from .latency import TOTAL, PlayerClock
 from .markup import (
     NONE,
@@ -71,6 +72,7 @@ def render(a: Analysis, log: Log) -> str:
             _scores(a),
             _felt(a),
             _quality(a, log),
+            _faults(a),
             _played(a, log, clock),
             _latency(a),
             _provenance(a),
@@ -298,13 +300,28 @@ def _quality(a: Analysis, log: Log) -> str:
     level = ", ".join(f"{name} {percent(share)}" for name, share in q.levels)
     notes = (
         f"On average {percent(q.overall)} of the scalp channels were usable ({level} of "
-        f"{q.n_windows} windows); {q.n_invalid} windows were left out by the decoder."
+        f"{q.n_windows} windows); {q.n_invalid} windows were left out by the decoder. "
+        f"The signal broke off {q.gaps} times; {q.lost} samples never came and were filled in, "
+        f"{q.dropped} came twice, too late or out of order."
     )
     rows = [(c.name, percent(c.share, 1), c.reason) for c in q.bad]
     below = rows_of(
         ("channel", "not usable", "most often"), rows, "Every channel was usable all the time."
     )
     return section("Signal quality", figure(figures.quality(a, log)) + caption(notes) + below)
+
+
+def _faults(a: Analysis) -> str:
+    if not a.faults:
+        return ""
+    rows = [(svg.clock(f.t - a.start), *cells(f)) for f in a.faults]
+    unseen = ", ".join(dict.fromkeys(f.name for f in a.faults if not f.noticed))
+    notes = (
+        "This session's simulator put these faults into the signal on purpose. Each row holds what "
+        "the other parts said and did until the next fault began; times of the player count from "
+        f"the fault's beginning. Of these, nobody took notice: {unseen or 'none'}."
+    )
+    return section("Faults put in on purpose", rows_of(("at", *HEAD), rows) + caption(notes))
 
 
 def _played(a: Analysis, log: Log, clock: PlayerClock) -> str:
