@@ -9,7 +9,7 @@ Codes on the Markers stream: keys 1 positive, 2 neutral, 3 negative, 9 none; pha
 12 calibration, 13 training, 14 feedback, 10 any other; files 21, 22, … at their first sample; a
 recording's own triggers as they are in the file.
 
-A script of faults (`stream/faults.py`) acts between the source and the network. Each is told on the
+A script of faults (`stream/simulated/faults.py`) acts between the source and the network. Each is told on the
 bus when it begins and when it ends, as `Injected`.
 """
 
@@ -67,13 +67,13 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     source_id: str = ""
     """LSL source id of the EEG stream; empty: made from the session's name."""
     dialect: Dialect | Literal["auto"] = "auto"
-    """Which software's streams are imitated, see `stream.outlets.NicOutlets`; `auto`: the device's
-    own, `nic2` for recordings."""
+    """Which software's streams are imitated, see `stream.lsl.outlets.NicOutlets`; `auto`: the
+    device's own, `nic2` for recordings."""
     speed: Annotated[float, msgspec.Meta(gt=0)] | Literal["max"] = 1.0
     """How many times faster than true time; `max`: as fast as `stream` takes it, so that nothing is
-    lost (`stream.pace`). Faster than 1, stamps run ahead of the clock."""
+    lost (`stream.simulated.pace`). Faster than 1, stamps run ahead of the clock."""
     faults: tuple[ScriptedFault, ...] = ()
-    """What goes wrong, and when; see `stream.faults`."""
+    """What goes wrong, and when; see `stream.simulated.faults`."""
     header: Header = Header()
     """What is wrong with the EEG stream's header, from the start."""
 

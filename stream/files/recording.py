@@ -97,7 +97,8 @@ def read(path: Path, *, stream: str = "", columns: Path | None = None) -> Record
         Which stream of an `.xdf`: its name, type, `name/type`, source id or number; empty: the
         longest of type EEG.
     columns : Path or None
-        The map of a table's columns, see `stream.table`; None: the TOML file beside it, if any.
+        The map of a table's columns, see `stream.files.table`; None: the TOML file beside it, if
+        any.
 
     Returns
     -------

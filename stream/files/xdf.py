@@ -161,7 +161,7 @@ class XdfWriter:
 
     Every item goes to the operating system at once, in one piece: SIGKILL loses nothing that was
     handed over. `sync` brings it to the disk. What must survive a full disk is written by
-    `stream.recorder.Recorder` instead.
+    `stream.files.recorder.Recorder` instead.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ class RecordedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     stream: str = ""
     """Which stream of an `.xdf`: name, type, `name/type` or number; empty: the longest EEG."""
     columns: str = ""
-    """The map of a table's columns, see `stream.table`; empty: the one beside the table."""
+    """The map of a table's columns, see `stream.files.table`; empty: the one beside the table."""
     label: LabelState | None = None
     """What the stretch stands for; published at its first sample."""
     start: NotNegative = 0.0

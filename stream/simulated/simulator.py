@@ -33,7 +33,8 @@ class SimulatedSource(
     """Settings of the simulated person."""
 
     device: DeviceName = "enobio20"
-    """What the person wears; see `stream.devices`. Strengths were set with the Enobio 20."""
+    """What the person wears, see `stream.simulated.devices`. Strengths were set with the Enobio 20.
+    """
     strength: float = 1.0
     """How strongly a state shows, 0 not at all, 1 so that one row is read with accuracy 0.90."""
     coupling: float = 0.3
