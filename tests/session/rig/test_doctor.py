@@ -159,12 +159,12 @@ def test_a_rate_that_is_not_the_declared_one_stands_in_the_way(amplifier):
 @pytest.mark.real
 def test_markers_alone_are_no_eeg(amplifier, monkeypatch):
     """They are listed with what they are; the remedy says where EEG is turned on."""
-    listing = doctor.lsl.listing
+    listing = doctor.taps.listing
 
     def only_markers():
         return [stream for stream in listing() if stream.kind == "Markers"]
 
-    monkeypatch.setattr(doctor.lsl, "listing", only_markers)
+    monkeypatch.setattr(doctor.taps, "listing", only_markers)
     amplifier("nic-1")
     found = examined(seconds=0.5)
     assert not found.could_start
