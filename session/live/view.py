@@ -79,6 +79,7 @@ class Board:
         self.valence: Valence | None = None
         self.played: Played | None = None
         self.safety: Safety | None = None
+        self._newest = {"signal": 0.0, "estimate": 0.0}
         self.status: dict[str, Status] = {}
         self.epochs: dict[str, set[int]] = {}
         self._ages: deque[float] = deque(maxlen=40)
@@ -103,9 +104,11 @@ class Board:
             case Label() as label:
                 self.label = label
             case Quality() as quality:
+                self._newest["signal"] = min(quality.t, message.meta.mono)
                 return self._take_quality(quality)
             case Valence() as valence:
                 self.valence = valence
+                self._newest["estimate"] = min(valence.t, message.meta.mono)
                 if message.meta.age is not None:
                     self._ages.append(message.meta.age)
             case Played() as played:
@@ -154,9 +157,9 @@ class Board:
         rows.add_row("phase", self._phase(now))
         if self.eeg:
             rows.add_row("reported", self._reported())
-            rows.add_row("signal", self._signal())
+            rows.add_row("signal", self._signal(now))
             rows.add_row("disturbs", self._disturbs(now))
-            rows.add_row("estimate", self._estimate())
+            rows.add_row("estimate", self._estimate(now))
         else:
             rows.add_row("asked", self._asked())
         rows.add_row("heard", self._heard())
@@ -193,9 +196,16 @@ class Board:
         text.append(f" ({self.label.source})", style="grey62")
         return text
 
-    def _signal(self) -> Text:
+    def _quiet(self, what: str, now: float) -> float:
+        """Return the seconds since the newest sample, also of a sender whose clock runs ahead."""
+        return now - self._newest[what]
+
+    def _signal(self, now: float) -> Text:
         if self.quality is None:
             return Text("none yet")
+        quiet = self._quiet("signal", now)
+        if quiet > QUIET:
+            return Text(f"not known since {quiet:.0f} s")
         return Text(f"{self.quality.level}, {usable(self.quality)}", style="medium_purple1")
 
     def _disturbs(self, now: float) -> Text:
@@ -205,7 +215,7 @@ class Board:
             return Text(f"{asked}; {CONFIRM}")
         if self.quality is None:
             return Text("not known yet")
-        quiet = now - self.quality.t
+        quiet = self._quiet("signal", now)
         if quiet > QUIET:
             return Text(f"nothing has come for {quiet:.0f} s; it is waited for")
         told = list(self._disturbed)
@@ -213,9 +223,12 @@ class Board:
             told.append(f"{self.quality.lost} samples filled in")
         return Text(", ".join(told) or "nothing", style="medium_purple1")
 
-    def _estimate(self) -> Text:
+    def _estimate(self, now: float) -> Text:
         if self.valence is None:
             return Text("none yet")
+        quiet = self._quiet("estimate", now)
+        if quiet > QUIET:
+            return Text(f"not known since {quiet:.0f} s")
         if self.valence.state == "unknown":
             return Text(f"not known ({self.valence.reason})")
         text = Text("unpleasant ", style="grey62")
@@ -257,8 +270,8 @@ class Board:
             return Text("not known yet")
         ages = sorted(self._ages)
         text = Text(f"{1000 * ages[len(ages) // 2]:.0f} ms from newest sample to estimate")
-        quiet = now - self.valence.t
-        if quiet > 1.5:
+        quiet = self._quiet("estimate", now)
+        if quiet > QUIET:
             text.append(f"; nothing new for {quiet:.0f} s")
         return text
 

@@ -132,11 +132,25 @@ def test_silence_is_called_silence() -> None:
 
 
 def test_what_is_old_is_said_to_be_old() -> None:
-    """An estimate does not look fresh when nothing has come for a while."""
+    """Neither signal nor estimate is shown as live when nothing has come for a while."""
     stage, board = Stage(), Board()
     full(stage, board)
     assert "nothing new" not in shown(board, 100.5)
-    assert "nothing new for 5 s" in shown(board, 105.0)
+    text = shown(board, 105.0)
+    assert "nothing new for 5 s" in text
+    assert text.count("not known since 5 s") == 2
+    assert "P3 (rail)" not in text
+    assert "pleasant 0.70" not in text
+
+
+def test_a_clock_that_runs_ahead_makes_nothing_fresh() -> None:
+    """What is stamped an hour into the future grows old from when it was said."""
+    stage, board = Stage(), Board()
+    full(stage, board)
+    board.take(stage.say(topics.QUALITY, quality(3700.0, "good")))
+    board.take(stage.say(topics.VALENCE, valence(3700.0, "positive"), age=-3600.0))
+    assert "pleasant 0.70" in shown(board, 101.0)
+    assert shown(board, 105.0).count("not known since 5 s") == 2
 
 
 def test_what_disturbs_stays_long_enough_to_be_seen() -> None:
@@ -146,6 +160,7 @@ def test_what_disturbs_stays_long_enough_to_be_seen() -> None:
     board.take(stage.say(topics.QUALITY, blink))
     assert "disturbs  blink, muscle, 7 samples filled in" in shown(board, 100.0)
     for t, said in ((101.75, "disturbs  blink, muscle "), (102.25, "disturbs  nothing ")):
+        stage.clock.advance(t - stage.clock.now())
         board.take(stage.say(topics.QUALITY, quality(t, "good")))
         assert said in shown(board, t)
 
