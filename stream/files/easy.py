@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -20,7 +21,17 @@ import numpy as np
 from rym.errors import FormatError
 
 from ..montage import clean, kind
-from .recording import Array, Recording, check_size, damaged, gap_note, gaps_of, rate_of, triggers
+from .recording import (
+    Array,
+    Recording,
+    Samples,
+    check_size,
+    damaged,
+    gap_note,
+    gaps_of,
+    rate_of,
+    triggers,
+)
 
 BLOCK = 20_000
 """Lines that are turned into numbers at a time: text takes five times the room of the numbers."""
@@ -91,6 +102,18 @@ def read_info(path: Path) -> Info:
     )
 
 
+class _Rows(NamedTuple):
+    """The numbers of an .easy file, or of a part of it."""
+
+    samples: Samples
+    """Array of shape (n_times, n_channels), µV."""
+    motion: Samples
+    """Array of shape (n_times, 3), mm/s²; without columns where there is none."""
+    codes: Array
+    ms: Array
+    """Array of shape (n_times,), Unix time: whole milliseconds, which a float32 could not hold."""
+
+
 def read_easy(path: Path) -> Recording:
     """Read an .easy or .easy.gz file.
 
@@ -101,22 +124,12 @@ def read_easy(path: Path) -> Recording:
     """
     info = read_info(path.with_name(re.sub(r"\.easy(\.gz)?$", ".info", path.name, flags=re.I)))
     notes: list[str] = []
-    table = _table(path, notes)
-    n = len(info.channels)
-    extra = table.shape[1] - n
-    if extra not in (2, 3, 5, 6):
-        raise FormatError(
-            f"{path.name} has {table.shape[1]} columns, its .info names {n} channels: "
-            f"{n + 2}, {n + 3}, {n + 5} or {n + 6} are possible.",
-            "Restore the .info file that belongs to this recording.",
-            columns=table.shape[1],
-            channels=n,
-        )
-    table = _without_cut_stamp(path.name, table, notes)
-    if info.records is not None and len(table) < info.records:
-        notes.append(f"{path.name} has {len(table)} samples, its .info counts {info.records}.")
-    # Whole milliseconds since 1970 fit a float64 exactly; a float32 would lose minutes.
-    stamps = table[:, -1] / 1000.0
+    parts = [_split(path.name, table, info) for table in _tables(path, notes)]
+    rows = _without_cut_stamp(path.name, _joined(parts), notes)
+    n = len(rows.ms)
+    if info.records is not None and n < info.records:
+        notes.append(f"{path.name} has {n} samples, its .info counts {info.records}.")
+    stamps = rows.ms / 1000.0
     gaps = gaps_of(stamps, info.rate, longer_than=0.5 / info.rate)
     return Recording(
         file=path.name,
@@ -125,13 +138,42 @@ def read_easy(path: Path) -> Recording:
         measured=rate_of(stamps),
         channels=info.channels,
         kinds=tuple(kind(name) for name in info.channels),
-        samples=(table[:, :n] / info.per_microvolt).astype(np.float32),
+        samples=rows.samples,
         stamps=stamps,
         gaps=gaps,
-        events=triggers(table[:, -2]),
-        motion=table[:, n : n + 3].astype(np.float32) if extra >= 5 else None,
+        events=triggers(rows.codes),
+        motion=rows.motion if rows.motion.shape[1] else None,
         facts=info.facts,
         warnings=(*notes, *gap_note(gaps)),
+    )
+
+
+def _split(name: str, table: Array, info: Info) -> _Rows:
+    """Return a part of the table by what its columns mean."""
+    n = len(info.channels)
+    extra = table.shape[1] - n
+    if extra not in (2, 3, 5, 6):
+        raise FormatError(
+            f"{name} has {table.shape[1]} columns, its .info names {n} channels: "
+            f"{n + 2}, {n + 3}, {n + 5} or {n + 6} are possible.",
+            "Restore the .info file that belongs to this recording.",
+            columns=table.shape[1],
+            channels=n,
+        )
+    return _Rows(
+        samples=(table[:, :n] / info.per_microvolt).astype(np.float32),
+        motion=table[:, n : n + (3 if extra >= 5 else 0)].astype(np.float32),
+        codes=table[:, -2].copy(),
+        ms=table[:, -1].copy(),
+    )
+
+
+def _joined(parts: list[_Rows]) -> _Rows:
+    return _Rows(
+        samples=np.concatenate([part.samples for part in parts]),
+        motion=np.concatenate([part.motion for part in parts]),
+        codes=np.concatenate([part.codes for part in parts]),
+        ms=np.concatenate([part.ms for part in parts]),
     )
 
 
@@ -150,11 +192,10 @@ def _lines(path: Path, notes: list[str]) -> Iterator[bytes]:
         raise damaged(path.name, error) from error
 
 
-def _table(path: Path, notes: list[str]) -> Array:
-    """Return the numbers of an .easy file; a last line that was cut off is left out."""
+def _tables(path: Path, notes: list[str]) -> Iterator[Array]:
+    """Yield the numbers of an .easy file, some lines at a time; a last line cut off is left out."""
     lines = _lines(path, notes)
-    tables: list[Array] = []
-    n_columns = n_before = 0
+    n_columns = n_before = n_kept = 0
     block = list(islice(lines, BLOCK))
     while block:
         following = list(islice(lines, BLOCK))
@@ -163,13 +204,13 @@ def _table(path: Path, notes: list[str]) -> Array:
         if not following:
             block = _tidied(path.name, block, n_columns, notes)
         if block:
-            tables.append(_numbers(path.name, block, n_before, n_columns))
+            yield _numbers(path.name, block, n_before, n_columns)
+        n_kept += len(block)
         n_before += n_lines
         check_size(path.name, n_before, n_columns)
         block = following
-    if not tables:
+    if not n_kept:
         raise FormatError(f"{path.name} has no samples.", "Give a recording that holds data.")
-    return np.concatenate(tables)
 
 
 def _tidied(name: str, block: list[bytes], n_columns: int, notes: list[str]) -> list[bytes]:
@@ -213,12 +254,12 @@ def _first_fault(
     return damaged(name, why)
 
 
-def _without_cut_stamp(name: str, table: Array, notes: list[str]) -> Array:
+def _without_cut_stamp(name: str, rows: _Rows, notes: list[str]) -> _Rows:
     """Leave out a last line that was cut within its last number.
 
     Unix milliseconds have kept their number of digits since 2001, so a tenth is a digit missing.
     """
-    if len(table) > 1 and table[-1, -1] < table[-2, -1] / 5:
+    if len(rows.ms) > 1 and rows.ms[-1] < rows.ms[-2] / 5:
         notes.append(f"The last line of {name} is cut off and was left out.")
-        return table[:-1]
-    return table
+        return _Rows(rows.samples[:-1], rows.motion[:-1], rows.codes[:-1], rows.ms[:-1])
+    return rows

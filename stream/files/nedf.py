@@ -19,12 +19,14 @@ from defusedxml import ElementTree as SafeXml
 from rym.errors import FormatError
 
 from ..montage import clean, kind
-from .recording import Recording, check_size, damaged, triggers
+from .recording import Recording, Samples, check_size, damaged, triggers
 
 HEADER = 10_240
 """Bytes before the first block."""
 PER_BLOCK = 5
 """EEG samples of a block."""
+AT_A_TIME = 2000
+"""Blocks that are turned into numbers together: meanwhile they take ten times their room."""
 VOLTS_PER_COUNT = 2.4 / (6.0 * 8388607)
 """A reference of 2.4 V, a gain of 6, 23 bits and a sign."""
 
@@ -64,7 +66,6 @@ def read_nedf(path: Path) -> Recording:
     if n < n_stated:
         notes.append(f"{path.name} is cut off: {n} of {n_stated} samples are there.")
     channels = tuple(clean(name) for name in names)
-    counts = _counts(blocks["data"]["eeg"]).reshape(-1, len(names))[:n]
     codes = blocks["data"]["trigger"].reshape(-1)[:n].astype(np.float64)
     motion = None
     if layout.names is not None and "motion" in layout.names:
@@ -75,7 +76,7 @@ def read_nedf(path: Path) -> Recording:
         rate=rate,
         channels=channels,
         kinds=tuple(kind(name) for name in channels),
-        samples=(1e6 * (counts * VOLTS_PER_COUNT)).astype(np.float32),
+        samples=_microvolts(blocks["data"]["eeg"], len(names))[:n],
         stamps=None,
         events=triggers(codes),
         motion=motion,
@@ -147,6 +148,24 @@ def _blocks(
     n = min(n_stated, n_whole * PER_BLOCK + max(0, rest - before) // in_block)
     filled = body + bytes(-len(body) % layout.itemsize)
     return np.frombuffer(filled, layout), n
+
+
+def _microvolts(eeg: npt.NDArray[np.uint8], n_channels: int) -> Samples:
+    """Return whole blocks in µV, array of shape (n_times, n_channels).
+
+    Parameters
+    ----------
+    eeg : array of shape (n_blocks, PER_BLOCK, n_channels, 3)
+        Bytes, the highest first.
+    n_channels : int
+        Columns.
+    """
+    samples = np.empty((len(eeg) * PER_BLOCK, n_channels), np.float32)
+    for at in range(0, len(eeg), AT_A_TIME):
+        counts = _counts(eeg[at : at + AT_A_TIME]).reshape(-1, n_channels)
+        first = at * PER_BLOCK
+        samples[first : first + len(counts)] = 1e6 * (counts * VOLTS_PER_COUNT)
+    return samples
 
 
 def _counts(eeg: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:

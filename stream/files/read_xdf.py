@@ -142,7 +142,7 @@ def _recording(
         measured=measured,
         channels=channels,
         kinds=tuple(kind(name) for name in channels),
-        samples=(stream.values.astype(np.float64) / scale).astype(np.float32),
+        samples=stream.divided_by(scale),
         stamps=stamps,
         gaps=gaps,
         events=_events(clock.times, others),

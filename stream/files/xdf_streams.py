@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from defusedxml import ElementTree as SafeXml
 
-from .recording import Array, damaged
+from .recording import Array, Samples, damaged
 from .xdf_format import (
     BOUNDARY,
     BOUNDARY_TAG,
@@ -83,6 +83,15 @@ class XdfStream:
     def values(self) -> npt.NDArray[np.generic]:
         """Array of shape (n_times, n_channels), in the file's own kind of number."""
         return np.concatenate([np.empty((0, self.n_channels), self.dtype), *self._values])
+
+    def divided_by(self, unit: float) -> Samples:
+        """Return the values in another unit, array of shape (n_times, n_channels)."""
+        samples = np.empty((len(self), self.n_channels), np.float32)
+        at = 0
+        for values in self._values:
+            samples[at : at + len(values)] = values.astype(np.float64) / unit
+            at += len(values)
+        return samples
 
     @property
     def stamps(self) -> Array:

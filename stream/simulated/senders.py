@@ -300,7 +300,7 @@ def _stretches(
     marks = [Mark(offset=begin, code=FILE_CODE + index + 1, label=label)]
     marks += [Mark(offset=event.sample, code=event.code) for event in recording.events]
     order = [recording.channels.index(name) for name in channels]
-    samples = recording.samples[:, order]
+    same = order == list(range(len(channels)))  # then nothing need be copied
     breaks = {gap.sample: gap.seconds for gap in recording.gaps if begin < gap.sample < end}
     borders = [begin, *breaks, end]
     for first, last in pairwise(borders):
@@ -308,7 +308,7 @@ def _stretches(
         pause = min(gap, settings.longest_gap) if gap > 0 else settings.pause
         yield _Stretch(
             pause=pause if index or first != begin else 0.0,
-            samples=samples[first:last],
+            samples=recording.samples[first:last] if same else recording.samples[first:last, order],
             motion=None if recording.motion is None else recording.motion[first:last],
             marks=tuple(
                 msgspec.structs.replace(mark, offset=mark.offset - first)

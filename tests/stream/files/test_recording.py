@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from rym.errors import FormatError, RymError, UsageError
 from stream.files.recording import Recording, read
+from stream.files.xdf_format import Encoder, as_bytes, describe
 
 EEG = Path(__file__).parents[4] / "shared" / "eeg"
 needs_eeg = pytest.mark.skipif(not EEG.exists(), reason=f"no recordings in {EEG}")
@@ -75,6 +77,57 @@ def known(name: str) -> Known:
     if folder == "rest_arithmetic":
         return Known(500, 21, 182 if "_1" in name else 62, 19)
     return by_folder[folder]
+
+
+def easy_of(folder: Path, n: int) -> Path:
+    """Write `n` lines of eight channels."""
+    (folder / "a.info").write_text(
+        "EEG sampling rate: 500\n" + "".join(f"Channel {i}: Ch{i}\n" for i in range(1, 9))
+    )
+    row = "\t".join(["-18800123"] * 8)
+    path = folder / "a.easy"
+    path.write_text("".join(f"{row}\t0\t{1774867019766 + 2 * i}\n" for i in range(n)))
+    return path
+
+
+def nedf_of(folder: Path, n: int) -> Path:
+    """Write `n` samples of eight channels."""
+    montage = "".join(f"<C{i}>Ch{i}</C{i}>" for i in range(8))
+    head = (
+        "<a><NEDFversion>1.4</NEDFversion><EEGSettings><TotalNumberOfChannels>8"
+        f"</TotalNumberOfChannels><NumberOfRecordsOfEEG>{n}</NumberOfRecordsOfEEG>"
+        f"<EEGSamplingRate>500</EEGSamplingRate><EEGMontage>{montage}</EEGMontage></EEGSettings>"
+        "<NumberOfChannelsOfAccelerometer>0</NumberOfChannelsOfAccelerometer></a>"
+    )
+    path = folder / "a.nedf"
+    path.write_bytes(head.encode().ljust(10_240, b"\0") + bytes(28 * n))
+    return path
+
+
+def xdf_of(folder: Path, n: int) -> Path:
+    """Write `n` samples of eight channels."""
+    encoder = Encoder()
+    info = as_bytes(describe("A", "EEG", 8, 500.0, "float32"))
+    pieces = [encoder.start(), encoder.header(1, info, "float32", 8)]
+    for at in range(0, n, 500):
+        stamps = np.arange(at, at + 500) / 500
+        pieces.append(encoder.samples(1, np.ones((500, 8), np.float32), stamps))
+    path = folder / "a.xdf"
+    path.write_bytes(b"".join(pieces))
+    return path
+
+
+@pytest.mark.parametrize("write", [easy_of, nedf_of, xdf_of])
+def test_a_long_recording_takes_little_more_memory_than_its_samples(tmp_path: Path, write) -> None:
+    """Eight hours have 14 million samples: while reading, a value may take 15 bytes."""
+    peaks = []
+    for n in (25_000, 75_000):
+        path = write(tmp_path, n)
+        tracemalloc.start()
+        assert len(read(path).samples) == n
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert (peaks[1] - peaks[0]) / (50_000 * 8) < 15
 
 
 @needs_eeg
