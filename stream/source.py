@@ -9,8 +9,8 @@ Codes on the Markers stream: keys 1 positive, 2 neutral, 3 negative, 9 none; pha
 12 calibration, 13 training, 14 feedback, 10 any other; files 21, 22, … at their first sample; a
 recording's own triggers as they are in the file.
 
-A script of faults (`stream/simulated/faults.py`) acts between the source and the network. Each is told on the
-bus when it begins and when it ends, as `Injected`.
+A script of faults (`stream/simulated/faults.py`) acts between the source and the network. Each is
+told on the bus when it begins and when it ends, as `Injected`.
 """
 
 from __future__ import annotations
