@@ -18,7 +18,7 @@ from .taps import Tap, listing
 
 POLL_S = 0.05
 """Seconds between two looks: nothing here is urgent, and each look is made for all of them."""
-AGAIN_S = 5.0
+AGAIN_S = 2.0
 """Seconds between two searches for one that vanished."""
 
 MM_PER_S2 = {"g": 9806.65, "mg": 9.80665, "m/s^2": 1000.0, "m/s²": 1000.0, "m/s2": 1000.0}
@@ -78,7 +78,7 @@ class SideTaps:
 
     def _open(self, kind: SideKind, seen: Seen) -> None:
         try:
-            self._taps[kind] = Tap(seen, self._clock)
+            self._taps[kind] = Tap(seen, self._clock, recover=False)
             self._missing.pop(kind, None)
         except SignalError:
             self._lose(kind)

@@ -39,6 +39,11 @@ class Tap:
     stamps. A sender that vanishes is waited for if it has a source id; what it sent before can
     still be pulled.
 
+    liblsl finds such a sender again in every LSL session of the network: in the next room's, too,
+    where a device may have the same source id. So what it finds is only taken as a sign, and the
+    sender is looked for once more in this session. liblsl tells a return only once `offset` has
+    been measured; who does not measure it must not let liblsl recover.
+
     Parameters
     ----------
     seen : Seen
@@ -50,6 +55,8 @@ class Tap:
         samples.
     opened : bool
         If True, samples begin to queue now; else from `open` or the first `pull` on.
+    recover : bool
+        If False, a sender that vanishes is gone for good, whatever its source id.
 
     Attributes
     ----------
@@ -68,28 +75,42 @@ class Tap:
         If the stream has gone since it was seen, or does not answer.
     """
 
-    def __init__(self, seen: Seen, clock: Clock, *, buffer: int = 60, opened: bool = True) -> None:
+    def __init__(
+        self,
+        seen: Seen,
+        clock: Clock,
+        *,
+        buffer: int = 60,
+        opened: bool = True,
+        recover: bool = True,
+    ) -> None:
         check_clock(clock)
         self.seen = seen
+        self._seconds = buffer
+        self._recover = recover
+        self._back = False
         with self._answering():
             infos = pylsl.resolve_byprop("uid", seen.uid, 1, ANSWER_S)
             if not infos:
                 raise pylsl.util.LostError("it is no longer there")
-            self._inlet = pylsl.StreamInlet(
-                infos[0], max_buflen=buffer, recover=True, processing_flags=pylsl.proc_none
-            )
-            self._describe(self._inlet)
+            self._connect(infos[0])
         if opened:
             self.open()
-        self._reset = False
         self._buffer: npt.NDArray[Any] | None = None
         if self._inlet.np_dtype is not None:
             self._buffer = np.empty((PULL_SAMPLES, seen.n_channels), self._inlet.np_dtype)
 
-    def _describe(self, inlet: pylsl.StreamInlet) -> None:
-        info = inlet.info(ANSWER_S)
-        self.declared = _declared(info)
-        self.header = str(info.as_xml())
+    def _connect(self, info: pylsl.StreamInfo) -> None:
+        inlet = pylsl.StreamInlet(
+            info,
+            max_buflen=self._seconds,
+            recover=self._recover,
+            processing_flags=pylsl.proc_none,
+        )
+        said = inlet.info(ANSWER_S)
+        self._inlet = inlet
+        self.declared = _declared(said)
+        self.header = str(said.as_xml())
 
     def open(self) -> None:
         """Have the sender queue its samples from now on.
@@ -105,25 +126,31 @@ class Tap:
     def came_back(self) -> bool:
         """Return, once, that the sender vanished and is there again, maybe as another process.
 
-        Asked at every pull it says so before the new sender's first sample comes: liblsl finds the
-        sender half a second before it opens the stream.
+        Asked after every pull it says so before the new sender's first sample comes.
         """
-        self._reset |= self._inlet.was_clock_reset()
-        if not self._reset:
-            return False
+        back, self._back = self._back, False
+        return back
+
+    def _return(self) -> None:
+        """Go over to the sender that came back, in this LSL session."""
         old = self.seen
-        said = {"name": old.name, "type": old.kind, "source_id": old.source_id}
+        said = {
+            "name": old.name,
+            "type": old.kind,
+            "source_id": old.source_id,
+            "channel_count": str(old.n_channels),
+            "channel_format": old.form,
+        }
         asked = " and ".join(f"{key}={_quoted(value)}" for key, value in said.items())
-        infos = pylsl.resolve_bypred(asked, 1, ANSWER_S)
-        if not infos:
-            return False  # gone again; asked again with the next pull
-        try:
-            self._describe(pylsl.StreamInlet(infos[0], recover=False))
-        except (pylsl.util.LostError, pylsl.util.TimeoutError):
-            return False
+        with self._answering():
+            infos = pylsl.resolve_bypred(asked, 1, ANSWER_S)
+            if len(infos) != 1:
+                raise pylsl.util.LostError(f"there are {len(infos)} with its name and source id")
+            wrong = self._inlet
+            self._connect(infos[0])
+            wrong.close_stream()
         self.seen = _seen(infos[0])
-        self._reset = False
-        return True
+        self._back = True
 
     def pull(self, timeout: float) -> tuple[npt.NDArray[Any] | list[list[str]], npt.NDArray[Any]]:
         """Wait until something is there and return all of it, up to a thousand samples.
@@ -143,12 +170,16 @@ class Tap:
         Raises
         ------
         SignalError
-            If the stream has gone and, for want of a source id, cannot come back.
+            If the stream has gone and, for want of a source id, cannot come back, or if liblsl
+            found another one in its place.
         """
         with self._answering():
             samples, stamps = self._inlet.pull_chunk(
                 timeout, PULL_SAMPLES, dest_obj=self._buffer, min_samples=1, as_numpy=True
             )
+        if self._recover and self._inlet.was_clock_reset():
+            self._return()
+            samples, stamps = samples[:0], stamps[:0]
         if self._buffer is not None:
             return samples.copy(), stamps
         # Senders on Windows are known to send what is not UTF-8.

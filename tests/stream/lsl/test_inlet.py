@@ -458,7 +458,7 @@ def test_the_device_s_other_streams_come_along(send) -> None:
     assert sides["quality"].samples.tolist() == [[0.25] * 20]
     assert sides["markers"].samples.tolist() == [[7]]
     assert all(item.samples.dtype == np.float32 for item in sides.values())
-    assert inlet.facts()["sides"] == "accelerometer quality markers"
+    assert inlet.facts()["sides"] == "accelerometer"
 
 
 def test_without_sides_nothing_else_is_opened(send) -> None:
