@@ -108,6 +108,7 @@ def _say(shell: Shell, decoder: Decoder, orders: Orders) -> None:
         model=model.id,
         verdict=model.manifest.verdict,
         decoder=model.manifest.kind,
+        states=" ".join(model.manifest.states),
         delay=delay.total,
         half_window=delay.half_window,
         half_field=delay.half_field,

@@ -29,6 +29,7 @@ from .latency import (
     hops,
 )
 from .provenance import Change, changes
+from .signal import Signal, signal
 
 Log = Mapping[str, Sequence[m.Message]]
 """Messages per short topic, in the order in which the journal holds them."""
@@ -56,12 +57,6 @@ class QualityFacts(msgspec.Struct, frozen=True, kw_only=True):
     """(level, share of the windows)."""
     bad: tuple[ChannelShare, ...] = ()
     """Channels that were not ok at least once, worst first."""
-    gaps: int = 0
-    """How often the signal broke off and a new segment began."""
-    lost: int = 0
-    """Samples that never came and were filled in."""
-    dropped: int = 0
-    """Samples that came twice, too late or out of order, and were left out."""
 
 
 class Life(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +111,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     budget: tuple[Budget, ...]
     changes: tuple[Change, ...]
     quality: QualityFacts
+    signal: Signal
     faults: tuple[Aftermath, ...]
     """Faults that were put into a simulated signal, and what came of them."""
     lives: tuple[Life, ...]
@@ -228,9 +224,8 @@ def quality(log: Log) -> QualityFacts:
     """Sum up signal quality: levels, and every channel that was not ok at least once."""
     told = [x.content for x in of(log, topics.QUALITY)]
     invalid = sum(not x.content.valid for x in of(log, topics.WINDOW))
-    gaps, lost, dropped = (_counted(log, name) for name in ("gaps", "lost", "dropped"))
     if not told:
-        return QualityFacts(n_invalid=invalid, gaps=gaps, lost=lost, dropped=dropped)
+        return QualityFacts(n_invalid=invalid)
     reasons: dict[str, dict[str, int]] = {}
     for q in told:
         for channel in q.channels:
@@ -248,19 +243,7 @@ def quality(log: Log) -> QualityFacts:
         overall=float(np.mean([q.overall for q in told])),
         levels=tuple((name, level.count(name) / len(told)) for name in ("good", "fair", "low")),
         bad=tuple(sorted(bad, key=lambda c: (-c.share, c.name))),
-        gaps=gaps,
-        lost=lost,
-        dropped=dropped,
     )
-
-
-def _counted(log: Log, name: str) -> int:
-    """Add up what every start of the stream counted under a name."""
-    newest: dict[int, int] = {}
-    for x in of(log, topics.STATUS["stream"]):
-        if name in x.content.facts:
-            newest[x.content.epoch] = int(x.content.facts[name])
-    return sum(newest.values())
 
 
 def lives(log: Log) -> tuple[Life, ...]:
@@ -359,6 +342,7 @@ def analyse(log: Log, facts: Facts) -> Analysis:
         budget=fold_budget(facts.delays, measured),
         changes=changes(log, clock),
         quality=quality(log),
+        signal=signal(log, end),
         faults=aftermaths(log, _ended(log, end)),
         lives=lives(log),
         safety=safety(log),

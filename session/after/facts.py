@@ -39,6 +39,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """The gate's verdict: `follows`, `unclear`, `guessing`; empty without a model."""
     verdict_why: str = ""
     """One sentence behind the verdict."""
+    states: tuple[str, ...] = ()
+    """What the model knows; empty without one, or where it learned nothing."""
     drive: str = "verdict"
     """`verdict`: only `follows` lets the estimate drive; `always`: the verdict is told, no more."""
     delay: float | None = None
@@ -76,6 +78,7 @@ def gather(log: Log, record: Record | None) -> Facts:
         n_labels=len({file["label"] for file in replayed if file.get("label")}),
         verdict=str(model.get("verdict", "")),
         verdict_why=str(model.get("why", "")),
+        states=tuple(str(model.get("states", "")).split()),
         drive=str(decoder.get("drive", "verdict")),
         delay=_seconds(model.get("delay")),
         reaction_lag=float(decoder.get("training", {}).get("reaction_lag", 0.5)),

@@ -13,6 +13,7 @@ import numpy as np
 from rym import messages as m
 from rym import topics
 
+from ..words import WORDS
 from . import svg
 from .analysis import Analysis, Log, of
 from .episodes import Steps
@@ -31,13 +32,6 @@ HOLE = 1.2
 STEP = 0.25
 """Seconds for which the last message before such a hole counts."""
 
-WORDS = {
-    "negative": "unpleasant",
-    "neutral": "neither",
-    "positive": "pleasant",
-    "unknown": "not known",
-    "none": "no key",
-}
 FILLS = {**svg.COLOURS, "unknown": svg.UNKNOWN, "none": "#ffffff"}
 KINDS = {"design": "#b9aec6", "software": "#4a4f59", "music": "#8f879f", "device": "#22252b"}
 

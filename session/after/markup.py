@@ -53,6 +53,11 @@ def legend(chips: Iterable[tuple[str, str]]) -> str:
     return f'<p class="legend">{inside}</p>'
 
 
+def details(summary: str, inside: str) -> str:
+    """Return what is folded away behind its name; `inside` is HTML."""
+    return f"<details><summary>{escape(summary)}</summary>{inside}</details>"
+
+
 def figure(drawing: str) -> str:
     """Return a drawing in its frame."""
     return f"<figure>{drawing}</figure>"

@@ -6,7 +6,8 @@ from html import escape
 
 from rym import messages as m
 
-from . import figures, svg
+from ..words import WORDS
+from . import figures, signal_page, svg
 from .analysis import Analysis, Log, heard_after, percentile
 from .episodes import Score
 from .injected import HEAD, cells
@@ -71,7 +72,7 @@ def render(a: Analysis, log: Log) -> str:
             _affect(a, log, clock),
             _scores(a),
             _felt(a),
-            _quality(a, log),
+            signal_page.render(a, log),
             _faults(a),
             _played(a, log, clock),
             _latency(a),
@@ -202,9 +203,9 @@ def _affect(a: Analysis, log: Log, clock: PlayerClock) -> str:
     title = "Felt, pressed, estimated, heard"
     if not (a.keys.times or a.truth.times or a.changes or a.n_estimates):
         return section(title, paragraph("Nothing of this is in the journal."))
-    chips = [(svg.COLOURS[k], figures.WORDS[k]) for k in ("positive", "neutral", "negative")]
+    chips = [(svg.COLOURS[k], WORDS[k]) for k in ("positive", "neutral", "negative")]
     hatched = f"repeating-linear-gradient(45deg, #fff 0 3px, {svg.HAIR} 3px 5px)"
-    key = legend([*chips, (hatched, figures.WORDS["unknown"])])
+    key = legend([*chips, (hatched, WORDS["unknown"])])
     notes = (
         "Probabilities refer to equal priors and are drawn as the decoder gives them, before the "
         "gate. Dots on the line of valence mark windows whose state passed the gate."
@@ -271,7 +272,7 @@ def _felt(a: Analysis) -> str:
     rows = [
         (
             svg.clock(f.t - a.start),
-            figures.WORDS[f.state],
+            WORDS[f.state],
             {"heard": "yes", "already heard": "was playing already", "not heard": "no"}[f.outcome],
             f"{f.seconds:.1f} s" if f.seconds is not None else NONE,
             f.by or NONE,
@@ -291,24 +292,6 @@ def _felt(a: Analysis) -> str:
     if not rows:
         return section(title, paragraph("No change was felt or reported during feedback."))
     return section(title, rows_of(head, rows, "") + caption(notes))
-
-
-def _quality(a: Analysis, log: Log) -> str:
-    q = a.quality
-    if q.overall is None:
-        return section("Signal quality", paragraph("Nothing is known of it."))
-    level = ", ".join(f"{name} {percent(share)}" for name, share in q.levels)
-    notes = (
-        f"On average {percent(q.overall)} of the scalp channels were usable ({level} of "
-        f"{q.n_windows} windows); {q.n_invalid} windows were left out by the decoder. "
-        f"The signal broke off {q.gaps} times; {q.lost} samples never came and were filled in, "
-        f"{q.dropped} came twice, too late or out of order."
-    )
-    rows = [(c.name, percent(c.share, 1), c.reason) for c in q.bad]
-    below = rows_of(
-        ("channel", "not usable", "most often"), rows, "Every channel was usable all the time."
-    )
-    return section("Signal quality", figure(figures.quality(a, log)) + caption(notes) + below)
 
 
 def _faults(a: Analysis) -> str:
@@ -382,7 +365,7 @@ def _provenance(a: Analysis) -> str:
 
 def _change_row(a: Analysis, number: int, c: Change) -> tuple[str, ...]:
     what = {
-        "fade": f"fade to {figures.WORDS.get(c.what, c.what)}",
+        "fade": f"fade to {WORDS.get(c.what, c.what)}",
         "start": "sound begins",
         "order": f"order: {c.what}",
         "safety": f"safety: {c.what}",

@@ -49,6 +49,8 @@ th {{ text-align: left; font-weight: 600; color: {SOFT}; padding: 4px 16px 6px 0
   border-bottom: 1.5px solid {INK}; vertical-align: bottom; }}
 td {{ padding: 6px 16px 6px 0; border-bottom: 1px solid {HAIR}; vertical-align: top;
   overflow-wrap: break-word; }}
+details {{ margin-top: 14px; }}
+summary {{ color: {SOFT}; font-size: 14.5px; cursor: pointer; }}
 footer {{ margin-top: 50px; padding-top: 12px; border-top: 1px solid {HAIR}; color: {SOFT}; }}
 @media (max-width: 900px) {{ .cards {{ grid-template-columns: repeat(2, 1fr); }} }}
 @media (max-width: 520px) {{ .cards {{ grid-template-columns: 1fr; }} }}
@@ -60,5 +62,6 @@ footer {{ margin-top: 50px; padding-top: 12px; border-top: 1px solid {HAIR}; col
   figure, .card, tr {{ break-inside: avoid; }}
   h2 {{ break-after: avoid; }}
   .wide {{ overflow: visible; }}
+  details::details-content {{ content-visibility: visible; block-size: auto; }}
 }}
 """

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..words import never
 from .analysis import Analysis, QualityFacts, heard_after, percentile
 from .latency import TOTAL
+from .signal_page import in_short
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 OFTEN = 0.5
@@ -55,7 +57,12 @@ def _signal(q: QualityFacts) -> list[str]:
 
 
 def _model(a: Analysis) -> list[str]:
-    if a.facts.verdict or not any(phase.name == "feedback" for phase in a.phases):
+    if a.facts.verdict:
+        words = never(a.facts.states)
+        return (
+            [f"The model {words}: there was none of it in what it was trained on."] if words else []
+        )
+    if not any(phase.name == "feedback" for phase in a.phases):
         return []
     return ["There was no model: no estimate could steer, and the neutral version was played."]
 
@@ -96,6 +103,7 @@ def summary(a: Analysis, paths: Mapping[str, str | None]) -> dict[str, Any]:
             "n_states": main.n_states if main else 0,
             "verdict": a.facts.verdict or None,
         },
+        "signal": in_short(a.signal),
         "latency_ms": {
             "software_p50": _round(total.p50 * 1e3 if total else None),
             "software_p99": _round(total.p99 * 1e3 if total else None),

@@ -36,6 +36,7 @@ class WindowRef(m.Content, frozen=True, kw_only=True):
     valid: bool
     reason: str
     bad: tuple[str, ...]
+    interpolated: tuple[str, ...] = ()
     sha256: str
     """Of `codec.content_bytes`, so that identity, cause and every sample count; hex."""
 
@@ -53,6 +54,7 @@ def reference(message: m.Message) -> WindowRef:
         valid=window.valid,
         reason=window.reason,
         bad=window.bad,
+        interpolated=window.interpolated,
         sha256=hashlib.sha256(codec.content_bytes(message)).hexdigest(),
     )
 

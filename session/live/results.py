@@ -30,6 +30,7 @@ def in_words(summary: dict[str, Any]) -> str:
         "",
         *_row("session", MARKS.get(summary["kind"], "")),
         *_row("verdict", f"{decoding['verdict'] or 'none'}: {VERDICTS[decoding['verdict']]}"),
+        *_row("signal", summary["signal"]),
         *_row("agreement", _scores(decoding)),
         *_row("felt → heard", _typical(felt["p50"], felt["p90"], "s", 1, "9 of 10")),
         *_row(

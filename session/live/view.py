@@ -25,14 +25,9 @@ from rym.bus import ALL, LATEST, Bus, Mailbox
 from rym.errors import ConfirmError
 from rym.messages import AFFECTS, Label, Message, Phase, Played, Quality, Safety, Status, Valence
 
+from ..words import WORDS, never
+
 COLOURS = {"negative": "dark_orange", "neutral": "grey70", "positive": "dodger_blue1"}
-WORDS = {
-    "negative": "unpleasant",
-    "neutral": "neither",
-    "positive": "pleasant",
-    "unknown": "not known",
-    "none": "no key",
-}
 NOTICE = (
     "The music is steered by an experimental estimate from EEG. It is often wrong. "
     "You know best how you feel."
@@ -236,6 +231,9 @@ class Board:
         text.append(" pleasant   ", style="grey62")
         text.append(WORDS[self.valence.state], style=COLOURS[self.valence.state])
         text.append(f" {self.valence.confidence:.2f}", style="grey62")
+        decoder = self.status.get("decoder")
+        silent = never(str(decoder.facts.get("states", "")).split()) if decoder else ""
+        text.append(f"   it {silent}" if silent else "", style="grey62")
         return text
 
     def _asked(self) -> Text:

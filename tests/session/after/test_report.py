@@ -90,7 +90,7 @@ def test_the_gate_and_simulated_come_first(html: str) -> None:
     places = [
         words.index(x)
         for x in ("SIMULATED", "It is often wrong", "The gate", "The estimate steered",
-                  "Agreement in feedback", "Signal quality", "Latency budget")
+                  "Agreement in feedback", "Signal", "Latency budget")
     ]  # fmt: skip
     assert places == sorted(places)
     assert words.count("It is often wrong") == 1

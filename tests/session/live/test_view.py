@@ -189,6 +189,17 @@ def test_a_sender_that_must_be_confirmed_is_told_with_its_key() -> None:
     assert "y goes on" not in shown(board, 110.0)
 
 
+def test_a_model_that_lacks_a_state_is_told_so() -> None:
+    """Beside the estimate, as long as there is one; a model that knows all says nothing."""
+    stage, board = Stage(), Board()
+    full(stage, board)
+    for states, said in (("neutral positive", True), ("negative neutral positive", False)):
+        ready = m.Status(service="decoder", epoch=1, life="ready", detail="", version="",
+                         facts={"states": states}, drops={})  # fmt: skip
+        board.take(stage.say(topics.STATUS["decoder"], ready))
+        assert ("it never says unpleasant" in shown(board, 100.0, 100)) == said
+
+
 def test_a_level_at_the_edge_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
     """To and fro of every window is no news; a level that lasts is."""
     stage, board = Stage(), Board()
@@ -245,6 +256,7 @@ SUMMARY: dict[str, Any] = {
     "bank": "/b", "kind": "recorded",
     "decoding": {"balanced_accuracy": 0.9, "without_delay": 0.8, "chance_low": 0.0,
                  "chance_high": 1.0, "n_states": 2, "verdict": "unclear"},
+    "signal": "98 % of 400 windows usable; no gap",
     "latency_ms": {"software_p50": 31.2, "software_p99": 61.0},
     "felt_to_heard_s": {"p50": None, "p90": None},
     "warnings": ["two files, two labels: this score cannot tell state from file."],
@@ -259,7 +271,8 @@ def test_the_last_screen_fits_and_claims_nothing() -> None:
     assert f"report        {SUMMARY['report']}" in lines
     words = " ".join(text.split())
     for said in (
-        "RECORDED", "unclear: ", "0.90 at the declared delay, 0.80 without",
+        "RECORDED", "unclear: ", "signal 98 % of 400 windows usable; no gap",
+        "0.90 at the declared delay, 0.80 without",
         "guessing stays within 0.00 … 1.00 (chance, 2 independent states)",
         "it says nothing about how well", "felt → heard not measured", "31 ms median",
         "note two files, two labels: this score cannot tell state from file.",
