@@ -24,6 +24,7 @@ from session.rig.roster import Choice, Roster
 from stream.lsl.taps import Seen
 
 CLOCK = SystemClock()
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)
 
 
 def seen(name: str, uid: str, source_id: str = "") -> Seen:
@@ -265,31 +266,35 @@ def feed(one: pylsl.StreamOutlet, seconds: float) -> int:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_signal_ends_it_and_the_file_is_whole(outlet, tmp_path: Path, how: int) -> None:
+def test_a_signal_ends_it_and_the_file_is_whole(outlet, tmp_path: Path) -> None:
     """Ctrl-C and SIGTERM leave footers and one JSON object; SIGKILL costs less than a second."""
-    one, path = outlet("eeg", "float32", 1, 500.0), tmp_path / "eeg.xdf"
-    process = start(path, "--type", "eeg-type")
+    one = outlet("eeg", "float32", 1, 500.0)
+    killed = {how: start(tmp_path / f"{how:d}.xdf", "--type", "eeg-type") for how in SIGNALS}
+    said = {}
     try:
-        until(one.have_consumers, 30)
+        for path in (tmp_path / f"{how:d}.xdf" for how in SIGNALS):
+            until(lambda path=path: path.exists() and b"eeg-type" in path.read_bytes(), 30)
         sent = feed(one, 2.0)
-        if how != signal.SIGKILL:
-            threading.Event().wait(0.3)
-        os.kill(process.pid, how)
-        said, _ = process.communicate(timeout=20)
+        os.kill(killed[signal.SIGKILL].pid, signal.SIGKILL)
+        threading.Event().wait(0.3)
+        for how in (signal.SIGINT, signal.SIGTERM):
+            os.kill(killed[how].pid, how)
+            said[how], _ = killed[how].communicate(timeout=20)
     finally:
-        process.kill()
-    stream = by_pyxdf(path)["eeg"]
-    n = len(stream["time_series"])
-    assert np.array_equal(stream["time_series"][:, 0], np.arange(n))
-    assert np.allclose(np.diff(stream["time_stamps"]), 0.002)
-    if how == signal.SIGKILL:
-        assert sent - 500 < n <= sent
-        assert "footer" not in stream
-    else:
-        assert process.returncode == 0
-        assert n == sent
-        told = json.loads(said)
+        for process in killed.values():
+            process.kill()
+            process.communicate()
+    for how, process in killed.items():
+        stream = by_pyxdf(tmp_path / f"{how:d}.xdf")["eeg"]
+        n = len(stream["time_series"])
+        assert np.array_equal(stream["time_series"][:, 0], np.arange(n))
+        assert np.allclose(np.diff(stream["time_stamps"]), 0.002)
+        if how == signal.SIGKILL:
+            assert sent - 500 < n <= sent
+            assert "footer" not in stream
+            continue
+        assert (process.returncode, n) == (0, sent)
+        told = json.loads(said[how])
         assert set(told) == {"file", "streams", "seconds", "warnings"}
         assert told["streams"] == [
             {"name": "eeg", "type": "eeg-type", "n_samples": n, "rate": told["streams"][0]["rate"],

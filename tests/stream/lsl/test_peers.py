@@ -25,27 +25,33 @@ pytestmark = pytest.mark.real
 HERE = Path(__file__).parent
 BENCH = HERE.parents[2] / ".bench"
 SECONDS = 3.0
+PYTHON = "Scripts/python.exe" if os.name == "nt" else "bin/python"
 
 
-def consume(peer: str, script: str, arguments: list[str], settings: SourceSettings) -> None:
-    """Let a peer's script run to its end while our source serves."""
-    python = BENCH / peer / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if not python.is_file():
-        pytest.skip(f"needs {peer} in .bench/ (make bench-peers)")
+def consume(commands: dict[str, list[str]], settings: SourceSettings) -> None:
+    """Let peers' scripts run to their ends, all at once, while our source serves."""
+    paths = {peer: BENCH / peer / PYTHON for peer in commands}
+    missing = [peer for peer, path in paths.items() if not path.is_file()]
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)} in .bench/ (make bench-peers)")
+
+    async def run(peer: str, words: list[str]) -> None:
+        script = HERE / "peers" / f"with_{peer.replace('-', '_')}.py"
+        command = [str(paths[peer]), str(script), *words, str(SECONDS)]
+        done = await asyncio.to_thread(
+            subprocess.run, command, check=False, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, f"{peer}: {done.stderr[-2000:]}"
 
     async def body() -> None:
         clock = SystemClock()
         shell = Shell(MemoryHub().bus("simulator", clock, 1), clock, Lifeline())
         serving = asyncio.create_task(serve(shell, settings))
-        command = [str(python), str(HERE / "peers" / script), *arguments, str(SECONDS)]
         try:
-            done = await asyncio.to_thread(
-                subprocess.run, command, check=False, capture_output=True, text=True, timeout=60
-            )
+            await asyncio.gather(*(run(peer, words) for peer, words in commands.items()))
         finally:
             serving.cancel()
             await asyncio.gather(serving, return_exceptions=True)
-        assert done.returncode == 0, done.stderr[-2000:]
 
     asyncio.run(body())
 
@@ -69,42 +75,47 @@ def settings_of(device: DeviceName, dialect: Dialect, name: str) -> SourceSettin
     return SourceSettings(sender=sender, source_id=f"{name}-id", name=name, dialect=dialect)
 
 
-CASES = [("enobio20", "standard"), ("enobio32", "nic2"), ("muse", "muse")]
+CASES: list[tuple[DeviceName, Dialect, tuple[str, ...]]] = [
+    ("enobio20", "nic1", ("labrecorder",)),  # NIC 1 names all its streams alike
+    ("enobio20", "standard", ("mne-lsl", "ezmsg", "labrecorder")),
+    ("enobio32", "nic2", ("mne-lsl", "ezmsg", "labrecorder")),
+    ("muse", "muse", ("mne-lsl", "ezmsg")),
+]
 
 
-@pytest.mark.parametrize(("device", "dialect"), CASES)
-@pytest.mark.parametrize("peer", ["mne-lsl", "ezmsg"])
-def test_a_peer_reads_our_simulator(
-    peer: str, device: DeviceName, dialect: Dialect, tmp_path: Path
+@pytest.mark.parametrize(("device", "dialect", "peers"), CASES)
+def test_peers_read_our_simulator(
+    device: DeviceName, dialect: Dialect, peers: tuple[str, ...], tmp_path: Path
 ) -> None:
     """Every sample, its stamps, the rate, and the names where the header is LSL's own."""
-    name = f"{peer}-{device}"
-    file, stream = tmp_path / "got.npz", name if dialect == "muse" else f"{name}-EEG"
-    script = f"with_{peer.replace('-', '_')}.py"
-    wanted = f"{name}-id" if peer == "mne-lsl" else stream
-    consume(peer, script, [str(file), wanted], settings_of(device, dialect, name))
-    got = np.load(file)
-    assert_ours(got["samples"], got["stamps"], device)
-    assert float(got["rate"]) == pytest.approx(DEVICES[device].rate)
-    if dialect != "nic2":
-        assert tuple(got["names"]) == DEVICES[device].channels
+    name = f"peers-{device}-{dialect}"
+    stream = name if dialect == "muse" else f"{name}-EEG"
+    wanted = {"mne-lsl": f"{name}-id", "ezmsg": stream, "labrecorder": f"{name}-id"}
+    files = {p: tmp_path / f"{p}.{'xdf' if p == 'labrecorder' else 'npz'}" for p in peers}
+    commands = {peer: [str(file), wanted[peer]] for peer, file in files.items()}
+    consume(commands, settings_of(device, dialect, name))
+    for peer, file in files.items():
+        if peer == "labrecorder":
+            assert_recorded(file, device, dialect)
+            continue
+        got = np.load(file)
+        assert_ours(got["samples"], got["stamps"], device)
+        assert float(got["rate"]) == pytest.approx(DEVICES[device].rate)
+        if dialect != "nic2":
+            assert tuple(got["names"]) == DEVICES[device].channels
 
 
-@pytest.mark.parametrize("dialect", ["nic1", "nic2", "standard"])
-def test_labrecorder_records_our_simulator(dialect: Dialect, tmp_path: Path) -> None:
-    """All four streams, the EEG to the bit; pyxdf reads the file."""
-    file = tmp_path / "got.xdf"
-    settings = settings_of("enobio20", dialect, "lab")
-    consume("labrecorder", "with_labrecorder.py", [str(file), "lab-id"], settings)
+def assert_recorded(file: Path, device: DeviceName, dialect: Dialect) -> None:
+    """Assert that LabRecorder's file has all four streams, the EEG to the bit."""
     streams, _ = pyxdf.load_xdf(
         file, synchronize_clocks=False, dejitter_timestamps=False, handle_clock_resets=False
     )
     found = {stream["info"]["type"][0]: stream for stream in streams}
     assert set(found) == {"EEG", "Quality", "Accelerometer", "Markers"}
-    assert_ours(found["EEG"]["time_series"], found["EEG"]["time_stamps"], "enobio20")
+    assert_ours(found["EEG"]["time_series"], found["EEG"]["time_stamps"], device)
     assert len(found["Accelerometer"]["time_series"]) > 150
     assert found["Accelerometer"]["time_series"][:, 2].mean() == pytest.approx(9280, abs=20)
     desc = found["EEG"]["info"]["desc"][0]
     parent = desc["channels"][0] if dialect == "standard" else desc
     names = [c["label" if dialect == "standard" else "name"][0] for c in parent["channel"]]
-    assert tuple(names) == DEVICES["enobio20"].channels
+    assert tuple(names) == DEVICES[device].channels
