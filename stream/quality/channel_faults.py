@@ -45,21 +45,27 @@ def faults_of(
     settings : QualitySettings
         Thresholds.
     """
-    found = [""] * len(names)
-    for fault, channels in _by_precedence(measures, settings):
-        for i in np.flatnonzero(channels):
-            found[i] = found[i] or _worded(fault, measures.level[i])
     known = np.array([fault.startswith(COPY) for fault in before], bool)
     copies = _copies(measures, names, known, settings)
+    copied = np.array([copy != "" for copy in copies], bool)
     warns = np.zeros(len(names), bool) if device is None else device >= settings.device
-    return [
-        fault or copy or ("device index" if warned else "")
-        for fault, copy, warned in zip(found, copies, warns, strict=True)
-    ]
+    found = [""] * len(names)
+    for fault, channels in [*_by_precedence(measures, copied, settings), ("device index", warns)]:
+        for i in np.flatnonzero(channels):
+            found[i] = found[i] or (
+                copies[i] if fault == COPY else _worded(fault, measures.level[i])
+            )
+    return found
 
 
-def _by_precedence(m: Measures, settings: QualitySettings) -> list[tuple[str, Flags]]:
-    """Return the faults that a channel has by itself, the most telling first."""
+def _by_precedence(
+    m: Measures, copied: Flags, settings: QualitySettings
+) -> list[tuple[str, Flags]]:
+    """Return the faults that the signal shows, the most telling first.
+
+    A floating electrode drifts and has an odd level, too; that it carries its neighbour's signal
+    says what to do about it.
+    """
     return [
         (NOT_FINITE, ~m.finite),
         ("wrap", m.jump >= 1.5 * settings.full_scale),
@@ -67,6 +73,7 @@ def _by_precedence(m: Measures, settings: QualitySettings) -> list[tuple[str, Fl
         ("flat", m.still < settings.flat_range),
         ("clipped", m.clipped >= settings.clip_share),
         ("pop", m.step >= settings.pop_step),
+        (COPY, copied),
         ("drift", m.drift >= settings.drift),
         ("level", ~((m.level >= settings.level_attached) & (m.level <= settings.level_high))),
         ("line noise", m.mains_left >= settings.line_left),

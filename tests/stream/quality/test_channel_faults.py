@@ -113,6 +113,20 @@ def test_floating_copies_are_named_by_their_nearest(cap) -> None:
     assert reasons(judge_all(signal)[-1]) == expected
 
 
+@pytest.mark.parametrize(
+    "floating",
+    [noise(0.4), 1000 * T + noise(10), -800 * T + noise(10)],
+    ids=["in the air", "drift up", "drift down"],
+)
+def test_a_copy_is_named_before_what_a_floating_electrode_does_besides(cap, floating) -> None:
+    """Two electrodes that float together are copies, also where they drift or hardly move."""
+    signal = cap(N, 10).astype(np.float64)
+    shared = np.cumsum(NOISE.normal(size=N)) * 0.01 + floating
+    for channel in ("F7", "C3"):
+        signal[:, CAP10.index(channel)] = 700 + shared + noise(0.01)
+    assert reasons(judge_all(signal)[-1]) == {"F7": "copy of C3", "C3": "copy of F7"}
+
+
 def test_what_all_channels_share_makes_no_copies(cap) -> None:
     """A blink on every channel and mains on every channel are no copies."""
     signal = cap(N, 10).astype(np.float64)
