@@ -91,8 +91,9 @@ class QualitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Amplitude in µV at a mains frequency, behind the notch, from which a channel is bad. Attached
     electrodes keep up to 5 µV here; the notch is of the wrong frequency, or contact is poor."""
     device: Share = 0.8
-    """NIC's own quality index, 0 (best) to 1, from which a channel is bad: NIC's display turns red
-    there. The channels on the rail have 0.08 here, so this index alone clears no channel."""
+    """NIC's own quality index, 0 (best) to 1, from which a channel is bad. The bound is ours: how
+    NIC computes the index and colours it is not in its open documentation, so compare with its
+    display. The channels on the rail have 0.08 here, so this index alone clears no channel."""
     recovery: NotNegative = 1.0
     """Seconds in which no window may show a fault before a bad channel is good again. The filters
     need as long to settle: a high-pass at 0.5 Hz has forgotten 99 % of a step after 2 s."""
@@ -102,9 +103,9 @@ class QualitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     has up to 10 µV here (99.5 % of windows), with eyes closed no more than with eyes open."""
     muscle_burst: Positive = 20.0
     """The same, from which it is a burst, such as a clenched jaw: a clean cap stays at half of that
-    here, the clenching on the StarStim has 25 to 160 µV. Goncharova et al. (Clin. Neurophysiol.
-    114, 2003) found it largest at the rim of the cap, hence only frontal and temporal channels are
-    looked at."""
+    here, the clenching on the StarStim has 25 to 160 µV. Only frontal and temporal channels are
+    looked at, which lie over the muscles of forehead and jaw, frontalis and temporalis, that
+    Goncharova et al. (Clin. Neurophysiol. 114, 2003) had people contract."""
     widespread: Share = 0.25
     """Share of the good channels, for muscle of the frontal and temporal ones, from which muscle,
     line noise or swinging disturbs the window as a whole."""
@@ -139,15 +140,16 @@ class QualitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """What an artifact takes from a channel's part in the overall index."""
 
     alpha_gone: Positive = 6.0
-    """Fall of alpha in dB below the person's own level, at which it is called gone. Alpha drops out
-    as sleep begins, and when the eyes open (Santamaria and Chiappa, J. Clin. Neurophysiol. 4,
-    1987)."""
+    """Fall of alpha in dB below the person's own level, at which it is called gone; the bound is
+    ours. Alpha drops out as sleep begins (Santamaria and Chiappa, J. Clin. Neurophysiol. 4, 1987),
+    but also whenever the eyes open."""
     alpha_present: Positive = 1.5
     """Ratio of power per Hz at 8 to 12 Hz to that on both sides from which a person has an alpha
     rhythm to lose; 1 is none."""
     slow_eyes: Positive = 20.0
     """RMS in µV from 0.2 to 0.6 Hz between left and right above which eyes roll slowly, where most
-    of the slow movement lies in that band (De Gennaro et al., Clin. Neurophysiol. 111, 2000)."""
+    of the slow movement lies in that band; bound and band are ours. That eyes roll slowly as sleep
+    begins: De Gennaro et al., Clin. Neurophysiol. 111, 2000."""
 
     good: Share = 0.9
     """Overall index from which the window's quality is good."""

@@ -34,8 +34,9 @@ MUSCLE_UNDER_MAINS = 4.0
 """The same ratio, from which what is around is the mains' own sidebands: 5 and more for a loose
 electrode there."""
 MUSCLE_BAND = (25.0, 95.0)
-"""Hz. Muscle begins at about 20 Hz and is widest above 30 Hz (Goncharova et al., Clin.
-Neurophysiol. 114, 2003); below 25 Hz the harmonic of a strong alpha rhythm would count."""
+"""Hz. Muscle is strongest at 20 to 30 Hz over the forehead and at 40 to 80 Hz over the temples, and
+has weaker parts down to alpha (Goncharova et al., Clin. Neurophysiol. 114, 2003); but below 25 Hz
+the harmonic of a strong alpha rhythm would count, too."""
 ALPHA_BAND = (8.0, 12.0)
 """Hz."""
 FLANKS = ((4.0, 7.0), (14.0, 18.0))

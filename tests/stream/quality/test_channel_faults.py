@@ -144,7 +144,7 @@ def test_an_offset_near_the_rail_is_no_fault(cap) -> None:
 
 
 def test_the_amplifier_s_own_index_counts_from_its_threshold(cap) -> None:
-    """NIC's red makes a channel bad, orange and an unknown index do not."""
+    """From 0.8 on a channel is bad; a lower and an unknown index make none."""
     device = np.full(10, 0.1, np.float32)
     device[[1, 4, 6]] = 0.9, 0.79, np.nan
     device[8] = 0.8
