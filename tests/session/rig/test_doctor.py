@@ -212,9 +212,17 @@ def test_the_command_line_ends_with_its_code(monkeypatch, capsys, tmp_path: Path
 
 def test_a_device_delay_that_nobody_measured_is_worth_a_look():
     """0 is not known; a stored one is quoted."""
-    assert doctor.judge_delay(PlayerSettings().device_delay, "USB").mark == "look"
-    assert "+42.5 ms" in doctor.judge_delay(0.0425, "USB").said
-    assert [doctor.judge_disk("/", free).mark for free in (5e8, 5e9, 5e10)] == ["bad", "look", "ok"]
+    assert doctor.judge_delay(PlayerSettings().device_delay).mark == "look"
+    assert "+42.5 ms" in doctor.judge_delay(0.0425).said
+
+
+def test_a_disk_that_is_full_or_read_only_stands_in_the_way():
+    """How much is free is told in any case; little of it is worth a look."""
+    marks = [doctor.judge_disk("/", free, writeable=True).mark for free in (5e8, 5e9, 5e10)]
+    assert marks == ["bad", "look", "ok"]
+    locked = doctor.judge_disk("/sessions", 5e10, writeable=False)
+    assert (locked.mark, locked.said) == ("bad", "/sessions cannot be written to; 50.0 GB free.")
+    assert "[session] root" in locked.remedy
 
 
 def test_a_model_that_the_stream_does_not_fit_stands_in_the_way():
