@@ -403,7 +403,11 @@ class StartCheck:
     def _check_age(self) -> None:
         if self._n_live == 0:
             raise SignalError(
-                f"Every sample so far came more than {self._settings.max_age:g} s after its stamp.",
-                "Check the sender's clock and connection, or raise [stream] max_age.",
+                f"Every sample so far came more than {self._settings.max_age:g} s after its stamp, "
+                f"or more than {self._settings.max_ahead:g} s before it.",
+                "Check the sender's clock and connection, let LSL through the firewall (UDP ports "
+                "16572 to 16604: without them its clock cannot be measured), or raise [stream] "
+                "max_age or max_ahead.",
                 max_age=self._settings.max_age,
+                max_ahead=self._settings.max_ahead,
             )

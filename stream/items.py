@@ -5,6 +5,7 @@ The same items, in the same order, are recorded, shown live and replayed.
 
 from __future__ import annotations
 
+import math
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ class Chunk(NamedTuple):
     stamps: npt.NDArray[np.float64]
     """Array of shape (n_times,), raw, on the sender's clock, in seconds."""
     late: bool = False
-    """True for backlog: recorded, but never shown as live."""
+    """True for backlog, and for stamps that lie in the future: recorded, never shown as live."""
 
 
 class Side(NamedTuple):
@@ -40,8 +41,8 @@ class Side(NamedTuple):
 Item = Chunk | ClockOffset | Side
 
 
-def split_late(chunk: Chunk, oldest: float) -> list[Chunk]:
-    """Cut a chunk where its backlog ends.
+def split_late(chunk: Chunk, oldest: float, newest: float = math.inf) -> list[Chunk]:
+    """Cut a chunk where that ends which cannot be of now.
 
     Parameters
     ----------
@@ -49,13 +50,15 @@ def split_late(chunk: Chunk, oldest: float) -> list[Chunk]:
         As it arrived.
     oldest : float
         Raw stamp in seconds before which samples are backlog.
+    newest : float
+        Raw stamp in seconds after which they lie in the future: the sender's clock was set.
 
     Returns
     -------
     list of Chunk
-        Up to two, none of them empty: the backlog, and what is live.
+        Up to two, none of them empty: what is not of now, and what is live.
     """
-    late = np.flatnonzero(chunk.stamps < oldest)
+    late = np.flatnonzero((chunk.stamps < oldest) | (chunk.stamps > newest))
     n = int(late[-1]) + 1 if len(late) else 0
     parts = [
         Chunk(chunk.samples[:n], chunk.stamps[:n], late=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import math
 import threading
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,6 +29,11 @@ WAIT_S = 0.1
 """Seconds that one wait for samples lasts at most; then the thread looks whether it is to end."""
 QUIET_S = 1.0
 """Seconds without a sample from which the stream counts as away and is looked for."""
+SET_S = 0.05
+"""Seconds by which stamps may run ahead of the time that passes; beyond, a clock was set."""
+DOUBT_S = 5.0
+"""Seconds for which every new measurement of the offset is taken at once when a clock may have been
+set: liblsl measures every 2 s, for half a second each, and the first one may lie on both sides."""
 
 HandOver = Callable[[Item], None]
 
@@ -67,8 +73,8 @@ class EegInlet:
 
     A stream that vanishes is waited for without end. liblsl finds a sender with a source id again;
     any other is looked for here, by the rules of `resolve.successor`. What waited too long, on its
-    way, here, or because this process stood still, comes marked as late; that is decided when an
-    item is handed out, not when it arrives.
+    way, here, or because this process stood still, comes marked as late, and so does what seems to
+    come from the future; that is decided when an item is handed out, not when it arrives.
     """
 
     def __init__(self, settings: StreamSettings, clock: Clock) -> None:
@@ -86,6 +92,7 @@ class EegInlet:
         self._offset = self._uncertainty = 0.0
         self._newest = clock.now()
         self._due = self._newest
+        self._doubt_until = self._last_stamp = -math.inf
         self._lost = False
         self._unproven = False
         self._look: Future[list[Seen]] | None = None
@@ -144,8 +151,9 @@ class EegInlet:
                 if isinstance(item, ClockOffset):
                     offset = item.offset
                 if isinstance(item, Chunk):
-                    oldest = self._clock.now() - self._settings.max_age - offset
-                    for piece in split_late(item, oldest):
+                    now = self._clock.now() - offset
+                    oldest, newest = now - self._settings.max_age, now + self._settings.max_ahead
+                    for piece in split_late(item, oldest, newest):
                         yield piece
                 else:
                     yield item
@@ -211,14 +219,21 @@ class EegInlet:
             self._adopt(old, hand_over)
         now = self._clock.now()
         if len(stamps):
+            self._doubt(float(stamps[-1]), now)
             self._newest = now
             if self._unproven:
                 self._prove(float(stamps[-1]), hand_over)
             self._count += len(stamps)
             assert isinstance(samples, np.ndarray)
             hand_over(Chunk(self._microvolts(samples), stamps))
-        if now >= self._due:
+        if now >= self._due or now < self._doubt_until:
             self._measure(hand_over, 0.0)
+
+    def _doubt(self, stamp: float, now: float) -> None:
+        """Doubt the offset where stamps run back, or ahead of the time that has passed."""
+        step, self._last_stamp = stamp - self._last_stamp, stamp
+        if step < 0 or now - self._newest + SET_S < step < math.inf:
+            self._doubt_until = now + DOUBT_S
 
     def _microvolts(self, samples: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         if self.signal.scale == 1.0:
@@ -255,9 +270,12 @@ class EegInlet:
     def _measure(self, hand_over: HandOver, within: float) -> None:
         """Hand over LSL's estimate of the offset between the sender's clock and the rig's."""
         try:
-            self._offset, self._uncertainty = self._tap.offset(within)
+            measured = self._tap.offset(within)
         except SignalError:
             return  # while the sender is away there is no answer: the last offset stays
+        if self._clock.now() < self._due and measured == (self._offset, self._uncertainty):
+            return  # said already
+        self._offset, self._uncertainty = measured
         self._due = self._clock.now() + self._settings.offset_every
         hand_over(
             ClockOffset(

@@ -304,4 +304,5 @@ def test_only_late_samples_are_refused(cap) -> None:
     """A sender whose every sample is late would never give a window; the setting is named."""
     with pytest.raises(SignalError, match="more than 1 s after its stamp") as error:
         feed(StartCheck(SIGNAL, SETTINGS), cap(3000, 20), np.arange(3000) / 500, late=True)
-    assert "max_age" in error.value.remedy
+    assert "max_age or max_ahead" in error.value.remedy
+    assert "firewall" in error.value.remedy

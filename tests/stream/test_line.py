@@ -269,6 +269,17 @@ def test_a_chunk_is_cut_where_its_backlog_ends() -> None:
     assert split_late(Chunk(samples[:0], np.empty(0)), 0.0) == []
 
 
+def test_what_lies_in_the_future_is_not_live() -> None:
+    """A chunk in which the sender's clock is set ahead is not of now up to the last such sample."""
+    samples = np.arange(10, dtype=np.float32)[:, None]
+    stamps = np.arange(10.0)
+    stamps[3:6] += 3600
+    late, live = split_late(Chunk(samples, stamps), -1.0, 9.5)
+    assert (late.late, late.samples.ravel().tolist()) == (True, [0, 1, 2, 3, 4, 5])
+    assert (live.late, live.samples.ravel().tolist()) == (False, [6, 7, 8, 9])
+    assert [part.late for part in split_late(Chunk(samples, stamps + 20), -1.0, 9.5)] == [True]
+
+
 def test_a_hop_longer_than_the_window_is_refused() -> None:
     """Samples that no window holds would be lost without a word."""
     with pytest.raises(UsageError, match=r"hop is 2\.0 s, longer than the window of 1\.0 s"):

@@ -396,6 +396,54 @@ def test_fault_4_what_waited_here_is_late_and_nothing_is_lost(send, cap) -> None
     assert max(ages) < 0.6
 
 
+@pytest.mark.parametrize("jump", [3600.0, -0.3, -3600.0])
+def test_fault_8_a_clock_that_was_set_is_measured_at_once(
+    cap, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    """Its new offset is taken when liblsl has it, and nothing from the future is shown as live."""
+    sent = cap(500, 2)
+    outlets = NicOutlets(name="N", source_id="clock-set", channels=("Cz", "Pz"), rate=500.0)
+    inlet = EegInlet(settings(source_id="clock-set", offset_every=60.0), CLOCK)
+    known = [0.0]
+    monkeypatch.setattr("stream.lsl.inlet.Tap.offset", lambda *_: (known[-1], 1e-4))
+    ages: list[float] = []
+
+    async def push() -> None:
+        while not outlets.has_consumer():
+            await asyncio.sleep(0.01)
+        for first in range(0, 500, 50):
+            if first == 350:
+                known.append(-jump)
+            by = jump if first >= 250 else 0.0
+            outlets.push_eeg(sent[first : first + 50], CLOCK.now() + by)
+            await asyncio.sleep(0.05)
+
+    async def run() -> list[Item]:
+        pushing = asyncio.create_task(push())
+        items: list[Item] = []
+        async with aclosing(inlet.items()) as arriving:
+            async for item in arriving:
+                items.append(item)
+                if isinstance(item, ClockOffset):
+                    ages.clear()
+                elif isinstance(item, Chunk) and not item.late:
+                    ages.append(CLOCK.now() - float(item.stamps[-1]) + jump * (count(items) > 250))
+                if count(items) == 500:
+                    break
+        await pushing
+        return items
+
+    items = within(20, run())
+    offsets = [(item.offset, item.from_sample) for item in items if isinstance(item, ClockOffset)]
+    assert [offset for offset, _ in offsets] == [0.0, -jump]
+    assert 250 < offsets[1][1] <= 400
+    late = [item for item in items if isinstance(item, Chunk) and item.late]
+    assert count(late) == (offsets[1][1] - 250 if abs(jump) > 1 else 0)
+    assert 0 <= min(ages) <= max(ages) < 0.3
+    samples = np.concatenate([item.samples for item in items if isinstance(item, Chunk)])
+    assert np.array_equal(samples, sent)
+
+
 def test_fault_18_bursts_and_chunks_change_nothing(cap) -> None:
     """One by one with a stall of 0.6 s, or all at once: the same windows, bit by bit.
 
@@ -410,7 +458,7 @@ def test_fault_18_bursts_and_chunks_change_nothing(cap) -> None:
         async def push(outlets: NicOutlets = outlets, size: int = size) -> None:
             while not outlets.has_consumer():
                 await asyncio.sleep(0.01)
-            start = CLOCK.now() - 2.0
+            start = CLOCK.now() - 2.5
             for first in range(0, 1250, size):
                 part = sent[first : first + size]
                 outlets.push_eeg(part, start + (first + len(part) - 1) / 500)
