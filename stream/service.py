@@ -209,6 +209,7 @@ def _facts(inlet: EegInlet, line: StreamLine, recording: Recorder | None) -> Fac
         "unit": inlet.signal.unit,
         "conditioning": line.conditioning.description,
         "group_delay": round(line.conditioning.group_delay(), 4),
+        "asr_delay": round(line.conditioning.n_delay / inlet.signal.rate, 4),
         "library": library(),
         "recording": recording.path.name if recording is not None else "",
     }

@@ -108,8 +108,14 @@ def _look(place: Folder) -> tuple[Analysis, Log]:
 
 def _said_by_stream(log: Log) -> list[str]:
     """Return what the stream said while it ran: of its recording, say; nothing if all was well."""
-    said = [x.content for x in log.get(STATUS["stream"].short, ())]
-    return list(dict.fromkeys(s.detail for s in said if s.life == "ready" and s.detail))
+    told, before = [], False
+    for status in (x.content for x in log.get(STATUS["stream"].short, ())):
+        away = bool(status.facts.get("away"))
+        # That the sender fell silent and came back stands among the gaps.
+        if status.life == "ready" and status.detail and away == before:
+            told.append(status.detail)
+        before = away
+    return list(dict.fromkeys(told))
 
 
 def _bank(place: Folder) -> Path:

@@ -58,6 +58,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     removed: tuple[float, float] | None = None
     """Share of the power that reconstruction took out: median and 95 % of the windows; null where
     it was off."""
+    asr_delay: float | None = None
+    """Delay of everything by reconstruction, in seconds; null where it was off."""
     conditioning: str = ""
     group_delay: float | None = None
     """Delay of a rhythm of 10 Hz by the filters, in seconds."""
@@ -110,6 +112,7 @@ def signal(log: Log, end: float) -> Signal:
         hints=_most(name for q in told for name in q.hints),
         interpolated=_most(name for x in windows for name in x.content.interpolated),
         removed=_typical(removed, 95.0),
+        asr_delay=_number(newest, "asr_delay"),
         conditioning=str(newest.get("conditioning", "")),
         group_delay=_number(newest, "group_delay"),
         rate=_number(newest, "rate"),
@@ -163,13 +166,14 @@ def _between(before: m.Message, after: m.Message) -> Gap:
     arrived = after.meta.mono - before.meta.mono - (passed + n_times(new)) / old.rate
     if abs(missing) <= NO_GAP_S:
         t -= passed / old.rate
-        words = f"{passed} samples came too late or without a time"
+        # Among them may be the end of the segment before, less than a hop and what was pending.
+        words = f"up to {passed} samples came too late or without a time"
         return Gap(t=t, seconds=passed / old.rate, reason=words)
     if missing < 0:
         return Gap(t=t, seconds=0.0, reason=f"the sender's clock went back by {-missing:.2f} s")
     if missing - arrived > max(1.0, missing / 2):
         return Gap(t=t, seconds=0.0, reason=f"the sender's clock went ahead by {missing:.2f} s")
-    beside = f"; {passed} samples came too late or in pieces" if passed > n_times(new) else ""
+    beside = f"; up to {passed} samples came too late or in pieces" if passed > n_times(new) else ""
     return Gap(t=t, seconds=missing, reason=f"nothing came{beside}")
 
 

@@ -133,12 +133,15 @@ def _filters(s: Signal) -> str:
 
 
 def _reconstruction(s: Signal) -> str:
-    if s.removed is None:
+    if s.asr_delay is None:
         return ""
+    cost = f"delays everything by {milliseconds(s.asr_delay)} ms"
+    if s.removed is None:
+        return f"never calibrated; {cost}"
     middle, most = s.removed
     return (
         f"took out {percent(middle, 1)} of the power in a typical window, {percent(most, 1)} or "
-        "more in 5 of 100"
+        f"more in 5 of 100; {cost}"
     )
 
 

@@ -79,6 +79,7 @@ def test_every_window_is_answered_with_cause_and_age(make_person, settings, fold
             assert answer.meta.age == pytest.approx(200.0 - window.t_last)
         facts = rig.status.drain()[-1].content.facts
         assert facts["verdict"] == "follows"
+        assert facts["states"] == "negative neutral positive"
         assert facts["delay"] == pytest.approx(
             facts["half_window"] + facts["half_field"] + facts["smoothing"]
         )

@@ -111,6 +111,9 @@ def test_what_arrives_goes_out_and_into_the_file(send, cap, tmp_path: Path) -> N
     assert facts["sides"] == "accelerometer quality markers"
     assert (facts["rate"], facts["channels"]) == (500.0, " ".join(ENOBIO20))
     assert facts["recording"] == "eeg.xdf"
+    assert facts["conditioning"] == "hp 0.5 Hz/2, notch 50 Hz/2, ref recorded"
+    assert 0.0 < facts["group_delay"] < 0.01
+    assert facts["asr_delay"] == 0.0
     assert len(facts["uid"]) == 16
     streams, _ = pyxdf.load_xdf(str(tmp_path / "eeg.xdf"), dejitter_timestamps=False)
     stream = next(one for one in streams if one["info"]["type"] == ["EEG"])

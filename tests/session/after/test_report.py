@@ -288,6 +288,18 @@ def test_trouble_with_the_recording_is_a_warning(tmp_path: Path, story: Any) -> 
     assert found["warnings"].count(words) == 1
 
 
+def test_an_outage_is_no_warning_but_trouble_is(talk: Any, tmp_path: Path) -> None:
+    """That a sender fell silent and came back stands among the gaps, and is no note as well."""
+    told = ((False, "1 % of the samples were lost."), (True, "Nothing comes."), (True, "No disk."),
+            (False, "It is there again."))  # fmt: skip
+    for k, (away, words) in enumerate(told):
+        content = m.Status(service="stream", epoch=1, life="ready", detail=words, version="",
+                           facts={"away": away}, drops={})  # fmt: skip
+        talk.say(topics.STATUS["stream"], content, float(k), service="stream")
+    found = report.finish(make(tmp_path, talk.log))
+    assert found["warnings"] == ["1 % of the samples were lost.", "No disk."]
+
+
 def test_a_path_is_enough_and_an_older_report_is_replaced(tmp_path: Path, story: Any) -> None:
     """The journal's process calls with what it has; the report is made anew."""
     folder = make(tmp_path, cut(story(), 1050.0))

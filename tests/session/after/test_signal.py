@@ -79,8 +79,8 @@ def windows(talk: Any) -> Windows:
     [
         ({"missing": 3.0}, 3.0, "nothing came"),
         ({"missing": 0.05}, 0.05, "nothing came"),
-        ({"missing": 0.0, "late": 1500}, 3.12, "1560 samples came too late or without a time"),
-        ({"missing": 3.0, "late": 1500}, 3.0, "nothing came; 1560 samples came too late or in pie"),
+        ({"missing": 0.0, "late": 1500}, 3.12, "up to 1560 samples came too late or without"),
+        ({"missing": 3.0, "late": 1500}, 3.0, "nothing came; up to 1560 samples came too late"),
         ({"missing": 0.0, "clock": -2.5}, 0.0, "the sender's clock went back by 2.50 s"),
         ({"missing": 0.0, "clock": 3600.0}, 0.0, "the sender's clock went ahead by 3600.00 s"),
     ],
@@ -172,6 +172,27 @@ def test_counts_of_two_starts_are_added_and_the_newest_words_hold(talk: Any) -> 
         "eeg.xdf was not closed in good order; it can be read up to its last second; "
         "eeg-02.xdf holds 1000 samples, none missing"
     )
+
+
+@pytest.mark.parametrize(
+    ("removed", "words"),
+    [
+        ((0.1, 0.1, 0.1, 0.5), "took out 10.0 % of the power in a typical window, 44.0 % or more"),
+        ((), "never calibrated; delays everything by 300 ms"),
+    ],
+)
+def test_what_reconstruction_did_and_cost_is_told(
+    windows: Windows, removed: tuple[float, ...], words: str
+) -> None:
+    """Only where it was on; what it took from a typical window and from the worst ones."""
+    facts(windows.talk, 105.0, asr_delay=0.0)
+    assert "reconstruction" not in dict(lines(signal(windows.talk.log, 200.0)))
+    facts(windows.talk, 105.0, asr_delay=0.3)
+    for share in removed:
+        windows.send(1, removed=share)
+    said = dict(lines(signal(windows.talk.log, 200.0)))["reconstruction"]
+    assert said.startswith(words)
+    assert said.endswith("; delays everything by 300 ms")
 
 
 def test_what_is_not_known_is_left_out() -> None:

@@ -41,6 +41,25 @@ def test_labels_of_whole_files_are_warned_of(
     assert told == (() if words is None else (f"{words}: this score cannot tell state from file.",))
 
 
+@pytest.mark.parametrize(
+    ("states", "words"),
+    [
+        ("neutral positive", "never says unpleasant"),
+        ("neutral", "never says unpleasant or pleasant"),
+        ("negative neutral positive", ""),
+        ("", ""),
+    ],
+)
+def test_a_model_that_lacks_a_state_is_told(talk: Any, states: str, words: str) -> None:
+    """In plain words, from what the decoder said of its model; not of one that learned nothing."""
+    content = m.Status(service="decoder", epoch=1, life="ready", detail="", version="",
+                       facts={"verdict": "follows", "states": states}, drops={})  # fmt: skip
+    talk.say(topics.STATUS["decoder"], content, 1.0, service="decoder")
+    told = cautions(analyse(talk.log, gather(talk.log, None)))
+    said = f"The model {words}: there was none of it in what it was trained on."
+    assert told == ((said,) if words else ())
+
+
 def say_quality(talk: Any, n: int, level: str, bad: tuple[str, ...]) -> None:
     """Publish `n` windows with these channels out of three not ok."""
     rows = tuple(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from session.after import svg
@@ -42,6 +42,7 @@ def test_ticks_are_few_round_and_inside(low: float, width: float) -> None:
     assert len(set(np.diff(found))) <= 1
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000), st.integers(1, 700))
 def test_bins_keep_the_lowest_and_the_limit(n: int, limit: int) -> None:
     """Folding with min never loses the lowest value, and never gives more points than asked."""
