@@ -13,11 +13,13 @@ import msgspec
 
 from rym.errors import RymError, UsageError
 
-from .rig.verbs import Outcome
+from .rig.verbs import Outcome, number
 from .rig.verbs import add as add_rig
 
 if TYPE_CHECKING:
     from rym.settings import Resolved
+
+    from .bar import Bar
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -90,7 +92,6 @@ def _parser() -> argparse.ArgumentParser:
     _add_after(verbs)
     _add_bank(verbs)
     add_rig(verbs, _verb)
-    _add_inspect(verbs)
     return parser
 
 
@@ -142,7 +143,7 @@ def _add_demo(verbs: Any) -> None:
 def _add_listen(verbs: Any) -> None:
     words = "Sound at once: valence from the arrow keys, no EEG."
     parser = _with_settings(_verb(verbs, "listen", words, _listen))
-    parser.add_argument("--seconds", type=float, default=0.0, help="end after so long; 0: never")
+    parser.add_argument("--seconds", type=number(), default=0.0, help="end after so long; 0: never")
 
 
 def _add_run(verbs: Any) -> None:
@@ -151,7 +152,7 @@ def _add_run(verbs: Any) -> None:
     _with_recordings(parser)
     parser.add_argument("--protocol", default="run", help="phases: a file in configs/")
     parser.add_argument("--model", type=Path, help="a model made before")
-    parser.add_argument("--seconds", type=float, default=0.0, help="end after so long; 0: never")
+    parser.add_argument("--seconds", type=number(), default=0.0, help="end after so long; 0: never")
 
 
 def _add_simulate(verbs: Any) -> None:
@@ -189,17 +190,6 @@ def _add_bank(verbs: Any) -> None:
     parser = _verb(inner, "build", "Make a bank from a memory; goes on where it stopped.", _bank)
     parser.add_argument("--memory", type=Path, required=True, help="the memory, a TOML file")
     parser.add_argument("--out", type=Path, required=True, help="the bank's folder")
-
-
-def _add_inspect(verbs: Any) -> None:
-    words = "What a recording holds: rate, channels, gaps, events, and the quality of its signal."
-    parser = _verb(verbs, "inspect", words, _inspect)
-    parser.add_argument("file", type=Path, nargs="+", metavar="FILE", help="any recording")
-    parser.add_argument(
-        "--stream", default="", help="which stream of an .xdf: name, type, name/type or number"
-    )
-    parser.add_argument("--columns", type=Path, help="what a table's columns mean, a TOML file")
-    parser.add_argument("--config", type=Path, help="settings, a TOML file")
 
 
 # Imports stand inside the verbs: `rym --help` shall not wait for numpy, and `rym listen` not for
@@ -321,17 +311,18 @@ def _train(arguments: argparse.Namespace) -> Outcome:
     from .folder import Folder
 
     folder = Folder(arguments.session)
-    trained = train(folder, arguments.out or folder.model, SystemClock(), progress=_percent)
+    trained = train(folder, arguments.out or folder.model, SystemClock(), progress=_bar())
     if not arguments.json:
         sys.stdout.write(f"{trained.model}: {trained.verdict}. {trained.why}\n")
     return msgspec.to_builtins(trained), trained.exit_code
 
 
-def _percent(share: float, what: str) -> None:
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r{share:4.0%} {what:60.60}")
-        sys.stderr.write("\n" if share >= 1 else "")
-        sys.stderr.flush()
+def _bar() -> Bar:
+    from rym.clock import SystemClock
+
+    from .bar import Bar
+
+    return Bar(SystemClock(), sys.stderr)
 
 
 def _replay(arguments: argparse.Namespace) -> Outcome:
@@ -340,7 +331,9 @@ def _replay(arguments: argparse.Namespace) -> Outcome:
     from .after.replay import verify
     from .folder import Folder
 
-    found = verify(Folder(arguments.session), SystemClock(), progress=_percent)
+    bar = _bar()
+    found = verify(Folder(arguments.session), SystemClock(), progress=bar)
+    bar(1.0, "")  # what is compared last is not the end of it
     if not arguments.json:
         sys.stdout.write(found.sentence + "\n")
     return msgspec.to_builtins(found), 0 if found.identical else 1
@@ -360,21 +353,3 @@ def _bank(arguments: argparse.Namespace) -> Outcome:
 
     options = ["--memory", str(arguments.memory), "--out", str(arguments.out)]
     return None, build([*options, "--json"] if arguments.json else options)
-
-
-def _inspect(arguments: argparse.Namespace) -> Outcome:
-    from rym.clock import SystemClock
-
-    from . import settings
-    from .bar import Bar
-    from .rig.inspect import inspect_all
-
-    stream = settings.tables(settings.load("run", arguments.config, ())).stream
-    return inspect_all(
-        arguments.file,
-        stream,
-        Bar(SystemClock(), sys.stderr),
-        None if arguments.json else sys.stdout.write,
-        stream=arguments.stream,
-        columns=arguments.columns,
-    )

@@ -1,8 +1,9 @@
-"""The verbs of a rig: `rym doctor`, `rym record`, `rym check alpha`, `rym check delay`."""
+"""The verbs of a rig: `rym doctor`, `inspect`, `record`, `check alpha` and `check delay`."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,14 +20,32 @@ Verb = Callable[[Any, str, str, Callable[..., Outcome]], Any]
 # ruff: noqa: PLC0415
 
 
+def number(least: float = 0.0) -> Callable[[str], float]:
+    """Return what reads a finite number of the command line that is not less than some other."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value < math.inf:
+            raise argparse.ArgumentTypeError(f"{text!r} is given, {least:g} or more is needed")
+        return value
+
+    return read
+
+
 def add(verbs: Any, verb: Verb) -> None:
-    """Add `doctor`, `record` and `check` to the command line's verbs."""
+    """Add `doctor`, `inspect`, `record` and `check` to the command line's verbs."""
     words = "Could a session start now? Streams, signal, sound, broker, disk, with remedies."
     parser = verb(verbs, "doctor", words, _doctor)
     parser.add_argument("--config", type=Path, help="settings, a TOML file")
     parser.add_argument("--broker", help="mqtt://host:port of a broker that runs already")
-    parser.add_argument("--seconds", type=float, default=5.0, help="of listening (default: 5)")
+    parser.add_argument(
+        "--seconds", type=number(0.5), default=5.0, help="of listening (default: 5)"
+    )
     parser.add_argument("--model", type=Path, help="a model that the stream must fit")
+    _add_inspect(verbs, verb)
     _add_record(verbs, verb)
     check = verbs.add_parser("check", help="Check this rig with a person or a cable.")
     inner = check.add_subparsers(required=True, metavar="VERB")
@@ -34,11 +53,22 @@ def add(verbs: Any, verb: Verb) -> None:
     _add_delay(inner, verb)
 
 
+def _add_inspect(verbs: Any, verb: Verb) -> None:
+    words = "What a recording holds: rate, channels, gaps, events, and the quality of its signal."
+    parser = verb(verbs, "inspect", words, _inspect)
+    parser.add_argument("file", type=Path, nargs="+", metavar="FILE", help="any recording")
+    parser.add_argument(
+        "--stream", default="", help="which stream of an .xdf: name, type, name/type or number"
+    )
+    parser.add_argument("--columns", type=Path, help="what a table's columns mean, a TOML file")
+    parser.add_argument("--config", type=Path, help="settings, a TOML file")
+
+
 def _add_record(verbs: Any, verb: Verb) -> None:
     words = "Every LSL stream that is seen, numbers and text, into one XDF file, until Ctrl-C."
     parser = verb(verbs, "record", words, _record)
     parser.add_argument("--out", type=Path, metavar="FILE", help="the file; it must not exist")
-    parser.add_argument("--seconds", type=float, default=0.0, help="end after so long; 0: never")
+    parser.add_argument("--seconds", type=number(), default=0.0, help="end after so long; 0: never")
     parser.add_argument("--type", action="append", default=[], help="only streams of this type")
     parser.add_argument("--name", action="append", default=[], help="only streams of this name")
     parser.add_argument(
@@ -50,7 +80,7 @@ def _add_alpha(inner: Any, verb: Verb) -> None:
     words = "Eyes open, eyes closed: does the EEG show the alpha rhythm that it must?"
     parser = verb(inner, "alpha", words, _check_alpha)
     parser.add_argument("--config", type=Path, help="settings, a TOML file")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each part (default: 20)")
+    parser.add_argument("--seconds", type=number(), default=20.0, help="of each part (default: 20)")
     parser.add_argument(
         "--recording",
         type=Path,
@@ -89,6 +119,24 @@ def _doctor(arguments: argparse.Namespace) -> Outcome:
     if not arguments.json:
         sys.stdout.writelines(f"{line}\n" for line in found.lines)
     return found.as_json(), 0 if found.could_start else 1
+
+
+def _inspect(arguments: argparse.Namespace) -> Outcome:
+    from rym.clock import SystemClock
+
+    from .. import settings
+    from ..bar import Bar
+    from .inspect import inspect_all
+
+    stream = settings.tables(settings.load("run", arguments.config, ())).stream
+    return inspect_all(
+        arguments.file,
+        stream,
+        Bar(SystemClock(), sys.stderr),
+        None if arguments.json else sys.stdout.write,
+        stream=arguments.stream,
+        columns=arguments.columns,
+    )
 
 
 def _record(arguments: argparse.Namespace) -> Outcome:

@@ -114,6 +114,26 @@ def test_no_word_is_left_out_silently(words: str, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize(
+    ("words", "least"),
+    [
+        ("record --seconds nan", "0"),
+        ("check alpha --seconds -3", "0"),
+        ("doctor --seconds 0", "0.5"),
+        ("listen --seconds soon", "0"),
+        ("run --seconds inf", "0"),
+    ],
+)
+def test_a_length_that_cannot_be_is_wrong_use(
+    words: str, least: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Told before anything starts, with what was given and what is allowed."""
+    assert cli.main([*words.split(), "--json"]) == 2
+    said = json.loads(capsys.readouterr().out)["error"]
+    given = words.rpartition(" ")[2]
+    assert f"--seconds: '{given}' is given, {least} or more is needed" in said
+
+
+@pytest.mark.parametrize(
     ("error", "code", "sentence"),
     [
         (DeviceError("No sound.", "Plug it in."), 1, "No sound. Plug it in."),
