@@ -89,7 +89,6 @@ class Ear:
         self._channel = channel
         self._times: list[Array] = []
         self._signal: list[Array] = []
-        self.segment = -1
         self.newest = -np.inf
 
     def take(self, window: Window) -> None:
@@ -99,7 +98,7 @@ class Ear:
         column = window.channels.index(self._channel)
         self._times.append(window.t_first + index / window.rate)
         self._signal.append(window.samples[first:, column].astype(np.float64))
-        self.segment, self.newest = window.segment, window.t_last
+        self.newest = window.t_last
 
     def heard(self) -> tuple[Array, Array]:
         """Return rig times and samples, arrays of shape (n_times,)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -159,7 +160,7 @@ def _sound(player: PlayerSettings) -> list[Finding]:
     except DeviceError as error:
         asked = player.sink == "portaudio" or player.device
         return [Finding("bad" if asked else "look", "sound", error.error, error.remedy)]
-    return [Finding("ok", "sound", f"{name}."), judge_delay(player.device_delay, name)]
+    return [Finding("ok", "sound", f"{name}."), judge_delay(player.device_delay)]
 
 
 def _broker(rig: RigSettings, clock: Clock) -> Finding:
@@ -191,7 +192,8 @@ def _disk(root: str) -> Finding:
     folder = Path(root).resolve()
     while not folder.exists():
         folder = folder.parent
-    return judge_disk(str(folder), shutil.disk_usage(folder).free)
+    free, writeable = shutil.disk_usage(folder).free, os.access(folder, os.W_OK)
+    return judge_disk(str(folder), free, writeable=writeable)
 
 
 def _facts(view: Observation, picked: Seen | None) -> dict[str, Any]:

@@ -326,18 +326,20 @@ def judge_model(model: Model, windows: Sequence[tuple[Window, Quality]]) -> Find
     return Finding("ok", "model", said)
 
 
-def judge_disk(path: str, free: int) -> Finding:
+def judge_disk(path: str, free: int, *, writeable: bool) -> Finding:
     """Say whether there is room for a session."""
+    if not writeable:
+        said = f"{path} cannot be written to; {free / 1e9:.1f} GB free."
+        remedy = "Give yourself the right to write there, or set [session] root to another folder."
+        return Finding("bad", "disk", said, remedy)
     said = f"{free / 1e9:.1f} GB free in {path}."
     mark: Mark = "bad" if free < LOW_DISK else "look" if free < SOME_DISK else "ok"
     remedy = "" if mark == "ok" else "Make room, or set [session] root to another disk."
     return Finding(mark, "disk", said, remedy)
 
 
-def judge_delay(seconds: float, sink: str) -> Finding:
+def judge_delay(seconds: float) -> Finding:
     """Say whether the device's delay is known."""
-    if sink == "null":
-        return Finding("ok", "delay", "No device, no delay.")
     if seconds == 0.0:
         remedy = "Measure it with `rym check delay`."
         return Finding("look", "delay", "What the device adds has not been measured.", remedy)
