@@ -252,9 +252,10 @@ def _stamps(recording: Recording) -> npt.NDArray[np.float64]:
 
     The file's own stamps come in bursts in some formats, and are not there in others.
     """
-    stamps = np.arange(len(recording.samples)) / recording.rate
+    later = np.zeros(len(recording.samples))
     for gap in recording.gaps:
-        stamps[gap.sample :] += gap.seconds if gap.seconds > 0 else BACKWARD_S
+        later[gap.sample] = gap.seconds if gap.seconds > 0 else BACKWARD_S
+    stamps: npt.NDArray[np.float64] = np.arange(len(later)) / recording.rate + np.cumsum(later)
     return stamps
 
 

@@ -154,6 +154,19 @@ def test_names_from_files_do_not_move_the_cursor(
     assert "\x1b" not in capsys.readouterr().out
 
 
+def test_every_gap_is_where_the_file_has_it(tmp_path: Path) -> None:
+    """Of a hundred lost stretches each breaks off a segment; a clock set back is a gap, too."""
+    n, rng = 25_000, np.random.default_rng(1)
+    times = np.arange(n) / 250 + 3.0 * (np.arange(n) // 250)
+    times[n // 2 :] -= 100
+    path = tmp_path / "a.csv"
+    table = np.column_stack([times, np.cumsum(rng.normal(0, 3, n))])
+    np.savetxt(path, table, "%.4f", delimiter=",", header="time,Cz", comments="")
+    found = inspect(path, SETTINGS, quiet)
+    assert len(found.recording.gaps) == 99
+    assert found.n_windows == 100  # a second between two gaps is one window
+
+
 def test_progress_goes_from_nothing_to_all(tmp_path: Path) -> None:
     """Once per second of samples, and 1 at the end."""
     shares: list[float] = []
