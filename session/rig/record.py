@@ -118,7 +118,9 @@ class _File:
 
     def finish(self) -> str:
         """Write the footers, and return what is wrong with the file."""
-        return self._file.finish(self._encoder.end())
+        with self._lock:
+            end = self._encoder.end()
+        return self._file.finish(end)
 
 
 class _Source(threading.Thread):
@@ -235,11 +237,12 @@ class _Session:
         self._stop.set()
         for source in self._sources:
             source.join(ANSWER_S)
-        self._raise_failures()
         self._keeping.join(ANSWER_S)
         problem = self._file.finish()
         if problem:
             self._warn(problem)
+        self._raise_failures()
+        self._tell_ended()
         return [found for source in self._sources if (found := source.recorded)]
 
     def _look(self) -> None:
@@ -259,15 +262,18 @@ class _Session:
 
     def _report(self, seconds: float) -> None:
         self._raise_failures()
-        for source in self._sources:
-            if source.ended and source.ended not in self.warnings:
-                self._warn(source.ended)
+        self._tell_ended()
         if self._file.trouble != self._trouble:
             self._trouble = self._file.trouble
             self._warn(self._trouble or "The file can be written again.")
         found = [x for source in self._sources if (x := source.recorded)]
         words = [f"{x.name} ({x.type}) {x.n_samples}" + _lost(x) for x in found]
         self._tell(f"{seconds:5.0f} s  {'  '.join(words) or 'no stream yet'}")
+
+    def _tell_ended(self) -> None:
+        for source in self._sources:
+            if source.ended and source.ended not in self.warnings:
+                self._warn(source.ended)
 
     def _raise_failures(self) -> None:
         for source in self._sources:
@@ -321,7 +327,7 @@ def record(
     DeviceError
         If the file cannot be written from the start; a disk that fills up later ends nothing.
     SignalError
-        If no stream was seen until the end; no file is left then.
+        If no stream was seen or could be opened until the end; no file is left then.
     """
     if path.exists() or not path.resolve().parent.is_dir():
         what = "is there already" if path.exists() else "lies in a folder that does not exist"
@@ -335,17 +341,24 @@ def record(
         streams = session.end()
     if not streams:
         path.unlink()
-        others = "; ".join(sorted(map(str, session.seen))) or "none at all"
-        raise SignalError(
-            f"No LSL stream with {choice} was seen in {clock.now() - start:.0f} s; "
-            f"the last look showed: {others}.",
-            "Turn on the LSL output of what is to be recorded, and let it through the firewall.",
-        )
+        raise _nothing(session, choice, clock.now() - start)
     return Recorded(
         file=str(path),
         streams=tuple(streams),
         seconds=round(clock.now() - start, 3),
         warnings=tuple(session.warnings),
+    )
+
+
+def _nothing(session: _Session, choice: Choice, seconds: float) -> SignalError:
+    """Return why there is nothing to keep."""
+    others = "; ".join(sorted(map(str, session.seen))) or "none at all"
+    said = f"No LSL stream with {choice} was seen in {seconds:.0f} s"
+    if session.warnings:
+        said = f"Nothing was recorded in {seconds:.0f} s: {' '.join(session.warnings).rstrip('.')}"
+    return SignalError(
+        f"{said}; the last look showed: {others}.",
+        "Turn on the LSL output of what is to be recorded, and let it through the firewall.",
     )
 
 

@@ -313,6 +313,59 @@ def test_no_stream_leaves_no_file(outlet, tmp_path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.real
+def test_a_stream_that_is_seen_but_does_not_open_is_named(
+    outlet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind a firewall that lets the list through only: why, and no empty file."""
+
+    def closed(seen: Seen, clock: SystemClock) -> None:
+        raise SignalError(f"The stream {seen.name} did not answer.", "Look at it.")
+
+    outlet("shy", "int32", 1, 0.0)
+    monkeypatch.setattr(rig, "Tap", closed)
+    path = tmp_path / "none.xdf"
+    with pytest.raises(SignalError, match=r"Nothing was recorded in 1 s: The stream shy did not"):
+        rig.record(path, CLOCK, choice=Choice(names=["shy"]), seconds=1.0)
+    assert not path.exists()
+
+
+@pytest.mark.real
+def test_a_failure_of_our_own_leaves_a_whole_file(
+    outlet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends the recording with itself, after the footers have been written."""
+    one = outlet("eeg", "int32", 1, 0.0)
+    pull = rig.Tap.pull
+
+    def pulled(tap: rig.Tap, within: float) -> Any:
+        values, stamps = pull(tap, within)
+        if len(stamps) and values[-1][0] == 13:
+            raise ZeroDivisionError("thirteen")
+        return values, stamps
+
+    monkeypatch.setattr(rig.Tap, "pull", pulled)
+    path, failed, lines = tmp_path / "eeg.xdf", [], []
+
+    def recording() -> None:
+        try:
+            rig.record(path, CLOCK, choice=Choice(names=["eeg"]), tell=lines.append)
+        except ZeroDivisionError as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=recording, daemon=True)
+    thread.start()
+    until(one.have_consumers)
+    one.push_sample([1], 1.0)
+    until(lambda: any("(eeg-type) 1" in line for line in lines))
+    one.push_sample([13], 2.0)
+    thread.join(15)
+    assert [str(error) for error in failed] == ["thirteen"]
+    found = by_pyxdf(path)["eeg"]
+    assert found["time_series"][:, 0].tolist() == [1]
+    assert found["footer"]["info"]["sample_count"] == ["1"]
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     """A file that is there, or a folder that is not, is wrong use."""
     path = tmp_path / "a.xdf"
