@@ -17,20 +17,29 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 
+from decoder import model as models
+from decoder.rows import rows_from
+from decoder.settings import DecoderSettings, TrainingSettings
+from decoder.training import fit
 from rym.broker import free_port
 from rym.errors import DeviceError
+from rym.messages import AFFECTS
 from rym.topics import NOW, VALENCE
 from session import settings
 from session.folder import Folder
 from session.live import supervisor
 from session.live.lines import read
 from session.live.run import run_session
+from stream.files.recording import read as read_recording
+from stream.line import StreamLine
 from stream.lsl.outlets import NicOutlets
 from stream.montage import ENOBIO20
+from stream.settings import StreamSettings
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -68,6 +77,18 @@ AT_ONCE = {
     "no model": Case("run --recording a.easy --model none", 1, r"no model\.json in none", "train"),
     "damaged model": Case(
         "run --recording a.easy --model torn", 1, r"model\.json of torn cannot be read: ", "rain",
+    ),
+    "model of other filters": Case(
+        "run --recording a.easy --model model --config filters.toml", 2,
+        r"trained with conditioning 'hp 0\.5 Hz.*, the settings say 'hp 1 Hz", "[stream]",
+    ),
+    "model of another rate": Case(
+        "run --recording a.easy --model model --config rate.toml", 2,
+        r"trained with rate '500 Hz', the settings say '250 Hz'", "train a model",
+    ),
+    "model of other windows": Case(
+        "run --recording a.easy --model model --config hop.toml", 2,
+        r"trained with hop '0\.25 s', the settings say '0\.5 s'", "Set hop in [stream]",
     ),
     "no bank": Case("run --recording a.easy --bank none", 1, r"no bank\.json in none", "bank"),
     "no memory": Case(
@@ -141,6 +162,9 @@ def place(
     (folder / "torn").mkdir()
     for name in ("model.json", "weights.safetensors", "memory.npz"):
         (folder / "torn" / name).write_text("{")
+    train(easy(folder / "four.easy", 90.0, names=("Fz", "Cz", "T7", "P8")), folder / "model")
+    (folder / "filters.toml").write_text("[stream.conditioning]\nhigh_pass = 1.0\n")
+    (folder / "hop.toml").write_text("[stream]\nhop = 0.5\n")
     (folder / "typo.toml").write_text("[stream]\nhopp = 1.0\n")
     (folder / "table.toml").write_text("[strem]\nhop = 1.0\n")
     (folder / "type.toml").write_text('[stream]\nhop = "often"\n')
@@ -155,6 +179,18 @@ def place(
     made = Folder.create(folder / "there", "sim", "01", "run")
     (made.path / "kept").write_text("kept")
     return folder
+
+
+def train(recording: Path, out: Path) -> None:
+    """Save a model of what a recording's seconds, ten by ten, are called."""
+    found = read_recording(recording)
+    stamps = 100.0 + np.arange(len(found.samples)) / found.rate
+    line = StreamLine(StreamSettings(), found.channels, found.rate)
+    windows = [window for window, _ in line.push(found.samples, stamps)]
+    quick = TrainingSettings(candidate="lda", margin=0.0, edge=0.0, folds=2)
+    keys = [(100.0 + 10.0 * i, AFFECTS[i % 3]) for i in range(9)]
+    decoder = DecoderSettings(training=quick)
+    models.save(fit(rows_from(windows, keys, decoder), decoder, 1)[0], out)
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +265,14 @@ IN_SESSION = {
     "missing channels": Case(
         "run --recording a.easy --config channels.toml", 1,
         r"lacks T7, P8; it has Fz, Cz, Pz, O1, O2", "Attach",
+    ),
+    "missing channels of a model": Case(
+        "run --recording a.easy --model model", 1,
+        r"trained on 4 channels, and the stream lacks T7, P8; .* it has Fz, Cz", "Attach",
+    ),
+    "slower than the model": Case(
+        "run --recording slow.easy --model model", 1,
+        r"declares 250 Hz, expected are 500 Hz", "with a model the one that it was trained on",
     ),
     "implausible unit": Case(
         "run --recording a.easy --config unit.toml", 1,
