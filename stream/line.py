@@ -28,6 +28,8 @@ Samples = npt.NDArray[np.float32]
 
 MOTION_ROWS = 1000
 """Rows of acceleration that are kept for the next window at most: 10 s of NIC's."""
+INDEX_S = 5.0
+"""Seconds of EEG for which the device's quality index counts; NIC sends one a second."""
 
 
 class StreamLine:
@@ -82,7 +84,8 @@ class StreamLine:
         on = settings.conditioning
         self._mixes = on.interpolate > 0 or on.reference != RECORDED
         self._motion: list[Samples] = []
-        self._device: Samples | None = None
+        self._index: Samples | None = None
+        self._index_until = 0
         self._segment = -1
 
     def feed(self, item: Item) -> Iterator[tuple[Window, Quality]]:
@@ -114,7 +117,11 @@ class StreamLine:
         self.clock.offset(content)
 
     def beside(self, item: Side) -> None:
-        """Take in what another stream of the device says; it counts for the next window."""
+        """Take in what another stream of the device says.
+
+        Acceleration counts for the next window, the quality index until it is told again, or until
+        it has become old.
+        """
         if not len(item.samples):
             return
         if item.kind == "accelerometer":
@@ -122,7 +129,8 @@ class StreamLine:
             while sum(map(len, self._motion)) > MOTION_ROWS:
                 self._motion.pop(0)
         elif item.kind == "quality" and item.samples.shape[1] == len(self.channels):
-            self._device = item.samples[-1]
+            self._index = item.samples[-1]
+            self._index_until = self._raw.count + round(INDEX_S * self.rate)
 
     def skip(self, n: int) -> None:
         """Count `n` samples that came too late to be shown as live; a new segment follows."""
@@ -182,13 +190,14 @@ class StreamLine:
     ) -> tuple[Window, Quality]:
         motion = np.concatenate(self._motion) if self._motion else None
         self._motion.clear()
+        end = raw.first + len(raw.samples)
         judged = self._judge.judge(
             raw.samples,
             filtered.samples,
             raw.n_new,
             lost=self._filler.lost(raw.first, len(raw.samples)),
             motion=motion,
-            device=self._device,
+            device=self._index if end <= self._index_until else None,
         )
         if not judged.reason:
             self.conditioning.learn(clean, judged.bad)

@@ -185,6 +185,23 @@ def test_what_the_device_says_of_itself_is_heard(cap) -> None:
     assert "motion" in after[0][1].artifacts
 
 
+@pytest.mark.parametrize("size", [8000, 77])
+def test_an_index_that_comes_no_more_is_forgotten(cap, size: int) -> None:
+    """Five seconds after the last one no window rests on it: the channel can be good again."""
+    signal, stamps = cap(8000, 20), np.arange(8000) / 500
+    index = np.zeros((1, 20), np.float32)
+    index[0, 4] = 1.0
+    line = StreamLine(SETTINGS, ENOBIO20, 500.0)
+    pairs = list(line.feed(Chunk(signal[:2000], stamps[:2000])))
+    assert list(line.feed(Side("quality", index, np.zeros(1)))) == []
+    for at in range(2000, 8000, size):
+        pairs += line.feed(Chunk(signal[at : at + size], stamps[at : at + size]))
+    bad = [w.first_sample + 500 for w, _ in pairs if w.bad]
+    # Bad from the first window behind the index; then 5 s, and the second that healing takes.
+    assert (bad[0], bad[-1]) == (2125, 4500 + 375)
+    assert bad == list(range(2125, 4500 + 376, 125))
+
+
 def test_a_window_says_where_and_when_it_is(cap) -> None:
     """Counter, times, names and samples are those of the signal; its quality has its time."""
     signal = cap(1000, 20)
