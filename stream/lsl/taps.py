@@ -219,7 +219,7 @@ class Tap:
             yield
         except (pylsl.util.LostError, pylsl.util.TimeoutError) as error:
             raise SignalError(
-                f"The stream {self.seen} ended: {error}",
+                f"The stream {self.seen} ended: {str(error).rstrip('.')}.",
                 "Start it again; with a source id of its own it would be waited for.",
                 stream=self.seen.name,
             ) from None

@@ -13,6 +13,7 @@ import pytest
 
 from player.settings import PlayerSettings
 from rym.clock import SystemClock
+from rym.errors import SignalError
 from rym.messages import Quality, Window
 from session import cli, settings
 from session.rig import doctor
@@ -270,6 +271,33 @@ def test_a_wrong_unit_and_an_unsteady_network_are_told():
     assert "[stream] unit" in wrong.findings[-1].remedy
     right = judge_streams([observed(samples, "V")], StreamSettings())
     assert not any(finding.mark == "bad" for finding in right.findings)
+
+
+def test_samples_are_heard_though_the_clock_does_not_answer(monkeypatch):
+    """A firewall lets TCP through and UDP not: the clock is worth a look, the rate is known."""
+    whole = observed(np.random.default_rng(0).normal(0, 20, (2500, 2)).astype("f4"), "uV")
+
+    class Half:
+        declared = whole.declared
+
+        def __init__(self, seen: Seen, clock: SystemClock) -> None:
+            self._left = [(whole.samples, whole.stamps)]
+
+        def offset(self, within: float) -> tuple[float, float]:
+            raise SignalError("The stream NIC-EEG ended: timeout.", "Start it again.")
+
+        def pull(self, timeout: float) -> tuple[np.ndarray, np.ndarray]:
+            return self._left.pop() if self._left else (whole.samples[:0], whole.stamps[:0])
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(doctor, "Tap", Half)
+    monkeypatch.setattr(doctor.taps, "listing", lambda: [whole.seen])
+    (view,) = doctor.listen(SystemClock(), 0.01)
+    assert (len(view.samples), view.offset, view.problem) == (2500, None, "")
+    marks = {f.what: f.mark for f in judge_streams([view], StreamSettings()).findings}
+    assert (marks["clock"], marks["rate"]) == ("look", "ok")
 
 
 def test_a_stream_that_is_seen_but_sends_nothing_stands_in_the_way():
