@@ -124,11 +124,24 @@ class _File:
 
 
 class _Source(threading.Thread):
-    """One stream on its way into the file."""
+    """One stream on its way into the file.
 
-    def __init__(self, seen: Seen, file: _File, clock: Clock, stop: threading.Event) -> None:
+    Parameters
+    ----------
+    seen : Seen
+        As it was seen first.
+    now : Seen
+        As it is there now: a sender that was started anew has another uid.
+    file, clock, stop
+        Where it goes, the rig's clock, and what ends it.
+    """
+
+    def __init__(
+        self, seen: Seen, now: Seen, file: _File, clock: Clock, stop: threading.Event
+    ) -> None:
         super().__init__(name=f"stream {seen.name}", daemon=True)
         self.seen = seen
+        self._now = now
         self.ended = ""
         self.failure: Exception | None = None
         self.heard = False
@@ -142,7 +155,7 @@ class _Source(threading.Thread):
     def run(self) -> None:
         """Record until told to stop, or until the stream has gone for good."""
         try:
-            tap = Tap(self.seen, self._clock)
+            tap = Tap(self._now, self._clock)
             try:
                 self._record(tap)
             finally:
@@ -215,6 +228,7 @@ class _Session:
         )
         self._roster = Roster()
         self._sources: list[_Source] = []
+        self._past: list[RecordedStream] = []
         self._trouble = ""
         self.seen: list[Seen] = []
         self.warnings: list[str] = []
@@ -243,7 +257,7 @@ class _Session:
             self._warn(problem)
         self._raise_failures()
         self._tell_ended()
-        return [found for source in self._sources if (found := source.recorded)]
+        return self._past + [found for source in self._sources if (found := source.recorded)]
 
     def _look(self) -> None:
         self.seen = listing(LOOK_S)
@@ -253,12 +267,24 @@ class _Session:
         change = self._roster.look([seen for seen in self.seen if seen in self._choice], heard)
         for seen in change.new:
             self._tell(f"recording {seen}")
-            self._sources.append(_Source(seen, self._file, self._clock, self._stop))
-            self._sources[-1].start()
+            self._begin(seen, seen)
         for seen in change.gone:
             self._warn(f"{seen} has vanished.")
         for seen in change.back:
             self._warn(f"{seen} is back.")
+
+        for source in list(self._sources):
+            there = self._roster.now(source.seen)
+            if source.ended and not source.is_alive() and there in self.seen:
+                self._tell_ended()
+                # What is in the file stays there as a stream of its own.
+                self._sources.remove(source)
+                self._past += [source.recorded] if source.recorded else []
+                self._begin(source.seen, there)
+
+    def _begin(self, seen: Seen, now: Seen) -> None:
+        self._sources.append(_Source(seen, now, self._file, self._clock, self._stop))
+        self._sources[-1].start()
 
     def _report(self, seconds: float) -> None:
         self._raise_failures()

@@ -38,7 +38,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Known(msgspec.Struct, kw_only=True):
     first: Seen
-    uid: str
+    now: Seen
     missed: int = 0
 
 
@@ -66,26 +66,30 @@ class Roster:
         change = Change()
         uids = {seen.uid for seen in listed}
         for known in self._known:
-            if known.uid in uids or known.first.uid in heard:
+            if known.now.uid in uids or known.first.uid in heard:
                 self._present(known, change)
         for seen in listed:
-            if all(seen.uid != known.uid for known in self._known):
+            if all(seen.uid != known.now.uid for known in self._known):
                 self._unknown(seen, uids, change)
         for known in self._known:
-            known.missed += known.uid not in uids and known.first.uid not in heard
-            if known.missed == MISSED and known.uid not in uids:
+            known.missed += known.now.uid not in uids and known.first.uid not in heard
+            if known.missed == MISSED and known.now.uid not in uids:
                 known.missed += 1
                 change.gone.append(known.first)
         return change
 
+    def now(self, first: Seen) -> Seen:
+        """Return how a stream was seen last, by how it was seen first."""
+        return next(known.now for known in self._known if known.first is first)
+
     def _unknown(self, seen: Seen, uids: Collection[str], change: Change) -> None:
         for known in self._known:
-            if known.uid not in uids and _alike(known.first, seen):
-                known.uid = seen.uid
+            if known.now.uid not in uids and _alike(known.first, seen):
+                known.now = seen
                 known.missed = MISSED + 1
                 self._present(known, change)
                 return
-        self._known.append(_Known(first=seen, uid=seen.uid))
+        self._known.append(_Known(first=seen, now=seen))
         change.new.append(seen)
 
     def _present(self, known: _Known, change: Change) -> None:

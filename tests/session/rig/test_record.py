@@ -66,6 +66,7 @@ def test_the_same_source_under_a_new_uid_is_the_same_stream() -> None:
     change = roster.look([after])
     assert (change.new, change.back) == ([], [before])
     assert roster.look([after]).new == []
+    assert roster.now(before) == after
     # Without a source id there is nothing by which to know it, and LSL does not find it either.
     roster.look([after, seen("b", "3")])
     assert roster.look([after, seen("b", "4")]).new == [seen("b", "4")]
@@ -328,6 +329,31 @@ def test_a_stream_that_is_seen_but_does_not_open_is_named(
     with pytest.raises(SignalError, match=r"Nothing was recorded in 1 s: The stream shy did not"):
         rig.record(path, CLOCK, choice=Choice(names=["shy"]), seconds=1.0)
     assert not path.exists()
+
+
+@pytest.mark.real
+def test_a_stream_that_did_not_open_at_first_is_tried_again(
+    outlet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its software was started anew at that very moment: what comes afterwards is recorded."""
+    real, refused = rig.Tap, []
+
+    def at_first(seen: Seen, clock: SystemClock) -> Any:
+        if not refused:
+            refused.append(seen)
+            raise SignalError(f"The stream {seen.name} did not answer.", "Look at it.")
+        return real(seen, clock)
+
+    monkeypatch.setattr(rig, "Tap", at_first)
+    one = outlet("late", "int32", 1, 0.0)
+    recorder = Recorder(tmp_path / "late.xdf", choice=Choice(names=["late"]))
+    until(one.have_consumers)
+    one.push_sample([5], 1.0)
+    until(lambda: recorder.said("late (late-type) 1"))
+    done = recorder.end()
+    assert by_pyxdf(tmp_path / "late.xdf")["late"]["time_series"].tolist() == [[5]]
+    assert done.warnings == ("The stream late did not answer.",)
+    assert [(stream.name, stream.n_samples) for stream in done.streams] == [("late", 1)]
 
 
 @pytest.mark.real
