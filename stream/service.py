@@ -30,7 +30,32 @@ LOOK_S = 1.0
 MOVED = {"rate_measured": 1.005, "offset_uncertainty": 2.0}
 """Ratio from which a measured value has changed so that it is worth a message."""
 
+UNTIMELY_S = 1.0
+"""Seconds in which samples come, and none of them is of now, from which it is said."""
+
 Facts = dict[str, str | int | float | bool]
+
+
+class Timely:
+    """Knows whether what comes is of now (pure).
+
+    A sender whose clock was set goes on to send, so that it is not away; but nothing of it is
+    shown as live, and people must know why.
+    """
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def take(self, chunk: Chunk, now: float) -> None:
+        """Note that a chunk came at rig time `now`, in seconds."""
+        if not chunk.late:
+            self._since = None
+        elif self._since is None:
+            self._since = now
+
+    def untimely(self, now: float) -> bool:
+        """Return whether only samples of another time have come lately."""
+        return self._since is not None and now - self._since >= UNTIMELY_S
 
 
 async def serve(shell: Shell, settings: StreamSettings) -> None:
@@ -55,7 +80,7 @@ async def serve(shell: Shell, settings: StreamSettings) -> None:
     line = StreamLine(settings, inlet.signal.channels, inlet.signal.rate)
     check = StartCheck(inlet.signal, settings)
     markers = MarkerCheck(settings.max_age)
-    offset = 0.0
+    offset, timely = 0.0, Timely()
     async with AsyncExitStack() as stack:
         recording = None
         if shell.folder is not None:
@@ -64,8 +89,10 @@ async def serve(shell: Shell, settings: StreamSettings) -> None:
             await stack.enter_async_context(_kept(recording, shell))
         items = await stack.enter_async_context(aclosing(inlet.items()))
         shell.ready("", **_facts(inlet, line, recording), checked=False)
-        await stack.enter_async_context(_watched(shell, inlet, line, recording))
+        await stack.enter_async_context(_watched(shell, inlet, line, timely, recording))
         async for item in items:
+            if isinstance(item, Chunk):
+                timely.take(item, clock.now())
             if recording is not None:
                 recording.write(item)
             if isinstance(item, ClockOffset):
@@ -117,15 +144,23 @@ async def _kept(recording: Recorder, shell: Shell) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _watched(
-    shell: Shell, inlet: EegInlet, line: StreamLine, recording: Recorder | None
+    shell: Shell,
+    inlet: EegInlet,
+    line: StreamLine,
+    timely: Timely,
+    recording: Recorder | None,
 ) -> AsyncIterator[None]:
     """Say beside the body how the stream does, whenever that has changed."""
 
+    def health() -> Facts:
+        untimely = not inlet.away() and timely.untimely(shell.clock.now())
+        return {**_health(inlet, line), "untimely": untimely}
+
     async def watch() -> None:
-        said: Facts = _health(inlet, line)
+        said = health()
         while True:
             await shell.clock.sleep_until(shell.clock.now() + LOOK_S)
-            now = _health(inlet, line)
+            now = health()
             # Right after a gap the rate is not known yet: the last one stays.
             now["rate_measured"] = now["rate_measured"] or said["rate_measured"]
             if not _moved(said, now):
@@ -143,7 +178,7 @@ async def _watched(
     finally:
         watching.cancel()
         await asyncio.wait([watching])
-        shell.note(**_health(inlet, line))
+        shell.note(**health())
         if not watching.cancelled():
             watching.result()
 
@@ -164,11 +199,16 @@ def _sentence(name: str, said: Facts, now: Facts) -> str:
     """Return what people must know about the sender; empty where there is nothing."""
     if now["away"]:
         return f"Nothing comes from {name}; it is waited for."
+    if now["untimely"]:
+        return (
+            f"What comes from {name} bears another time than now: it is recorded, and not shown "
+            "as live."
+        )
     if now["host_changed"] and not said["host_changed"]:
         return f"{name} is there again, sent by another machine."
     if now["returns"] != said["returns"]:
         return f"{name} is there again, started anew."
-    return f"{name} is there again." if said["away"] else ""
+    return f"{name} is there again." if said["away"] or said["untimely"] else ""
 
 
 def _health(inlet: EegInlet, line: StreamLine) -> Facts:

@@ -23,7 +23,7 @@ from stream.files.xdf import read_stream, replay_file
 from stream.items import Chunk
 from stream.line import StreamLine
 from stream.montage import ENOBIO20
-from stream.service import free_name, serve
+from stream.service import Timely, free_name, serve
 from stream.settings import StreamSettings
 
 pytestmark = pytest.mark.real
@@ -221,6 +221,43 @@ def test_a_stream_that_vanishes_and_returns_starts_a_segment(send) -> None:
     uids = [status.facts["uid"] for status in statuses]
     assert uids[0] != uids[-1]
     assert statuses[-1].facts["rate_measured"] == pytest.approx(500.0, rel=0.01)
+
+
+def test_fault_8_a_sender_whose_clock_was_set_is_said_to_send_what_is_not_of_now(send) -> None:
+    """It is not away, and no window comes; once its clock is right, it is there again."""
+    sender, wrong = send(), [0.0]
+    push = sender.outlets.push_eeg
+    sender.outlets.push_eeg = lambda part, stamp: push(part, stamp - wrong[0])
+
+    async def run() -> Run:
+        async with running(None, settings()) as service:
+            await until(lambda: len(service.of(WINDOW)) >= 2)
+            wrong[0] = 30.0
+            await until(lambda: any("another time than now" in words for words in told(service)))
+            before = len(service.of(WINDOW))
+            await asyncio.sleep(0.5)
+            assert len(service.of(WINDOW)) == before
+            assert service.of(STATUS["stream"])[-1].content.facts["away"] is False
+            wrong[0] = 0.0
+            await until(lambda: told(service)[-1:] == ["NIC is there again."])
+        return service
+
+    def told(service: Run) -> list[str]:
+        said = [message.content.detail for message in service.of(STATUS["stream"])]
+        return [words for words in said if words]
+
+    assert len(told(asyncio.run(run()))) == 2
+
+
+def test_what_comes_of_another_time_is_said_only_when_nothing_else_does() -> None:
+    """A backlog beside fresh samples is none; from a second on it is."""
+    some = np.zeros((1, 2), np.float32), np.zeros(1)
+    timely = Timely()
+    for now, late, found in ((0, True, False), (0.9, True, False), (0.95, False, False),
+                             (1.5, False, False), (2, True, False), (3, True, True),
+                             (3.5, False, False)):  # fmt: skip
+        timely.take(Chunk(*some, late=late), now)
+        assert timely.untimely(now) is found
 
 
 def test_a_recording_is_never_overwritten(tmp_path: Path) -> None:
