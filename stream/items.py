@@ -59,6 +59,8 @@ def split_late(chunk: Chunk, oldest: float, newest: float = math.inf) -> list[Ch
         Up to two, none of them empty: what is not of now, and what is live.
     """
     late = np.flatnonzero((chunk.stamps < oldest) | (chunk.stamps > newest))
+    if len(chunk.stamps) and not len(late):
+        return [chunk]
     n = int(late[-1]) + 1 if len(late) else 0
     parts = [
         Chunk(chunk.samples[:n], chunk.stamps[:n], late=True),

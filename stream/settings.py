@@ -225,8 +225,8 @@ class StreamSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     max_age: Positive = 1.0
     """Age of a sample in seconds from which it is recorded, but no longer shown as live."""
     max_ahead: Positive = 0.5
-    """Seconds by which a sample's time may lie in the future; beyond, its sender's clock was set, and
-    it is recorded, but not shown as live, until the clock's offset has been measured again."""
+    """Seconds by which a sample's time may lie in the future; beyond, the sender's clock was set,
+    and it is recorded, but not shown as live, until the offset has been measured again."""
     offset_every: Positive = 5.0
     """Seconds between two measurements of the offset to the sender's clock."""
     memory: Positive = 64.0

@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import math
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -36,6 +37,55 @@ DOUBT_S = 5.0
 set: liblsl measures every 2 s, for half a second each, and the first one may lie on both sides."""
 
 HandOver = Callable[[Item], None]
+
+
+class Arrivals:
+    """Items on their way from threads to the loop, which is woken once for all that waits.
+
+    To wake a loop is a system call on either side, the dearest part of the way.
+
+    Parameters
+    ----------
+    loop : asyncio.AbstractEventLoop
+        Where `more` is awaited.
+
+    Attributes
+    ----------
+    waiting : deque of Item
+        What has arrived, oldest first.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.waiting: deque[Item] = deque()
+        self._loop = loop
+        self._wake = asyncio.Event()
+        self._woken = False
+        self._ended = False
+
+    def put(self, item: Item) -> None:
+        """Take in one item, from any thread."""
+        self.waiting.append(item)
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    def end(self, _: object) -> None:
+        """Say, in the loop, that nothing more is to be waited for."""
+        self._ended = True
+        self._wake.set()
+
+    async def more(self) -> bool:
+        """Wait until something is there; return False once nothing is and nothing will be."""
+        while not self.waiting:
+            self._woken = False
+            self._wake.clear()
+            # What is put from here on wakes; what was put before is seen now.
+            if self.waiting:
+                break
+            if self._ended:
+                return False
+            await self._wake.wait()
+        return True
 
 
 class EegInlet:
@@ -132,36 +182,34 @@ class EegInlet:
             If another stream stands in the place of one that vanished, and must be confirmed; if
             two could be meant; or if one comes back with other channels, rate or unit.
         """
-        loop = asyncio.get_running_loop()
         offset = 0.0
-        arrived: asyncio.Queue[Item | None] = asyncio.Queue()
+        arrivals = Arrivals(asyncio.get_running_loop())
         stop = threading.Event()
-
-        def hand_over(item: Item) -> None:
-            loop.call_soon_threadsafe(arrived.put_nowait, item)
-
-        tasks = [asyncio.create_task(asyncio.to_thread(self._pull, hand_over, stop))]
+        tasks = [asyncio.create_task(asyncio.to_thread(self._pull, arrivals.put, stop))]
         if self._settings.sides:
-            sides = asyncio.to_thread(self._side_taps.run, hand_over, self._begun, stop)
+            sides = asyncio.to_thread(self._side_taps.run, arrivals.put, self._begun, stop)
             tasks.append(asyncio.create_task(sides))
         for task in tasks:
-            task.add_done_callback(lambda _: arrived.put_nowait(None))
+            task.add_done_callback(arrivals.end)
         try:
-            while (item := await arrived.get()) is not None:
+            while await arrivals.more():
+                item = arrivals.waiting.popleft()
                 if isinstance(item, ClockOffset):
                     offset = item.offset
-                if isinstance(item, Chunk):
-                    now = self._clock.now() - offset
-                    oldest, newest = now - self._settings.max_age, now + self._settings.max_ahead
-                    for piece in split_late(item, oldest, newest):
-                        yield piece
-                else:
-                    yield item
+                for piece in self._pieces(item, offset):
+                    yield piece
         finally:
             stop.set()
             await asyncio.wait(tasks)
         for task in tasks:
             task.result()
+
+    def _pieces(self, item: Item, offset: float) -> Sequence[Item]:
+        """Return a chunk as what is of now and what is not, anything else as it is."""
+        if not isinstance(item, Chunk):
+            return (item,)
+        now = self._clock.now() - offset
+        return split_late(item, now - self._settings.max_age, now + self._settings.max_ahead)
 
     def _open(self, seen: Seen) -> Tap:
         return Tap(seen, self._clock, buffer=self._settings.buffer, opened=False)
@@ -237,7 +285,7 @@ class EegInlet:
 
     def _microvolts(self, samples: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
         if self.signal.scale == 1.0:
-            return samples.astype(np.float32)
+            return samples.astype(np.float32, copy=False)
         return (samples.astype(np.float64) * self.signal.scale).astype(np.float32)
 
     def _adopt(self, old: Seen, hand_over: HandOver) -> None:

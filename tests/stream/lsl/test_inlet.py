@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import aclosing
-from threading import Event
+from threading import Event, Thread
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from rym.errors import SignalError
 from rym.messages import ClockOffset
 from stream.items import Chunk, Item, Side
 from stream.line import StreamLine
-from stream.lsl.inlet import EegInlet
+from stream.lsl.inlet import Arrivals, EegInlet
 from stream.lsl.outlets import NicOutlets
 from stream.lsl.taps import listing
 from stream.montage import ENOBIO20
@@ -476,6 +476,53 @@ def test_fault_18_bursts_and_chunks_change_nothing(cap) -> None:
         found.append([(w.segment, w.first_sample, w.samples.tobytes()) for w in windows])
     assert len(found[0]) == 7
     assert found[0] == found[1]
+
+
+def test_the_loop_is_woken_once_for_all_that_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two bursts from a thread: all of it in order, one wake each; then the end."""
+
+    async def run() -> None:
+        loop, wakes = asyncio.get_running_loop(), []
+        wake = loop.call_soon_threadsafe
+        monkeypatch.setattr(
+            loop, "call_soon_threadsafe", lambda call: wakes.append(wake(call)), raising=True
+        )
+        arrivals = Arrivals(loop)
+        for burst in (range(1000), range(1000, 1500)):
+            waiting = asyncio.create_task(arrivals.more())
+            await asyncio.sleep(0)
+            assert not waiting.done()
+            chunks = [Chunk(np.zeros((k, 1), np.float32), np.zeros(k)) for k in burst]
+            thread = Thread(target=lambda chunks=chunks: [arrivals.put(one) for one in chunks])
+            thread.start()
+            thread.join()
+            assert await asyncio.wait_for(waiting, 5.0)
+            assert [count([arrivals.waiting.popleft()]) for _ in burst] == list(burst)
+        assert len(wakes) == 2
+        arrivals.end(None)
+        assert not await asyncio.wait_for(arrivals.more(), 5.0)
+
+    asyncio.run(run())
+
+
+def test_nothing_waits_for_a_wake_that_never_comes() -> None:
+    """Two threads put items one by one while the loop takes them: none is left lying."""
+
+    async def run() -> list[Item]:
+        arrivals = Arrivals(asyncio.get_running_loop())
+
+        def put() -> None:
+            for _ in range(3000):
+                arrivals.put(Chunk(np.zeros((1, 1), np.float32), np.zeros(1)))
+
+        tasks = [asyncio.create_task(asyncio.to_thread(put)) for _ in range(2)]
+        items: list[Item] = []
+        while len(items) < 6000 and await arrivals.more():
+            items.append(arrivals.waiting.popleft())
+        await asyncio.wait(tasks)
+        return items
+
+    assert len(within(20, run())) == 6000
 
 
 def test_the_device_s_other_streams_come_along(send) -> None:
