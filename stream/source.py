@@ -192,7 +192,7 @@ class _Player:
         before, self._timeline.n_sent = self._timeline.n_sent, self._timeline.n_sent + n
         seconds = [int(count / self._source.rate) for count in (before, before + n)]
         if self._source.quality is not None and seconds[0] != seconds[1]:
-            self._outlets.push_quality(self._source.quality)
+            self._outlets.push_quality(self._dress.quality(self._source.quality))
 
     def _push(self, step: Send) -> None:
         """Send what leaves now; without faults LSL derives the stamps from the chunk's last."""

@@ -1,0 +1,223 @@
+"""Lines 5 to 7 and 11 to 14 on a live stream: samples that are missing, repeated or no signal."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from rym.messages import Window
+from rym.topics import QUALITY, VALENCE, WINDOW
+from stream.files.xdf import replay_file
+from stream.settings import StreamSettings
+from tests.faults.live import GRACE, Run, numbers_of
+
+pytestmark = pytest.mark.real
+
+LENGTH = 1.0
+"""Seconds of a window."""
+
+
+def touched(run: Run, kind: str, number: int = 0, after: float = 0.0) -> list[Window]:
+    """Return the windows that end while a fault lasts, or up to some seconds behind it."""
+    fault = run.faults(kind)[number]
+    return run.windows(fault.begin, fault.end + after)
+
+
+def bad_in(run: Run, kind: str, name: str) -> list[tuple[float, str]]:
+    """Return when, in seconds from the fault's beginning, and why a channel was bad."""
+    fault = run.faults(kind)[0]
+    return [
+        (quality.t - fault.begin, channel.reason)
+        for quality in run.qualities(fault.begin, fault.end + 2.9)
+        for channel in quality.channels
+        if channel.name == name and not channel.ok
+    ]
+
+
+@pytest.mark.fault(5)
+def test_05_single_losses_are_filled_and_flagged(values: Run) -> None:
+    """1 %: one segment, valid windows that say how much was lost. 10 %: invalid ones."""
+    few, many, _ = values.faults("drop")
+    windows = touched(values, "drop", 0, LENGTH)
+    assert len({window.segment for window in windows}) == 1
+    assert all(window.valid for window in windows)
+    lost = [quality.lost for quality in values.qualities(few.begin, few.end + LENGTH)]
+    assert 1 <= max(lost) <= 25
+    worst = values.qualities(many.begin + LENGTH, many.end)
+    assert worst
+    assert all("lost samples" in quality.artifacts for quality in worst)
+    reasons = {w.reason for w in values.windows(many.begin + LENGTH, many.end) if not w.valid}
+    assert reasons == {"lost samples"}
+
+
+@pytest.mark.fault(5)
+def test_05_long_losses_give_no_window(values: Run) -> None:
+    """Bursts of 50 samples start segments; no window is made of what lies between two of them."""
+    bursts = values.faults("drop")[2]
+    before = values.windows(until=bursts.begin)[-1].segment
+    after = values.windows(bursts.end + LENGTH / 2)[0]
+    assert after.segment >= before + 2
+    assert (after.n_new, after.valid) == (500, True)
+    windows = values.windows(bursts.begin, bursts.end)
+    assert all(np.isclose(w.t_last - w.t_first, 499 / 500, atol=1e-3) for w in windows)
+    assert len(windows) < 4 * (bursts.end - bursts.begin)
+
+
+@pytest.mark.fault(6)
+def test_06_repeated_chunks_are_dropped_and_counted(values: Run) -> None:
+    """The windows go on, one every 0.25 s in one segment, and the status counts what came twice."""
+    fault = values.faults("duplicate")[0]
+    windows = values.windows(fault.begin - 1.0, fault.end + 0.25)
+    assert {window.segment for window in windows} == {0}
+    assert all(window.valid for window in windows)
+    assert np.diff([window.first_sample for window in windows]) == pytest.approx(125)
+    dropped = [facts.get("dropped", 0) for facts in values.facts()]
+    assert dropped == sorted(dropped)
+    assert dropped[-1] >= 100
+
+
+@pytest.mark.fault(7)
+def test_07_chunks_in_the_wrong_order_end_nothing(values: Run) -> None:
+    """Time never runs back within a segment, no window holds a mixture, and it goes on after."""
+    fault = values.faults("reorder")[0]
+    windows = values.windows()
+    for one, other in pairwise(windows):
+        assert other.segment >= one.segment
+        assert other.t_last > one.t_last
+        assert other.first_sample > one.first_sample
+    assert not [w for w in values.windows(fault.begin + LENGTH, fault.end) if w.valid]
+    assert values.windows(fault.end, fault.end + LENGTH + 0.3)[0].valid
+    assert values.codes["stream"] == 0
+
+
+@pytest.mark.fault(11)
+@pytest.mark.parametrize(("kind", "channel"), [("nan", "Cz"), ("inf", "O1")])
+def test_11_a_channel_without_numbers_is_masked(values: Run, kind: str, channel: str) -> None:
+    """From the first window on that holds one, until a second after the last."""
+    bad = bad_in(values, kind, channel)
+    assert bad[0][0] <= 0.25
+    assert {reason for _, reason in bad} == {"not finite"}
+    fault = values.faults(kind)[0]
+    held = [w for w in values.windows(fault.begin, fault.end) if w.valid]
+    assert held
+    assert all(channel in window.bad for window in held)
+    assert bad[-1][0] <= fault.end - fault.begin + 2 * LENGTH + 0.25
+
+
+@pytest.mark.fault(11)
+def test_11_where_no_channel_has_numbers_nothing_is_decoded(values: Run) -> None:
+    """Every window that holds such a sample is invalid, and the decoder says unknown."""
+    fault = values.faults("nan")[1]
+    windows = values.windows(fault.begin, fault.end + LENGTH - 0.01)
+    assert len(windows) >= 8
+    assert all("0 of 19 channels ok" in window.reason for window in windows)
+    answers = [m.content for m in values.of(VALENCE)]
+    held = [v for v in answers if fault.begin <= v.t < fault.end + LENGTH - 0.01]
+    assert {(v.state, v.valence) for v in held} == {("unknown", None)}
+    assert all(v.reason.startswith("invalid window") for v in held)
+    later = [v for v in answers if fault.end + 2 * LENGTH <= v.t]
+    assert any(v.state != "unknown" for v in later)
+
+
+@pytest.mark.fault(11)
+@pytest.mark.fault(13)
+def test_11_no_message_holds_a_number_that_is_none(values: Run, outages: Run) -> None:
+    """Neither samples nor anything else, through every fault of both runs."""
+    for run in (values, outages):
+        for message in run.messages:
+            assert np.isfinite(numbers_of(message.content)).all(), message.id
+
+
+@pytest.mark.fault(12)
+@pytest.mark.parametrize(("kind", "channel"), [("flat", "T7"), ("constant", "F3")])
+def test_12_a_flat_channel_is_masked_within_a_second(values: Run, kind: str, channel: str) -> None:
+    """Before one second of it is over, it is flat and bad in every window; the others stay."""
+    fault = values.faults(kind)[0]
+    flat = [t for t, reason in bad_in(values, kind, channel) if reason == "flat"]
+    assert flat[0] <= LENGTH
+    held = values.windows(fault.begin + LENGTH, fault.end)
+    assert held
+    assert all(channel in window.bad for window in held)
+    assert all(len(window.bad) <= 4 for window in held)
+
+
+@pytest.mark.fault(13)
+@pytest.mark.parametrize(
+    ("kind", "channel", "word", "within"),
+    [
+        ("rail", "P7", "rail", 1.25),
+        ("wrap", "C3", "wrap", 0.25),
+        ("pop", "Fz", "pop", 0.25),
+        ("slide", "Pz", "drift", 1.25),
+    ],
+)
+def test_13_rails_wraps_pops_and_drifts_reject_the_window(
+    values: Run, kind: str, channel: str, word: str, within: float
+) -> None:
+    """The channel is named, the window invalid with that reason, and nothing is decoded from it."""
+    fault = values.faults(kind)[0]
+    found = [(w, w.t_last - fault.begin) for w in values.windows(fault.begin, fault.end + LENGTH)]
+    named = [(w, t) for w, t in found if word in w.reason.split(", ")]
+    assert named[0][1] <= within
+    assert all(channel in window.bad for window, _ in named)
+    rejected = {window.t_last for window, _ in named}
+    answers = [m.content for m in values.of(VALENCE) if m.content.t in rejected]
+    assert len(answers) == len(named)
+    assert {(v.state, v.probabilities) for v in answers} == {("unknown", None)}
+
+
+@pytest.mark.fault(14)
+@pytest.mark.parametrize(
+    ("kind", "artifact", "below"),
+    [
+        ("line", "line", 0.6),
+        ("blink", "blink", 0.99),
+        ("clench", "muscle burst", 0.95),
+        ("walk", "motion", 0.6),
+    ],
+)
+def test_14_what_disturbs_the_whole_head_lowers_the_index(
+    values: Run, kind: str, artifact: str, below: float
+) -> None:
+    """It is named, while it lasts and not before, and the overall index falls."""
+    fault = values.faults(kind)[0]
+    before = values.qualities(fault.begin - 0.6, fault.begin)
+    during = values.qualities(fault.begin, fault.end + LENGTH)
+    assert before
+    assert not any(artifact in quality.artifacts for quality in before)
+    assert any(artifact in quality.artifacts for quality in during)
+    assert min(quality.overall for quality in during) < below
+    assert min(q.overall for q in during) < min(q.overall for q in before)
+
+
+@pytest.mark.fault(4)
+@pytest.mark.fault(18)
+def test_18_every_window_is_fresh_and_memory_is_bounded(values: Run, outages: Run) -> None:
+    """No window is older than `max_age` when it is sent; the process does not grow."""
+    limit = StreamSettings().max_age + GRACE
+    for run in (values, outages):
+        ages = [message.meta.age for message in run.of(WINDOW)]
+        assert max(ages) <= limit
+        early, late = np.median(run.sizes[:25]), np.median(run.sizes[-25:])
+        assert late - early < 25
+
+
+@pytest.mark.fault(1)
+@pytest.mark.fault(7)
+@pytest.mark.fault(8)
+@pytest.mark.parametrize("name", ["values", "outages"])
+def test_01_the_recording_holds_every_fault(name: str, runs: dict[str, Run]) -> None:
+    """Its file alone, whole and closed, gives every window and quality again, gaps included."""
+    run = runs[name].done()
+    path = run.folder / "stream" / "eeg.xdf"
+    again = list(replay_file(path, StreamSettings()))
+    sent = [message.content for message in run.of(WINDOW)]
+    told = [message.content for message in run.of(QUALITY)]
+    assert len(again) >= len(sent) > 80
+    for (window, quality), other, said in zip(again, sent, told, strict=False):
+        assert (window.segment, window.first_sample) == (other.segment, other.first_sample)
+        assert window.t_first == other.t_first
+        assert window.samples.tobytes() == other.samples.tobytes()
+        assert quality == said
