@@ -77,8 +77,8 @@ class ClockSync:
             )
         if not (math.isfinite(content.offset) and math.isfinite(content.uncertainty)):
             return
-        # While no sample comes, only the newest of the measurements is worth keeping.
-        if self._pending and self._pending[-1][0] == content.from_sample:
+        # While no sample gets a time, only the newest of the measurements is worth keeping.
+        if self._pending and content.from_sample in (self._pending[-1][0], count):
             self._pending.pop()
         self._pending.append((content.from_sample, content.offset, content.uncertainty))
 
@@ -106,6 +106,9 @@ class ClockSync:
             row = first + int(good[0])
             pieces.append(self._map(stamps[:row]))
             stamps, count = stamps[row:], count + row
+            # Of those that begin with one sample, or before the first that has a time, one counts.
+            while len(self._pending) > 1 and self._pending[1][0] <= count:
+                self._pending.pop(0)
             self._update(float(stamps[0]), *self._pending.pop(0)[1:])
         return np.concatenate([*pieces, self._map(stamps)]) if pieces else self._map(stamps)
 

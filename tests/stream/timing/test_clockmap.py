@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rym.messages import ClockOffset
 from stream.timing.clockmap import ClockMap, Run
+from stream.timing.offsets import ClockSync
 
 Floats = npt.NDArray[np.float64]
 
@@ -82,6 +83,7 @@ def placed(clock: ClockMap, stamps: Floats) -> list[tuple[object, ...]]:
     return said
 
 
+@pytest.mark.fault(18)
 @settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**16),
@@ -138,6 +140,7 @@ def test_jitter_is_taken_out() -> None:
     assert np.abs(error[40:]).max() < 0.5e-3
 
 
+@pytest.mark.fault(9)
 @pytest.mark.parametrize(
     ("round_trip", "synced", "hours"), [(0.4e-3, 60, 8), (5e-3, 300, 1)], ids=["cable", "radio"]
 )
@@ -211,6 +214,7 @@ def test_time_goes_on_although_stamps_come_early() -> None:
     assert (np.diff(ends) > 0).all()
 
 
+@pytest.mark.fault(8)
 def test_a_clock_that_is_set_and_set_back_loses_nothing() -> None:
     """What comes after the second jump is no chunk in the wrong order."""
     clock = ClockMap(RATE, BLOCK)
@@ -220,6 +224,7 @@ def test_a_clock_that_is_set_and_set_back_loses_nothing() -> None:
     assert (clock.gaps, clock.dropped) == (2, 0)
 
 
+@pytest.mark.fault(10)
 def test_a_computer_that_slept_starts_a_segment() -> None:
     """The sender's stamps jump by an hour; the next offset takes it back: rig time goes on."""
     clock = ClockMap(RATE, BLOCK)
@@ -244,6 +249,22 @@ def test_measurements_do_not_pile_up() -> None:
     assert t == pytest.approx(1.4999 + (BLOCK - 1) / RATE, abs=1e-9)
 
 
+def test_measurements_of_an_hour_that_gets_no_time_do_not_pile_up() -> None:
+    """While every sample is late the newest offset replaces the others, and alone holds then."""
+    sync = ClockSync()
+    for k in range(720):
+        sync.add(offset(1.0 + k, 500 * k), 500 * k)
+    assert len(sync._pending) == 1
+    assert sync.rig(np.arange(5.0), 360_000).tolist() == [720, 721, 722, 723, 724]
+    skipped, told_before = ClockSync(), ClockSync()
+    for k in range(3):
+        told_before.add(offset(1.0 + k / 100, 10 * k), 0)
+        skipped.add(offset(1.0 + k / 100, 10 * k), 10 * k)
+    stamps = np.where(np.arange(40) < 25, np.nan, np.arange(40.0))
+    assert told_before.rig(stamps, 0)[25:].tolist() == skipped.rig(stamps[25:], 25).tolist()
+
+
+@pytest.mark.fault(8)
 def test_a_real_reset_starts_a_segment(eeg: Path) -> None:
     """The sender's clock in a public recording goes from 653156 s to 242 s, once."""
     streams, _ = pyxdf.load_xdf(
@@ -263,6 +284,7 @@ def test_a_real_reset_starts_a_segment(eeg: Path) -> None:
     assert clock.count == len(stamps)
 
 
+@pytest.mark.fault(8)
 @pytest.mark.parametrize("jump", [0.06, 1.0, 3600.0, -0.0613, -1.0, -3600.0, -653156.0])
 def test_a_jump_starts_a_segment(jump: float) -> None:
     """A gap, a step back and a clock that was set each start one new segment, at that sample."""
@@ -277,6 +299,7 @@ def test_a_jump_starts_a_segment(jump: float) -> None:
     )
 
 
+@pytest.mark.fault(5)
 @pytest.mark.parametrize(("first", "lost"), [(1100, 1), (1100, 4), (1100, 10), (1115, 10)])
 def test_a_small_loss_is_filled(first: int, lost: int) -> None:
     """Lost samples are found by their number and keep segment, counter and time."""
@@ -300,6 +323,7 @@ def test_a_loss_across_a_block_is_filled_in_two_pieces() -> None:
     assert end == pytest.approx(1124 / RATE, abs=1e-9)
 
 
+@pytest.mark.fault(5)
 @pytest.mark.parametrize("lost", [11, 24, 500])
 def test_a_longer_loss_starts_a_segment(lost: int) -> None:
     """More than the setting allows is not invented, even where jitter might have been as large."""
@@ -348,6 +372,7 @@ def test_whole_milliseconds_are_regular() -> None:
     assert (clock.regular, clock.lost, clock.gaps) == (True, 3, 0)
 
 
+@pytest.mark.fault(6)
 @pytest.mark.parametrize("size", [1, 20, 200])
 @pytest.mark.parametrize("off", [0.0, 1e-7, -1e-7])
 def test_a_repeated_chunk_is_dropped(size: int, off: float) -> None:
@@ -361,6 +386,7 @@ def test_a_repeated_chunk_is_dropped(size: int, off: float) -> None:
     assert counter[kept(found)].tolist() == list(range(3000))
 
 
+@pytest.mark.fault(7)
 @pytest.mark.parametrize(("size", "gaps"), [(8, 0), (40, 1)])
 def test_a_chunk_that_comes_too_late_is_dropped(size: int, gaps: int) -> None:
     """Of two chunks in the wrong order the later one is kept; its place is a loss or a gap."""
@@ -373,6 +399,7 @@ def test_a_chunk_that_comes_too_late_is_dropped(size: int, gaps: int) -> None:
     assert (np.diff(counter[kept(found)]) > 0).all()
 
 
+@pytest.mark.fault(7)
 @settings(max_examples=60, deadline=None)
 @given(
     kind=st.sampled_from(KINDS),
@@ -419,6 +446,7 @@ def test_skipped_samples_start_a_segment() -> None:
     assert (found[0].segment, clock.count) == (1, 1000)
 
 
+@pytest.mark.fault(7)
 def test_a_stamp_that_is_no_number_raises_nothing() -> None:
     """NaN, infinity and 1e300 are dropped and break the segment; the signal goes on behind them."""
     stamps = np.arange(1000) / RATE
