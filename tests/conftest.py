@@ -14,12 +14,26 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.lines import LINES
+
 ALSA = """
 </usr/share/alsa/alsa.conf>
 pcm.!default { type pulse }
 ctl.!default { type pulse }
 pcm.rym { type pulse hint { show on description "rym" } }
 """
+
+FAULTS = """# Faults that the signal's side survives
+
+Lines 1 to 21 of the list of faults: what may happen between the electrodes and a window. Written by
+a run of the tests, from its own record:
+
+    python -m pytest tests -m fault --fault-table docs/faults.md
+
+Where a line is about a live stream, a real sender, the stream, decoder and player run as processes
+over LSL and a broker in true time; deadlines that protect a person are held to 0.25 s.
+
+{table}"""
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,6 +45,53 @@ if "LSLAPICFG" not in os.environ:
     os.environ["LSLAPICFG"] = str(_config)
     atexit.register(_config.unlink, missing_ok=True)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+# What became of each test of a line of the list of faults, by its place and name.
+PROVEN: dict[int, dict[str, list[str]]] = {}
+
+
+def pytest_addoption(parser) -> None:
+    """Add the option that writes the table of faults."""
+    parser.addoption(
+        "--fault-table",
+        metavar="FILE",
+        type=Path,
+        help="write which tests proved which line of the list of faults in this run (Markdown)",
+    )
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """Send the lines that a test proves with its report, from a process of its own, too."""
+    for item in items:
+        for mark in item.iter_markers("fault"):
+            item.user_properties.append(("fault", mark.args[0]))
+
+
+def pytest_runtest_logreport(report) -> None:
+    """Keep what became of a test of a fault: its call, or a setup that did not end well."""
+    if report.when == "call" or (report.when == "setup" and not report.passed):
+        name = report.nodeid.partition("[")[0]
+        for key, line in report.user_properties:
+            if key == "fault" and line in LINES:
+                PROVEN.setdefault(line, {}).setdefault(name, []).append(report.outcome)
+
+
+def fault_table() -> str:
+    """Return what this run proved, line by line."""
+    rows = ["| line | what must hold | proved by | outcome |", "|---|---|---|---|"]
+    for line, words in LINES.items():
+        tests = PROVEN.get(line, {})
+        outcomes = [one for found in tests.values() for one in found]
+        counts = [f"{outcomes.count(one)} {one}" for one in sorted(set(outcomes))]
+        names: dict[str, list[str]] = {}
+        for name in sorted(tests):
+            path, _, function = name.partition("::")
+            times = f" ×{len(tests[name])}" if len(tests[name]) > 1 else ""
+            names.setdefault(path, []).append(f"`{function.removeprefix('test_')}`{times}")
+        proof = "<br>".join(f"{path}: {', '.join(found)}" for path, found in names.items())
+        rows.append(f"| {line} | {words} | {proof} | {', '.join(counts) or 'not run'} |")
+    return "\n".join(rows) + "\n"
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +156,10 @@ def pytest_terminal_summary(terminalreporter, config) -> None:
 
 
 def pytest_sessionfinish(session, exitstatus) -> None:
-    """Turn the rule of `pytest_terminal_summary` into the exit status."""
+    """Turn the rule of `pytest_terminal_summary` into the exit status; write the table."""
+    path = session.config.getoption("--fault-table")
+    if path is not None and not hasattr(session.config, "workerinput"):
+        path.write_text(FAULTS.format(table=fault_table()), encoding="utf-8")
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("CI") and exitstatus == 0 and reporter.stats.get("skipped"):
         session.exitstatus = 1

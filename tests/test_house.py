@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import rym
+from tests.faults.lines import LINES
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("rym", "stream", "decoder", "generator", "player", "session")
@@ -103,3 +104,21 @@ def test_runtime_packages_are_pinned() -> None:
     wanted = metadata["dependencies"] + metadata["optional-dependencies"]["dev"]
     names = {row.split(">")[0].split(";")[0].strip().lower() for row in wanted}
     assert names <= pinned
+
+
+def test_every_fault_of_the_signal_has_its_test() -> None:
+    """Each line of the list of faults that is about the signal is marked on a test."""
+    marked = set()
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                marked |= {line for one in node.decorator_list for line in _fault_lines(one)}
+    assert marked >= LINES.keys()
+
+
+def _fault_lines(decorator: ast.expr) -> set[object]:
+    """Return the line that `pytest.mark.fault(line)` names; of another decorator, none."""
+    match decorator:
+        case ast.Call(func=ast.Attribute(attr="fault"), args=[ast.Constant(value=line)]):
+            return {line}
+    return set()

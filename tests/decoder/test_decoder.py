@@ -84,6 +84,7 @@ def test_a_hole_of_one_row_is_filled(decoder, person):
     assert [i for i, valence in enumerate(said) if valence.filled] == list(range(20, 29))
 
 
+@pytest.mark.fault(13)
 def test_an_invalid_window_says_why_and_is_a_hole_of_one(decoder, person):
     """The invalid window itself is unknown; the next one answers."""
     windows, _ = person
@@ -128,6 +129,7 @@ def test_after_a_break_answers_are_those_of_a_fresh_decoder(decoder, person):
     assert [live.step(w) for w in windows[50:90]] == [fresh.step(w) for w in windows[50:90]]
 
 
+@pytest.mark.fault(17)
 def test_channels_are_matched_by_name(decoder, person):
     """Permuted and additional channels change nothing, to the bit."""
     windows, _ = person
@@ -160,6 +162,7 @@ def test_a_window_of_another_form_is_unknown_with_both_values(decoder, person):
     ]
 
 
+@pytest.mark.fault(12)
 def test_a_bad_channel_is_left_out_and_too_many_are_refused(decoder, person):
     """What a bad channel carries does not matter; two bad of four are too many."""
     windows, _ = person

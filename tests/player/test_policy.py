@@ -67,6 +67,8 @@ def test_a_change_that_has_not_begun_may_be_withdrawn_or_turned_within_the_dwell
     assert p.requested == "negative"
 
 
+@pytest.mark.fault(11)
+@pytest.mark.fault(13)
 @pytest.mark.parametrize(("state", "confidence"), [("unknown", 0.9), ("positive", 0.3)])
 def test_unknown_and_unsure_mean_neutral(state, confidence):
     """Both are answered with neutral, as soon as the dwell allows it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ def test_before_the_first_valence_the_switch_is_not_armed():
     assert run(machine, 0, 300 * RATE) == [(0, "RUN", ["sound"])]
 
 
+@pytest.mark.fault(1)
 def test_stale_valence_holds_then_neutral_then_pause():
     """0.5 s: DEGRADED; 2 s: SAFE; 60 s more: fade out; each on its very frame."""
     machine = DeadMan()
@@ -40,6 +42,7 @@ def test_stale_valence_holds_then_neutral_then_pause():
     assert machine.reason == "pause"
 
 
+@pytest.mark.fault(1)
 def test_a_fresh_valence_ends_safe_but_not_a_pause():
     """Within 60 s the music goes on by itself; later a person has to resume it, from silence."""
     machine = DeadMan()

@@ -71,6 +71,10 @@ def test_a_montage_names_the_channels() -> None:
     assert agree(said, settings).channels == ("O1", "P7")
 
 
+@pytest.mark.fault(15)
+@pytest.mark.fault(16)
+@pytest.mark.fault(17)
+@pytest.mark.fault(19)
 @pytest.mark.parametrize(
     ("said", "settings", "message"),
     [
@@ -104,12 +108,14 @@ def test_what_does_not_fit_is_refused(said, settings, message: str) -> None:
     assert "[stream]" in error.value.remedy
 
 
+@pytest.mark.fault(19)
 @pytest.mark.parametrize("form", ["float32", "double64", "int8", "int16", "int32", "int64"])
 def test_every_kind_of_number_is_taken(form: str) -> None:
     """Whole numbers and double precision are as good as single precision."""
     assert agree(declared(form=form), SETTINGS).rate == 500.0
 
 
+@pytest.mark.fault(17)
 def test_auxiliary_channels_are_set_apart() -> None:
     """Accelerometer and trigger behind the electrodes are neither missing nor in the way."""
     labels = (*ENOBIO20, "AccX", "AccY", "AccZ", "Trigger")
@@ -120,12 +126,14 @@ def test_auxiliary_channels_are_set_apart() -> None:
     assert agreed.scale == 1.0
 
 
+@pytest.mark.fault(17)
 def test_a_model_takes_any_stream_that_has_its_channels() -> None:
     """Order, spelling and further channels are free."""
     model_check(("Fp1", "T7", "Cz"), tuple(reversed(ENOBIO20)))
     model_check(("Fp1", "T3"), (*ENOBIO20, *map(str, range(12))))
 
 
+@pytest.mark.fault(17)
 def test_a_model_refuses_a_stream_that_lacks_its_channels() -> None:
     """Both the missing channels and those that are there are named."""
     with pytest.raises(SignalError, match="on 4 channels, and the stream lacks AF3, Oz;") as error:
@@ -142,6 +150,7 @@ def test_a_plausible_signal_passes(cap) -> None:
         feed(StartCheck(SIGNAL, SETTINGS), cap(6000, 20), 7 + np.arange(6000) / rate)
 
 
+@pytest.mark.fault(15)
 @pytest.mark.parametrize(
     ("factor", "shown", "hint"),
     [(1e3, "e+04", "nV (1"), (1e6, "e+07", ""), (1e-3, "0.0", "mV (1"), (1e-6, "e-05", "V (1")],
@@ -173,6 +182,7 @@ def test_a_cap_that_stands_still_is_not_refused() -> None:
     feed(StartCheck(SIGNAL, SETTINGS), np.full((3000, 20), -400_000.0), np.arange(3000) / 500)
 
 
+@pytest.mark.fault(5)
 @pytest.mark.parametrize("share", [0.02, 0.1])
 def test_lost_packets_are_told_and_no_wrong_rate(cap, share: float) -> None:
     """Where the steps between stamps say that the rate is right, the loss is told instead."""
@@ -201,6 +211,7 @@ def test_a_wrong_rate_is_refused_although_samples_are_lost(cap) -> None:
         feed(StartCheck(SIGNAL, SETTINGS), cap(3000, 20)[rows], rows / 250)
 
 
+@pytest.mark.fault(8)
 def test_a_clock_that_is_set_is_no_wrong_rate(cap) -> None:
     """A jump of an hour, forward or back, says nothing about the rate."""
     for jump in (3600.0, -3600.0):
@@ -214,6 +225,7 @@ def test_a_clock_that_is_set_is_no_wrong_rate(cap) -> None:
 IRREGULAR = Signal(("TP9", "AF7", "AF8", "TP10"), 256.0, "µV", 1.0, declared=False)
 
 
+@pytest.mark.fault(16)
 def test_a_headband_without_a_rate_is_measured(cap) -> None:
     """Bursts of 12 samples that share a stamp agree with the rate that the settings name."""
     said = declared(rate=0.0, n_channels=4, labels=IRREGULAR.channels, units=())
@@ -248,6 +260,8 @@ def test_real_headbands_keep_their_rate(eeg: Path) -> None:
         assert check.note == ""
 
 
+@pytest.mark.fault(18)
+@pytest.mark.fault(19)
 @pytest.mark.parametrize("size", [1, 7, 1_000_000])
 def test_any_size_of_chunk_is_checked_alike(cap, size: int) -> None:
     """An empty chunk is nothing, and one of a million samples is judged by its first seconds."""
@@ -264,12 +278,14 @@ def test_any_size_of_chunk_is_checked_alike(cap, size: int) -> None:
         list(map(check.push, chunks))
 
 
+@pytest.mark.fault(7)
 def test_stamps_that_are_no_numbers_are_refused(cap) -> None:
     """A sender that stamps nothing is not waited for without end."""
     with pytest.raises(SignalError, match="declares 500 Hz, but 0 samples"):
         feed(StartCheck(SIGNAL, SETTINGS), cap(6000, 20), np.full(6000, np.nan))
 
 
+@pytest.mark.fault(16)
 @pytest.mark.parametrize(("true", "shown"), [(250.0, "250"), (490.0, "490"), (1000.0, "1000")])
 def test_a_wrong_rate_is_refused(cap, true: float, shown: str) -> None:
     """More than 1 % off over five seconds: both rates are named."""

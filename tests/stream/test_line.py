@@ -30,6 +30,7 @@ def content(pair: tuple[Window, Quality]) -> bytes:
     return head + b"".join(fields)
 
 
+@pytest.mark.fault(18)
 @settings(max_examples=25, deadline=None)
 @given(
     sizes=st.lists(st.sampled_from([1, 7, 125, 500, 501]), max_size=40),
@@ -70,6 +71,7 @@ def test_chunks_do_not_matter(
     assert found == expected
 
 
+@pytest.mark.fault(18)
 @settings(max_examples=6, deadline=None)
 @given(sizes=st.lists(st.sampled_from([1, 13, 125, 700]), max_size=60), gap=st.integers(1, 12999))
 def test_chunks_do_not_matter_with_everything_on(cap, sizes: list[int], gap: int) -> None:
@@ -230,6 +232,7 @@ def test_a_window_names_its_bad_channels(cap) -> None:
     assert [c.name for c in quality.channels if not c.ok] == list(ENOBIO20[:9])
 
 
+@pytest.mark.fault(1)
 def test_no_window_spans_a_gap(cap) -> None:
     """Behind a gap the first window is new as a whole and belongs to the next segment."""
     signal = cap(1500, 20)
@@ -240,6 +243,7 @@ def test_no_window_spans_a_gap(cap) -> None:
     assert places == [(0, 0, 500), (0, 125, 125), (0, 250, 125), (1, 800, 500), (1, 925, 125)]
 
 
+@pytest.mark.fault(5)
 def test_a_window_says_how_much_was_filled(cap) -> None:
     """A small loss keeps the segment and counts in every window that holds it, in two lengths."""
     signal = cap(1500, 20)
@@ -252,6 +256,7 @@ def test_a_window_says_how_much_was_filled(cap) -> None:
         assert window.t_first == pytest.approx(window.first_sample / 500, abs=1e-9)
 
 
+@pytest.mark.fault(6)
 def test_a_repeated_chunk_changes_nothing(cap) -> None:
     """Dropped samples do not count: the windows are those of the signal without them."""
     signal, stamps = cap(1500, 20), 7 + np.arange(1500) / 500
@@ -261,6 +266,7 @@ def test_a_repeated_chunk_changes_nothing(cap) -> None:
     assert list(map(content, damaged.push(signal[rows], stamps[rows]))) == expected
 
 
+@pytest.mark.fault(4)
 def test_backlog_gives_no_window(cap) -> None:
     """Late samples are counted, never shown, and what follows is a new segment."""
     signal = cap(2000, 20)

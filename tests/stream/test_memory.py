@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator
 
 import numpy as np
+import pytest
 
 from rym.messages import ClockOffset
 from stream.items import Chunk
@@ -58,6 +59,7 @@ def stamps_of(minute: int, rng: np.random.Generator) -> np.ndarray:
     return (minute * MINUTE + counter) / RATE + (minute % 7) * 3600.0
 
 
+@pytest.mark.fault(18)
 def test_an_hour_leaves_nothing_behind() -> None:
     """What the whole line holds after an hour is no more than what it held after ten minutes."""
     rng = np.random.default_rng(1)

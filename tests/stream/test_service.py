@@ -153,6 +153,7 @@ def test_two_runs_of_one_recording_give_the_same_windows(send, cap, tmp_path: Pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["eeg-02.xdf", "eeg.xdf"]
 
 
+@pytest.mark.fault(15)
 def test_an_implausible_unit_ends_the_service(send, cap) -> None:
     """Nanovolts that call themselves microvolts are refused within seconds; no window was valid."""
     send(signal=cap(3000, 20) * 1000)
@@ -177,6 +178,8 @@ def test_the_setting_overrides_the_unit(send, cap) -> None:
     assert all(message.content.valid for message in run.of(WINDOW))
 
 
+@pytest.mark.fault(1)
+@pytest.mark.fault(2)
 def test_a_stream_that_vanishes_and_returns_starts_a_segment(send) -> None:
     """No windows while it is away, no error; then a new segment with its own whole window.
 
@@ -312,6 +315,7 @@ async def _fill_and_free(send, folder: Path) -> None:
         await until(lambda: "can be written again" in said()[-1])
 
 
+@pytest.mark.fault(5)
 def test_lost_packets_are_told_at_the_start(send, cap) -> None:
     """Fault 5: a loss is no wrong rate; the status says how much is missing, and windows go on."""
 

@@ -40,6 +40,7 @@ def test_a_trigger_channel_is_not_eeg() -> None:
     assert found.rate == 300.0
 
 
+@pytest.mark.fault(20)
 @needs_eeg
 def test_a_truncated_edf_says_so(tmp_path: Path) -> None:
     """What is there is read and the loss is told, or it is refused; never silently whole."""

@@ -31,6 +31,8 @@ def test_xdf_takes_the_eeg_stream(name: str) -> None:
     assert found.rate == 256.0
 
 
+@pytest.mark.fault(8)
+@pytest.mark.fault(20)
 @needs_eeg
 def test_a_clock_that_was_set_is_told_and_the_gap_is_what_it_lasted() -> None:
     """The stamps fall from 653289 s to 101 s, but only 274 s are missing."""
@@ -42,6 +44,7 @@ def test_a_clock_that_was_set_is_told_and_the_gap_is_what_it_lasted() -> None:
     assert len(found.events) == 175
 
 
+@pytest.mark.fault(20)
 @needs_eeg
 def test_streams_without_samples_are_refused_as_such() -> None:
     """The sentence names every stream with the number of its samples."""
@@ -243,6 +246,7 @@ def test_markers_lie_at_their_samples(tmp_path: Path) -> None:
     assert read(path).events == (Event(25, 0, "rest"), Event(50, 7))
 
 
+@pytest.mark.fault(20)
 def test_what_is_whole_of_a_damaged_file_is_read(tmp_path: Path) -> None:
     """Behind a damaged chunk reading goes on at the next boundary, and the loss is told."""
     blocks = [numbers(1, ramp(10), [i + k / 100 for k in range(10)]) for i in range(4)]
@@ -266,6 +270,7 @@ def test_samples_that_a_footer_counts_and_the_file_lacks_are_told(tmp_path: Path
         assert ("A has 10 samples, its footer counts 20." in found.warnings) == told
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize("claim", [b"\x04\xff\xff\xff\x7f", b"\x08" + b"\xff" * 7 + b"\x7f"])
 @pytest.mark.parametrize("form", ["float32", "string"])
 def test_a_claim_of_many_samples_asks_for_no_memory(
@@ -284,6 +289,7 @@ def test_a_claim_of_many_samples_asks_for_no_memory(
     assert "more samples than bytes" in found.warnings[0]
 
 
+@pytest.mark.fault(20)
 @needs_eeg
 def test_a_cut_xdf_is_shorter_or_refused(tmp_path: Path) -> None:
     """A recording whose writer was killed gives what was written."""

@@ -32,6 +32,7 @@ def test_an_unknown_extension_is_wrong_use(tmp_path: Path, name: str) -> None:
 ENDINGS = (".easy", ".nedf", ".edf", ".bdf", ".fif", ".fif.gz", ".vhdr", ".set", ".xdf", ".csv")
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_missing_empty_and_nonsense_files(tmp_path: Path, ending: str) -> None:
     """No format answers these with a traceback of its own."""
@@ -46,6 +47,7 @@ def test_missing_empty_and_nonsense_files(tmp_path: Path, ending: str) -> None:
         read(path)
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_file_of_4_gb_is_refused_unread(tmp_path: Path, ending: str) -> None:
     """With its size and the limit; a hole in the file takes no room."""
@@ -251,6 +253,7 @@ damaged_files = settings(
 )
 
 
+@pytest.mark.fault(20)
 @needs_eeg
 @pytest.mark.parametrize("ending", sorted(SMALL))
 @damaged_files
@@ -269,6 +272,7 @@ def test_a_file_cut_anywhere_is_shorter_or_refused(
         assert np.array_equal(found.samples, whole.samples[: len(found.samples)])
 
 
+@pytest.mark.fault(20)
 @needs_eeg
 @pytest.mark.parametrize("ending", sorted(SMALL))
 @damaged_files

@@ -284,6 +284,7 @@ def small(tmp_path_factory) -> tuple[Path, bytes, list[Item]]:
     return folder, path.read_bytes(), parts
 
 
+@pytest.mark.fault(20)
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

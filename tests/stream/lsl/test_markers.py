@@ -19,6 +19,7 @@ def notes(*events: tuple[int, float, float]) -> list[str]:
     return found
 
 
+@pytest.mark.fault(21)
 def test_each_note_has_its_case() -> None:
     """A bounce, a late arrival, a step back in time; what is fine has none."""
     assert notes((1, 5.0, 105.01), (1, 5.04, 105.05), (1, 5.2, 105.2)) == ["", "duplicate", ""]
@@ -32,15 +33,16 @@ def test_another_code_at_once_is_no_duplicate() -> None:
 
 
 def test_how_they_arrive_changes_nothing_and_no_number_is_no_marker() -> None:
-    """All at once or one by one: the same messages, without those that are no number."""
-    codes = np.array([[1], [1], [np.nan], [2]], np.float32)
-    stamps = np.array([5.0, 5.01, 5.02, 4.0])
+    """All at once or one by one: the same messages, without those that are no code."""
+    codes = np.array([[1], [1], [np.nan], [2], [3e30], [-(2**24)]], np.float32)
+    stamps = np.array([5.0, 5.01, 5.02, 4.0, 5.03, 5.04])
     whole = MarkerCheck(1.0).push(Side("markers", codes, stamps), 0.0, 5.1)
     check = MarkerCheck(1.0)
     single = [
         marker
-        for k in range(4)
+        for k in range(6)
         for marker in check.push(Side("markers", codes[k : k + 1], stamps[k : k + 1]), 0.0, 5.1)
     ]
     assert whole == single
-    assert [marker.note for marker in whole] == ["", "duplicate", "backward"]
+    assert [marker.note for marker in whole] == ["", "duplicate", "backward", ""]
+    assert whole[-1].code == -(2**24)

@@ -47,6 +47,7 @@ def test_presets_and_names_find_one_eeg_among_all(asked: dict[str, str], found: 
     assert (chosen.name, chosen.kind) == (found, "EEG")
 
 
+@pytest.mark.fault(3)
 def test_two_that_match_are_listed() -> None:
     """None is picked, whichever comes first."""
     with pytest.raises(SignalError, match="2 LSL streams match type 'EEG'") as error:
@@ -70,6 +71,7 @@ OLD = seen("NIC", "EEG", "a", uid="old")
 NAMELESS = seen("NIC", "EEG", "", uid="old")
 
 
+@pytest.mark.fault(2)
 @pytest.mark.parametrize(
     ("old", "now", "heir"),
     [
@@ -90,6 +92,7 @@ def test_who_goes_on_after_an_outage(old: Seen, now: list[Seen], heir: str | Non
     assert (found.uid if found else None) == heir
 
 
+@pytest.mark.fault(2)
 def test_another_sender_must_be_confirmed() -> None:
     """After the time that a stream has to appear, both are named; a setting accepts the new one."""
     now = [seen(source_id="b", uid="new")]
@@ -100,6 +103,8 @@ def test_another_sender_must_be_confirmed() -> None:
     assert successor(OLD, now, accepting, away=1.0) == now[0]
 
 
+@pytest.mark.fault(2)
+@pytest.mark.fault(3)
 @pytest.mark.parametrize("accept", [False, True])
 def test_two_that_could_go_on_are_refused(accept: bool) -> None:
     """Two with the old one's id, or two of its name where it had none."""

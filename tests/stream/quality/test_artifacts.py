@@ -26,6 +26,7 @@ def blink(height: float, at: float) -> np.ndarray:
     return height * np.exp(-(((T - at) / 0.07) ** 2))
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize("height", [120.0, 400.0, -120.0])
 def test_blinks_are_flagged_and_change_nothing_else(cap, height: float) -> None:
     """A blink is an artifact of valid windows, makes no channel bad, and lowers the index."""
@@ -58,6 +59,7 @@ def test_a_wave_over_the_whole_head_is_no_blink() -> None:
     assert not is_blink(eyes[:0], eyes, 10, 75.0)
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize("rms", [40.0, 120.0])
 def test_a_clenched_jaw_is_held_back(cap, rms: float) -> None:
     """A burst over forehead and temples makes the windows that hold it invalid, and no others."""
@@ -89,6 +91,7 @@ def test_one_tense_channel_does_not_disturb_the_window(cap) -> None:
     assert one.overall == pytest.approx(0.95)
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize(("mains", "notch"), [(50.0, 50), (60.0, 60)])
 @pytest.mark.parametrize("amplitude", [100.0, 250.0])
 def test_mains_lowers_the_index_and_the_notch_keeps_the_channels(
@@ -105,6 +108,7 @@ def test_mains_lowers_the_index_and_the_notch_keeps_the_channels(
     assert other.reason == "0 of 10 channels ok, 60% needed"
 
 
+@pytest.mark.fault(14)
 def test_walking_is_held_back_by_the_accelerometer(cap) -> None:
     """Acceleration of a walking head makes the window invalid; a seated head's does not."""
     rng = np.random.default_rng(0)

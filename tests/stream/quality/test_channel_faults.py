@@ -51,6 +51,9 @@ CHANGES = [
 ]
 
 
+@pytest.mark.fault(11)
+@pytest.mark.fault(12)
+@pytest.mark.fault(13)
 @pytest.mark.parametrize(("name", "change", "reason"), CHANGES, ids=[row[0] for row in CHANGES])
 def test_a_fault_is_named_on_its_channel_only(cap, name: str, change, reason: str) -> None:
     """Whatever happens to one electrode is named, and no other electrode is accused."""
@@ -60,6 +63,7 @@ def test_a_fault_is_named_on_its_channel_only(cap, name: str, change, reason: st
         assert found[channel].startswith(reason), name
 
 
+@pytest.mark.fault(13)
 @pytest.mark.parametrize("step", [500.0, -500.0, 300.0, -2000.0])
 @pytest.mark.parametrize("channel", ["Fp1", "O2"])
 def test_a_pop_is_named_and_heals(cap, step: float, channel: str) -> None:
@@ -75,6 +79,7 @@ def test_a_pop_is_named_and_heals(cap, step: float, channel: str) -> None:
     assert 4 <= len(named) <= 9
 
 
+@pytest.mark.fault(13)
 @pytest.mark.parametrize("swing", [380_000.0, -380_000.0])
 def test_a_converter_that_wraps_round_is_named(cap, swing: float) -> None:
     """A jump from one end of the range to the other is a wrap, and the window is invalid."""
@@ -86,6 +91,7 @@ def test_a_converter_that_wraps_round_is_named(cap, swing: float) -> None:
         assert last.bad == (channel,)
 
 
+@pytest.mark.fault(12)
 def test_what_is_flat_for_half_a_second_is_masked_within_a_second(cap) -> None:
     """Wherever the flat stretch begins, and at any of three levels, it is seen in time."""
     for start in range(1500, 1625, 31):

@@ -76,6 +76,7 @@ def test_auxiliary_channels_are_not_judged(cap) -> None:
     assert (nothing.channels, nothing.reason) == ((), "no scalp channels")
 
 
+@pytest.mark.fault(12)
 @pytest.mark.parametrize(
     ("n_bad", "level", "valid"),
     [(1, "good", True), (2, "fair", True), (6, "low", True), (8, "low", False)],
@@ -91,6 +92,7 @@ def test_level_and_validity_follow_the_share(cap, n_bad: int, level: str, valid:
         assert judged.reason == "11 of 19 channels ok, 60% needed"
 
 
+@pytest.mark.fault(11)
 def test_a_number_that_is_none_masks_its_channel(cap) -> None:
     """NaN or infinity on two electrodes names them and spoils nothing else."""
     signal = cap(500, 20)
@@ -103,6 +105,7 @@ def test_a_number_that_is_none_masks_its_channel(cap) -> None:
     assert all(c.level is not None and 5 < c.level < 25 for c in judged.channels if c.ok)
 
 
+@pytest.mark.fault(11)
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3e38, 0.0])
 def test_no_window_gives_a_number_that_is_none(value: float) -> None:
     """Whatever all samples are, the judgement is finite, low, and says why."""
@@ -156,6 +159,7 @@ def test_a_segment_forgets_what_channels_were(cap) -> None:
     assert judge.judge(signal[1000:], clean[1000:], 500).bad == ()
 
 
+@pytest.mark.fault(5)
 @pytest.mark.parametrize(("lost", "reason"), [(0, ""), (10, ""), (26, "lost samples")])
 def test_too_many_lost_samples_invalidate(cap, lost: int, reason: str) -> None:
     """Filled samples are counted, lower the index, and from 5 % on spoil the window."""
@@ -164,6 +168,7 @@ def test_too_many_lost_samples_invalidate(cap, lost: int, reason: str) -> None:
     assert judged.overall == pytest.approx((1 - lost / 500) * (0.5 if reason else 1.0))
 
 
+@pytest.mark.fault(13)
 def test_an_electrode_that_falls_off_is_held_back_for_once(cap) -> None:
     """A rail begins: three seconds without a label, then the channel alone stays out."""
     signal = cap(6000, 10).astype(np.float64)

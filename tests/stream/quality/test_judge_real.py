@@ -34,6 +34,7 @@ def changes_a_minute(judged: list[Judgement], name: str) -> float:
     return sum(a != b for a, b in pairwise(bad)) / (len(bad) * 0.25 / 60)
 
 
+@pytest.mark.fault(13)
 def test_the_badly_attached_enobio_20(eeg: Path) -> None:
     """Rails and floating copies of the real recording are named in every window."""
     (file,) = (eeg / "enobio20_nic").glob("*.easy")
@@ -84,6 +85,7 @@ def test_eyes_that_open_take_alpha_away(eeg: Path) -> None:
     assert np.mean(gone[255:]) > 0.8
 
 
+@pytest.mark.fault(14)
 def test_what_the_person_with_the_starstim_did(eeg: Path) -> None:
     """Quiet, clenching, 18 blinks and a moving head are told apart at their times."""
     judged = judged_file(eeg / "starstim32_nedf" / "testdata.nedf")

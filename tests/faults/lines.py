@@ -1,0 +1,25 @@
+"""The list of faults that must be survived, lines 1 to 21, in short."""
+
+LINES = {
+    1: "A stream vanishes for 0.3, 2 or 20 s: hold, neutral after 2 s, on after one whole window",
+    2: "It comes back with another uid, or has no source id: found, or asked for",
+    3: "Two streams match: both are listed, none is taken",
+    4: "What was held back arrives at once: recorded, never shown as live",
+    5: "Lost samples: small gaps are filled and flagged, others give no valid window",
+    6: "Samples or chunks come twice: dropped and counted",
+    7: "Chunks in the wrong order, stamps that go back: no mixture, no exception",
+    8: "The sender's clock is set, by seconds, hours or to 0: a new segment",
+    9: "A clock that is 200 ppm off for eight hours: within 2 ms",
+    10: "A computer that slept, NTP, daylight saving: only monotonic clocks count",
+    11: "No numbers on one channel or on all: masked, or nothing is decoded",
+    12: "A flat channel: masked within a second; too many: no valid window",
+    13: "Rail, wrap, pop, slow drift: the window is rejected, nothing is learned from it",
+    14: "Mains, blinks, jaw, walking: the index falls, one flip of the label per artefact at most",
+    15: "Another unit than declared: refused with the measured level",
+    16: "Another rate than declared, or none: measured, refused or set",
+    17: "Channels permuted, renamed, missing, twice or appended: matched by name, or refused",
+    18: "Chunks of any size, bursts: the same output, nothing old shown as live",
+    19: "Whole numbers, doubles, text, no channels, nothing, a million samples: taken or refused",
+    20: "Files that are cut, empty, damaged or huge: read in part with a warning, or refused",
+    21: "Hardware markers missing, twice or late: the trial is left out, with the reason",
+}
