@@ -10,6 +10,8 @@ from ..items import Side
 
 SAME_S = 0.05
 """Seconds within which the same code is a contact that bounced, or one that was sent twice."""
+LARGEST_CODE = 1 << 24
+"""Largest code that is a trigger: up to it a float32, as which it is recorded, holds every one."""
 
 
 class MarkerCheck:
@@ -32,7 +34,7 @@ class MarkerCheck:
         Parameters
         ----------
         side : Side
-            Of the kind `markers`; a code that is no number is left out.
+            Of the kind `markers`; a code that is no number or too large is left out.
         offset : float
             Seconds to add to a raw stamp to get rig time.
         now : float
@@ -46,7 +48,7 @@ class MarkerCheck:
         return [
             self._marker(int(code), float(stamp) + offset, now)
             for code, stamp in zip(side.samples[:, 0], side.stamps, strict=True)
-            if math.isfinite(code) and math.isfinite(stamp)
+            if abs(code) <= LARGEST_CODE and math.isfinite(stamp)
         ]
 
     def _marker(self, code: int, t: float, now: float) -> Marker:

@@ -13,6 +13,7 @@ from rym.clock import Clock
 from rym.errors import SignalError
 
 from ..items import Side, SideKind
+from .markers import LARGEST_CODE
 from .resolve import Seen, Sides, choose_sides
 from .taps import Tap, listing
 
@@ -40,7 +41,7 @@ class SideTaps:
     Attributes
     ----------
     skipped : int
-        Text markers that are no whole number.
+        Text markers that are no whole number, or a larger one than a trigger can be.
     """
 
     def __init__(self, sides: Sides, eeg: Callable[[], Seen], clock: Clock) -> None:
@@ -105,7 +106,7 @@ class SideTaps:
     def _codes(
         self, words: list[list[str]], stamps: npt.NDArray[np.float64]
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
-        """Return the words that are whole numbers; count the others."""
+        """Return the words that are codes; count the others."""
         codes = [_code(word[0]) for word in words]
         kept = [i for i, code in enumerate(codes) if code is not None]
         self.skipped += len(codes) - len(kept)
@@ -125,9 +126,10 @@ class SideTaps:
 
 def _code(word: str) -> int | None:
     try:
-        return int(word)
+        code = int(word)
     except ValueError:
         return None
+    return code if abs(code) <= LARGEST_CODE else None
 
 
 def _scaled(kind: SideKind, samples: npt.NDArray[Any], tap: Tap) -> npt.NDArray[np.float32]:
