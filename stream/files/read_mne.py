@@ -42,7 +42,12 @@ def _foreign(name: str, notes: list[str]) -> Iterator[None]:
         except Exception as error:
             raise damaged(name, error or type(error).__name__) from error
     texts = [" ".join(str(warning.message).split()) for warning in caught]
-    notes += dict.fromkeys(text[:300] for text in texts)
+    notes += dict.fromkeys(_impersonal(text[:300]) for text in texts)
+
+
+def _impersonal(text: str) -> str:
+    """Return what mne warns of without the words of the patient field that it quotes."""
+    return "The patient field is not as EDF+ asks for." if "patient" in text.lower() else text
 
 
 def _open(path: Path) -> Any:

@@ -121,6 +121,11 @@ def read(path: Path, *, stream: str = "", columns: Path | None = None) -> Record
         raise FormatError(
             f"{path.name} needs more memory than there is.", "Cut it into parts."
         ) from error
+    except OSError as error:
+        raise FormatError(
+            f"{error.filename or path} cannot be read: {error.strerror or error}.",
+            "Check its rights and the disk that it lies on.",
+        ) from error
     return _checked(recording)
 
 

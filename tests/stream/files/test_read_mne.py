@@ -55,6 +55,19 @@ def test_a_truncated_edf_says_so(tmp_path: Path) -> None:
     assert len(found.samples) < 20_000
 
 
+@needs_eeg
+def test_nothing_of_the_patient_is_taken_over(tmp_path: Path) -> None:
+    """Name, birthday and notes of an EDF+ header; what mne quotes of them in a warning, too."""
+    path = tmp_path / "a.edf"
+    whole = bytearray((EEG / "dsi24_eyes" / "eyes_open.edf").read_bytes())
+    whole[8:88] = b"P-77 F 02-MAY-1951 Erika_Muster Diagnosis_of_hers=F32".ljust(80)
+    path.write_bytes(whole)
+    found = read(path)
+    assert "The patient field is not as EDF+ asks for." in found.warnings
+    for word in ("P-77", "1951", "Muster", "hers", "F32"):
+        assert word not in repr(found)
+
+
 def make_raw() -> mne.io.RawArray:
     """Return 2 s of three channels in volts, with an annotation."""
     rng = np.random.default_rng(5)

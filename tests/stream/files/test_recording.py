@@ -48,6 +48,22 @@ def test_missing_empty_and_nonsense_files(tmp_path: Path, ending: str) -> None:
 
 
 @pytest.mark.fault(20)
+@pytest.mark.parametrize("ending", [".nedf", ".xdf", ".csv"])
+def test_a_file_that_may_not_be_read_is_one_sentence(
+    tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system's own word and the file's name, as for any other fault of a file."""
+    path = tmp_path / f"a{ending}"
+    path.write_bytes(b"x")
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(FormatError, match=rf"a{ending}.*Permission denied"):
+        read(path)
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_file_of_4_gb_is_refused_unread(tmp_path: Path, ending: str) -> None:
     """With its size and the limit; a hole in the file takes no room."""
