@@ -68,6 +68,12 @@ class Dress:
                 "Name one of these.",
             )
         wanted = channels if header.only is None else header.only
+        if header.duplicate and header.duplicate not in wanted:
+            raise UsageError(
+                f"[source.header] duplicates {header.duplicate}, but sends "
+                f"{', '.join(wanted) or 'no channel'} only.",
+                "Duplicate one that is sent.",
+            )
         order = [channels.index(name) for name in wanted]
         if header.shuffle:
             order = [order[i] for i in np.random.default_rng([seed, 6]).permutation(len(order))]

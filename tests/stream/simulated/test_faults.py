@@ -487,6 +487,8 @@ def test_a_header_may_lie() -> None:
     twins = Dress(Header(duplicate="Cz", extra=True), CHANNELS, 1)
     assert twins.channels == ("Fp1", "Cz", "Cz", "O1", "X", "Y", "Z", "Trigger")
     assert twins.samples(samples)[1, 4:].tolist() == [180.0, -340.0, 9280.0, 0.0]
+    with pytest.raises(UsageError, match="duplicates T7, but sends O1, Cz only"):
+        Dress(Header(only=("O1", "Cz"), duplicate="T7"), CHANNELS, 1)
     few = Dress(Header(only=("O1", "Cz")), CHANNELS, 1)
     assert few.samples(samples)[0].tolist() == pytest.approx([0.3, 0.1])
     assert Dress(Header(only=()), CHANNELS, 1).samples(samples).shape == (3, 0)
