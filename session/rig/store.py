@@ -36,8 +36,8 @@ def store(path: Path, table: str, key: str, value: float, note: str) -> None:
     FormatError
         If it writes this table in a form that cannot be changed line by line.
     """
-    before = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
     known = read(path).tables if path.exists() else {}
+    before = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
     line = f"{key} = {value!r}  # {note}"
     after = put(before, table, key, line)
     expected = {**known, table: {**known.get(table, {}), key: value}}

@@ -83,6 +83,15 @@ def test_a_broken_file_is_told(tmp_path):
     assert path.read_text() == "[player\n"
 
 
+def test_a_file_in_another_encoding_is_told(tmp_path):
+    """As an old editor on Windows saves it: the byte is named, and nothing is written."""
+    path = tmp_path / "rig.toml"
+    path.write_bytes("[rig]\nid = 'Büro'\n".encode("latin-1"))
+    with pytest.raises(UsageError, match="not UTF-8"):
+        store(path, "player", "device_delay", 0.5, "now")
+    assert "Büro" in path.read_bytes().decode("latin-1")
+
+
 def test_a_session_takes_what_was_stored(tmp_path, monkeypatch):
     """The layer `rig.toml` holds it, and says so."""
     monkeypatch.chdir(tmp_path)
