@@ -257,12 +257,12 @@ class EegInlet:
 
     def _take(self, hand_over: HandOver) -> None:
         """Wait for samples and hand them over."""
+        old = self._tap.seen
         try:
             samples, stamps = self._tap.pull(WAIT_S)
         except SignalError:
             self._lost = True
             return
-        old = self._tap.seen
         if self._tap.came_back():
             self._adopt(old, hand_over)
         now = self._clock.now()

@@ -367,6 +367,34 @@ def test_fault_2_another_sender_is_taken_only_if_it_may_and_is_the_only_one(
 
 @pytest.mark.fault(2)
 @pytest.mark.fault(17)
+def test_a_sender_that_comes_back_from_another_machine_is_measured_first(
+    send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its clock is another one: the offset comes before its first sample; the change is told."""
+    send()
+    inlet = EegInlet(settings(), CLOCK)
+    tap = inlet._tap
+    waited: list[float] = []
+
+    def pull(_: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+        back = not waited
+        if back:
+            tap.seen = tap.seen._replace(host="elsewhere", uid="new")
+        tap._back = back
+        n = 0 if back else 5
+        return np.zeros((n, 20), np.float32), np.full(n, CLOCK.now() - 700.0)
+
+    monkeypatch.setattr(tap, "pull", pull)
+    monkeypatch.setattr(tap, "offset", lambda within: waited.append(within) or (700.0, 1e-4))
+    items: list[Item] = []
+    inlet._take(items.append)
+    inlet._take(items.append)
+    assert waited[0] > 1.0
+    assert isinstance(items[0], ClockOffset)
+    assert (items[0].stream, items[0].offset, count(items)) == ("new", 700.0, 5)
+    assert (inlet.facts()["host_changed"], inlet.facts()["returns"]) == (True, 1)
+
+
 def test_a_sender_that_comes_back_with_other_channels_is_refused(
     processes: Processes, send
 ) -> None:
