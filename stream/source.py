@@ -71,7 +71,8 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     device's own, `nic2` for recordings."""
     speed: Annotated[float, msgspec.Meta(gt=0)] | Literal["max"] = 1.0
     """How many times faster than true time; `max`: as fast as `stream` takes it, so that nothing is
-    lost (`stream.simulated.pace`). Faster than 1, stamps run ahead of the clock."""
+    lost (`stream.simulated.pace`). Faster than 1, stamps run ahead of the clock,
+    and `[stream] max_ahead` must be as long as what is sent."""
     faults: tuple[ScriptedFault, ...] = ()
     """What goes wrong, and when; see `stream.simulated.faults`."""
     header: Header = Header()

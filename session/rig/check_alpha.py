@@ -49,12 +49,12 @@ class Answer(NamedTuple):
         rise = self.rise
         if rise.median is None or rise.excess is None:
             return f"not seen: no channel could be used. {LOOK_AT}"
-        found = f"{rise.median:+.0f} dB at {', '.join(rise.decided_by)}"
+        found = f"{round(rise.median):+d} dB at {', '.join(rise.decided_by)}"
         if rise.seen:
             return f"seen, {found}; peak at {rise.peak:g} Hz."
         shared = rise.median - rise.excess
         alike = rise.median >= RISE_DB
-        why = f", but {shared:+.0f} dB of it at 4–7 and 14–20 Hz as well" if alike else ""
+        why = f", but {round(shared):+d} dB of it at 4–7 and 14–20 Hz as well" if alike else ""
         return f"not seen: {found}{why}. {LOOK_AT}"
 
     @property

@@ -16,10 +16,11 @@ from rym.clock import SystemClock
 from rym.errors import SignalError, UsageError
 from rym.messages import Window
 from session import cli
-from session.rig.check_alpha import Watch, check_alpha
+from session.rig.check_alpha import Answer, Watch, check_alpha
 from stream import source
 from stream.lsl import outlets
 from stream.settings import StreamSettings
+from stream.signal.alpha import AlphaRise
 from stream.simulated import senders
 
 EYES = Path(__file__).resolve().parents[4] / "shared" / "eeg" / "dsi24_eyes"
@@ -83,7 +84,7 @@ async def _play(files: tuple[Path, ...], source_id: str, speed: float) -> None:
 
 async def _checked(files: tuple[Path, ...], speed: float, **asked: float):
     told: list[str] = []
-    settings = StreamSettings(source_id="eyes", wait=5.0)
+    settings = StreamSettings(source_id="eyes", wait=5.0, max_ahead=60.0)  # faster than true time
     playing = asyncio.create_task(_play(files, "eyes", speed))
     try:
         return await check_alpha(settings, SystemClock(), told.append, **asked), told
@@ -130,6 +131,15 @@ def test_a_stream_that_stands_still_is_told(monkeypatch):
     monkeypatch.setattr("session.rig.check_alpha.GRACE_S", -38.0)
     with pytest.raises(SignalError, match=r"gave 77 windows with eyes open and \d\d with"):
         asyncio.run(_checked((OPEN,), 25.0, seconds=20.0, change=1.0))
+
+
+def test_no_rise_is_nought_and_not_minus_nought():
+    """A fall of 0.2 dB is said as +0 dB."""
+    rise = AlphaRise(
+        rise={"O1": -0.2}, median=-0.2, excess=0.1, peak=None, seen=False, decided_by=("O1",),
+        left_out={}, windows=(9, 9), invalid=(0, 0),
+    )  # fmt: skip
+    assert Answer(rise, ()).sentence.startswith("not seen: +0 dB at O1. ")
 
 
 def test_parts_that_are_too_short_are_refused():
