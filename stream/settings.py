@@ -107,7 +107,7 @@ class QualitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     looked at, which lie over the muscles of forehead and jaw, frontalis and temporalis, that
     Goncharova et al. (Clin. Neurophysiol. 114, 2003) had people contract."""
     widespread: Share = 0.25
-    """Share of the good channels, for muscle of the frontal and temporal ones, from which muscle,
+    """Share of the good channels, for muscle of the frontal and temporal ones, above which muscle,
     line noise or swinging disturbs the window as a whole."""
     blink: Positive = 75.0
     """Height in µV of a deflection of 40 to 500 ms over the eyes, at most half as high behind, that
@@ -120,7 +120,7 @@ class QualitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Robust SD in µV from which a channel swings with the cap, where no accelerometer tells it. A
     clean cap has up to 54 µV here, the moving head on the StarStim 80 µV and more."""
     lost: Share = 0.05
-    """Share of samples that were filled in from which a window is disturbed."""
+    """Share of samples that were filled in above which a window is disturbed."""
     lasting: NotNegative = 3.0
     """Seconds after which a rail, wrap, clipping, pop or drift is the state of a bad electrode: the
     channel stays bad, but the others are no longer held back for it."""

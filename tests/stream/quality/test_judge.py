@@ -93,6 +93,17 @@ def test_level_and_validity_follow_the_share(cap, n_bad: int, level: str, valid:
 
 
 @pytest.mark.fault(11)
+@pytest.mark.parametrize(("n_bad", "valid"), [(9, True), (10, False)])
+def test_a_share_of_channels_is_met_exactly(cap, n_bad: int, valid: bool) -> None:
+    """11 of 20 are the 55 % that were asked for, 10 are not."""
+    names = (*CAP10, "P3", "Pz", "P4", "F3", "Fz", "F4", "C4", "P7", "P8", "Oz")
+    signal = cap(500, 20)
+    signal[:, :n_bad] = 0
+    judge = Judge(QualitySettings(valid=0.55), names, 500.0)
+    judged = judge.judge(signal, signal - signal.mean(axis=0), 500)
+    assert (len(judged.bad), judged.reason == "") == (n_bad, valid)
+
+
 def test_a_number_that_is_none_masks_its_channel(cap) -> None:
     """NaN or infinity on two electrodes names them and spoils nothing else."""
     signal = cap(500, 20)
@@ -160,9 +171,9 @@ def test_a_segment_forgets_what_channels_were(cap) -> None:
 
 
 @pytest.mark.fault(5)
-@pytest.mark.parametrize(("lost", "reason"), [(0, ""), (10, ""), (26, "lost samples")])
+@pytest.mark.parametrize(("lost", "reason"), [(0, ""), (25, ""), (26, "lost samples")])
 def test_too_many_lost_samples_invalidate(cap, lost: int, reason: str) -> None:
-    """Filled samples are counted, lower the index, and from 5 % on spoil the window."""
+    """Filled samples are counted, lower the index, and above 5 % spoil the window."""
     judged = one(cap(500, 10), lost=lost)
     assert (judged.lost, judged.reason) == (lost, reason)
     assert judged.overall == pytest.approx((1 - lost / 500) * (0.5 if reason else 1.0))
