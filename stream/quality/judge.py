@@ -241,7 +241,7 @@ class Judge:
 
     def _reason(self, good: Flags, artifacts: Sequence[Artifact]) -> str:
         n_good, settings = int(np.count_nonzero(good)), self._settings
-        # The share is a decimal in a file: 0.55 of 20 channels are 11, whatever 0.55 * 20 is.
+        # The share is a decimal in a file: 0.56 of 25 channels are 14, whatever 0.56 * 25 is.
         if n_good < settings.valid * len(good) - 1e-9:
             return f"{n_good} of {len(good)} channels ok, {settings.valid:.0%} needed"
         return ", ".join(name for name in artifacts if name in settings.invalid)
