@@ -157,7 +157,7 @@ async def _watched(
         return {**_health(inlet, line), "untimely": untimely}
 
     async def watch() -> None:
-        said = health()
+        said = there = health()
         while True:
             await shell.clock.sleep_until(shell.clock.now() + LOOK_S)
             now = health()
@@ -165,12 +165,14 @@ async def _watched(
             now["rate_measured"] = now["rate_measured"] or said["rate_measured"]
             if not _moved(said, now):
                 continue
-            words = _sentence(inlet.declared.name, said, now)
+            words = _sentence(inlet.declared.name, said, there, now)
             if words:
                 LOG.warning("%s", words)
             trouble = recording.trouble if recording is not None else ""
             shell.ready(" ".join(filter(None, (words, trouble))), **now)
             said = now
+            # A sender is found again before its first sample comes: a return is told with that.
+            there = there if now["away"] else now
 
     watching = asyncio.create_task(watch(), name="watch")
     try:
@@ -195,8 +197,11 @@ def _moved(said: Mapping[str, object], now: Mapping[str, object]) -> bool:
     return False
 
 
-def _sentence(name: str, said: Facts, now: Facts) -> str:
-    """Return what people must know about the sender; empty where there is nothing."""
+def _sentence(name: str, said: Facts, there: Facts, now: Facts) -> str:
+    """Return what people must know about the sender; empty where there is nothing.
+
+    `there` is what was said when samples last came.
+    """
     if now["away"]:
         return f"Nothing comes from {name}; it is waited for."
     if now["untimely"]:
@@ -204,9 +209,9 @@ def _sentence(name: str, said: Facts, now: Facts) -> str:
             f"What comes from {name} bears another time than now: it is recorded, and not shown "
             "as live."
         )
-    if now["host_changed"] and not said["host_changed"]:
+    if now["host_changed"] and not there["host_changed"]:
         return f"{name} is there again, sent by another machine."
-    if now["returns"] != said["returns"]:
+    if now["returns"] != there["returns"]:
         return f"{name} is there again, started anew."
     return f"{name} is there again." if said["away"] or said["untimely"] else ""
 

@@ -263,6 +263,18 @@ def test_what_comes_of_another_time_is_said_only_when_nothing_else_does() -> Non
         assert timely.untimely(now) is found
 
 
+def test_a_new_sender_is_told_once_its_samples_come() -> None:
+    """Also where a look falls between its return and its first sample."""
+    well = {"away": False, "untimely": False, "host_changed": False, "returns": 0}
+    away = {**well, "away": True}
+    found, back = {**away, "returns": 1}, {**well, "returns": 1}
+    looks = [(well, well, away), (away, well, found), (found, well, back), (back, back, back)]
+    words = [_sentence("NIC", *look) for look in looks]
+    waited = "Nothing comes from NIC; it is waited for."
+    assert words == [waited, waited, "NIC is there again, started anew.", ""]
+    assert _sentence("NIC", away, well, well) == "NIC is there again."
+
+
 def test_a_recording_is_never_overwritten(tmp_path: Path) -> None:
     """The first name that is free is taken."""
     names = []
