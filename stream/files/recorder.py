@@ -21,6 +21,7 @@ from rym.errors import DeviceError, FormatError
 
 from ..checks import Declared, Signal
 from ..items import Chunk, Item
+from .recording import damaged
 from .xdf import EEG, ItemEncoder
 from .xdf_format import SAMPLES, Chunks, read_length
 
@@ -430,11 +431,14 @@ def count_samples(path: Path) -> dict[int, int]:
     Raises
     ------
     FormatError
-        If there is no such file, or it is no XDF.
+        If there is no such file, or it is no XDF, or a chunk of samples is damaged.
     """
     found: dict[int, int] = {}
     for tag, content in Chunks(path):
         if tag == SAMPLES:
             stream = int.from_bytes(content[:4], "little")
-            found[stream] = found.get(stream, 0) + read_length(content, 4)[0]
+            try:
+                found[stream] = found.get(stream, 0) + read_length(content, 4)[0]
+            except ValueError as error:
+                raise damaged(path.name, error) from error
     return found

@@ -31,6 +31,7 @@ from ..items import Chunk, Item, Side, SideKind
 from ..line import StreamLine
 from ..montage import kind
 from ..settings import StreamSettings
+from .recording import damaged
 from .xdf_format import (
     BOUNDARY_S,
     FOOTER,
@@ -269,11 +270,20 @@ class Recording:
         Chunk, ClockOffset or Side
             Where samples of EEG never reached the file, as many late ones of NaN stand in their
             place. In a file that keeps no uncertainty of an offset, it is infinite.
+
+        Raises
+        ------
+        FormatError
+            If a chunk of the file is damaged: replay of what is left would be of something else.
         """
         chunks = Chunks(self.path)
         reader = _ItemReader(self.uid, len(self.channels))
         for tag, content in chunks:
-            yield from reader.read(tag, content)
+            try:
+                yield from reader.read(tag, content)
+            # What damaged numbers and damaged XML raise.
+            except (ValueError, struct.error, IndexError, Xml.ParseError) as error:
+                raise damaged(self.path.name, error) from error
         self.lost = chunks.lost
         self.complete = reader.complete
 

@@ -26,6 +26,7 @@ BOUNDARY_S = 10.0
 """Seconds between two of them."""
 
 FILE_HEADER, STREAM_HEADER, SAMPLES, OFFSET, BOUNDARY_TAG, FOOTER = 1, 2, 3, 4, 5, 6
+TAGS = range(FILE_HEADER, FOOTER + 1)
 
 TEXT = "string"
 NUMBERS: Mapping[str, str] = {
@@ -239,8 +240,17 @@ def length(n: int) -> bytes:
 
 
 def read_length(content: bytes, at: int) -> tuple[int, int]:
-    """Return a number that `length` wrote, and where it ends."""
-    stop = at + 1 + content[at]
+    """Return a number that `length` wrote, and where it ends.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    width = content[at] if at < len(content) else 0
+    stop = at + 1 + width
+    if width not in (1, 4, 8) or stop > len(content):
+        raise ValueError(f"a length of {width} bytes")
     return int.from_bytes(content[at + 1 : stop], "little"), stop
 
 
@@ -280,7 +290,7 @@ class Chunks:
                         path=str(self.path),
                     )
                 left = size - len(MAGIC)
-                while (found := _read_chunk(file, left)) is not None:
+                while (found := read_chunk(file, left)) is not None:
                     left -= found[0]
                     yield found[1:]
                 self.lost = left
@@ -290,8 +300,16 @@ class Chunks:
             ) from None
 
 
-def _read_chunk(file: BinaryIO, left: int) -> tuple[int, int, bytes] | None:
-    """Return the next chunk's size, tag and content; None where the file holds no whole one."""
+def read_chunk(file: BinaryIO, left: int) -> tuple[int, int, bytes] | None:
+    """Return the next chunk's size, tag and content; None where there is no whole one.
+
+    Parameters
+    ----------
+    file : file
+        Read on from where it is.
+    left : int
+        Bytes that it still holds: no more is read, whatever a damaged chunk claims.
+    """
     width = file.read(1)
     digits = file.read(width[0]) if width in (b"\x01", b"\x04", b"\x08") else b""
     if not digits or len(digits) < width[0]:
@@ -300,5 +318,7 @@ def _read_chunk(file: BinaryIO, left: int) -> tuple[int, int, bytes] | None:
     size = 1 + len(digits) + n
     if n < 2 or size > left:
         return None
-    body = file.read(n)
-    return size, int.from_bytes(body[:2], "little"), body[2:]
+    tag = int.from_bytes(file.read(2), "little")
+    if tag not in TAGS or (tag == BOUNDARY_TAG and n != 2 + len(BOUNDARY)):
+        return None
+    return size, tag, file.read(n - 2)

@@ -21,8 +21,6 @@ from defusedxml import ElementTree as SafeXml
 from .recording import Array, Samples, damaged
 from .xdf_format import (
     BOUNDARY,
-    BOUNDARY_TAG,
-    FILE_HEADER,
     FOOTER,
     MAGIC,
     NUMBERS,
@@ -30,9 +28,11 @@ from .xdf_format import (
     SAMPLES,
     STREAM_HEADER,
     TEXT,
+    read_chunk,
+    read_length,
+    sample_type,
 )
 
-TAGS = range(FILE_HEADER, FOOTER + 1)
 SCAN = 2**20
 """Bytes that are searched at a time for the next boundary."""
 
@@ -61,13 +61,13 @@ class XdfStream:
         self.source_id = info.findtext("source_id") or ""
         self.rate = float(info.findtext("nominal_srate") or 0)
         self.n_channels = int(info.findtext("channel_count") or 0)
-        self.text = info.findtext("channel_format") == TEXT
-        form = info.findtext("channel_format") or ""
-        if not self.text and form not in NUMBERS:
-            raise ValueError(f"values of the kind {form!r}")
+        self.form = info.findtext("channel_format") or ""
+        self.text = self.form == TEXT
+        if not self.text and self.form not in NUMBERS:
+            raise ValueError(f"values of the kind {self.form!r}")
         if not (self.n_channels > 0 and 0 <= self.rate < 1e9):
             raise ValueError(f"{self.n_channels} channels at {self.rate:g} Hz")
-        self.dtype = np.dtype(NUMBERS.get(form, "<f4"))
+        self.dtype = np.dtype(NUMBERS.get(self.form, "<f4"))
         self.closed = False
         self.stated: int | None = None
         """Samples that the footer counts."""
@@ -109,7 +109,7 @@ class XdfStream:
         ValueError, struct.error, IndexError
             If it is damaged; nothing of it is kept then.
         """
-        n, at = _read_length(content, 0)
+        n, at = read_length(content, 0)
         if self.text:
             stamps, texts = self._words(content, n, at)
             self.texts += texts
@@ -123,11 +123,11 @@ class XdfStream:
     def _numbers(self, content: bytes, n: int, at: int) -> tuple[Array, npt.NDArray[np.generic]]:
         """Return stamps and values; in most files all samples of a chunk have the same form."""
         width = self.dtype.itemsize * self.n_channels
-        stamped = np.dtype([("size", "u1"), ("t", "<f8"), ("v", self.dtype, (self.n_channels,))])
+        stamped = sample_type(self.form, self.n_channels)
         if len(content) - at == n * stamped.itemsize:
             rows = np.frombuffer(content, stamped, n, at)
             if (rows["size"] == 8).all():
-                return rows["t"].astype(np.float64), rows["v"].copy()
+                return rows["stamp"].astype(np.float64), rows["values"].copy()
         if n * (1 + width) > len(content) - at:
             raise ValueError("more samples than bytes")
         stamps = np.empty(n)
@@ -148,7 +148,7 @@ class XdfStream:
         for k in range(n):
             stamps[k], at = self._stamp(content, at, stamps[k - 1] if k else self._last)
             for channel in range(self.n_channels):
-                length, at = _read_length(content, at)
+                length, at = read_length(content, at)
                 if channel == 0:
                     texts.append(content[at : at + length].decode(errors="replace"))
                 at += length
@@ -245,26 +245,13 @@ def _chunks(file: BinaryIO, faults: list[str]) -> Iterator[tuple[int, bytes]]:
     """Yield tag and content of the whole chunks; go on at the next boundary after a damaged one."""
     size = os.fstat(file.fileno()).st_size
     while (start := file.tell()) < size:
-        chunk = _read_chunk(file, size)
+        chunk = read_chunk(file, size - start)
         if chunk is not None:
-            yield chunk
+            yield chunk[1:]
             continue
         faults.append(f"no whole chunk at byte {start}")
         if not _to_boundary(file, start):
             return
-
-
-def _read_chunk(file: BinaryIO, size: int) -> tuple[int, bytes] | None:
-    """Return tag and content of the next chunk, or None where there is no whole one."""
-    width = file.read(1)[0]
-    digits = file.read(width) if width in (1, 4, 8) else b""
-    length = int.from_bytes(digits, "little")
-    if len(digits) != width or length < 2 or length > size - file.tell():
-        return None
-    tag = int.from_bytes(file.read(2), "little")
-    if tag not in TAGS or (tag == BOUNDARY_TAG and length != 2 + len(BOUNDARY)):
-        return None
-    return tag, file.read(length - 2)
 
 
 def _to_boundary(file: BinaryIO, start: int) -> bool:
@@ -280,12 +267,3 @@ def _to_boundary(file: BinaryIO, start: int) -> bool:
         if len(block) < SCAN:
             return False
         at += SCAN - len(BOUNDARY)
-
-
-def _read_length(content: bytes, at: int) -> tuple[int, int]:
-    """Return a number that stands behind the number of its bytes, and where it ends."""
-    width = content[at]
-    stop = at + 1 + width
-    if width not in (1, 4, 8) or stop > len(content):
-        raise ValueError(f"a length of {width} bytes")
-    return int.from_bytes(content[at + 1 : stop], "little"), stop

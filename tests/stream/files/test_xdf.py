@@ -16,8 +16,9 @@ from rym.clock import ManualClock
 from rym.errors import DeviceError, FormatError
 from rym.messages import ClockOffset
 from stream.checks import Declared, Signal
+from stream.files.recorder import count_samples
 from stream.files.xdf import ItemEncoder, XdfWriter, read_stream, replay_file
-from stream.files.xdf_format import SAMPLES, Encoder, describe
+from stream.files.xdf_format import SAMPLES, Encoder, chunk, describe
 from stream.files.xdf_format import as_bytes as described
 from stream.items import Chunk, Item, Side
 from stream.line import StreamLine
@@ -311,6 +312,21 @@ def test_a_torn_end_costs_the_last_chunk_only(small, data) -> None:
         expected = np.concatenate(stamps)
         eeg = by_pyxdf(path)["EEG"]
         assert np.array_equal(eeg["time_stamps"][: len(expected)], expected)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x07abcdefg", b"\x01\x05" + bytes(20)])
+def test_a_damaged_chunk_ends_a_replay_with_one_sentence(
+    tmp_path: Path, items: list[Item], content: bytes
+) -> None:
+    """A chunk that is whole by its length and senseless within: the file is named."""
+    path = write(tmp_path / "eeg.xdf", items, close=False)
+    with path.open("ab") as file:
+        file.write(chunk(SAMPLES, struct.pack("<I", 1), content))
+    with pytest.raises(FormatError, match=r"eeg\.xdf cannot be read"):
+        list(read_stream(path).items())
+    if content[:1] != b"\x01":
+        with pytest.raises(FormatError, match=r"eeg\.xdf cannot be read"):
+            count_samples(path)
 
 
 def test_a_boundary_stands_every_ten_seconds(tmp_path: Path, cap) -> None:
