@@ -23,7 +23,7 @@ from stream.files.xdf import read_stream, replay_file
 from stream.items import Chunk
 from stream.line import StreamLine
 from stream.montage import ENOBIO20
-from stream.service import Timely, free_name, serve
+from stream.service import Timely, _sentence, free_name, serve
 from stream.settings import StreamSettings
 
 pytestmark = pytest.mark.real
