@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rym.errors import UsageError
-from stream.files.recording import read
+from stream.files.reading import read
 
 LONGEST = 60.0
 """Seconds of one file in one phase, at most."""

@@ -14,7 +14,7 @@ from rym.clock import Clock, timeout
 from rym.errors import SignalError, UsageError
 from rym.messages import Window
 from stream.checks import StartCheck
-from stream.files.recording import read
+from stream.files.reading import read
 from stream.items import Chunk
 from stream.line import StreamLine
 from stream.lsl.inlet import EegInlet

@@ -19,7 +19,8 @@ from msgspec.structs import replace
 from rym.errors import RymError, UsageError
 from rym.messages import Quality
 from stream.checks import LOWEST_RATE
-from stream.files.recording import Recording, read
+from stream.files.reading import read
+from stream.files.recording import Recording
 from stream.line import StreamLine
 from stream.montage import SCALP
 from stream.settings import StreamSettings

@@ -18,7 +18,8 @@ import numpy.typing as npt
 from rym.errors import FormatError, UsageError
 from rym.messages import Affect, LabelState
 
-from ..files.recording import Recording, read
+from ..files.reading import read
+from ..files.recording import Recording
 from .devices import Device
 from .faults import Fault
 from .simulator import SimulatedPerson, SimulatedSource

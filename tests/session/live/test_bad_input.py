@@ -33,7 +33,7 @@ from session.folder import Folder
 from session.live import supervisor
 from session.live.lines import read
 from session.live.run import run_session
-from stream.files.recording import read as read_recording
+from stream.files.reading import read as read_recording
 from stream.line import StreamLine
 from stream.lsl.outlets import NicOutlets
 from stream.montage import ENOBIO20

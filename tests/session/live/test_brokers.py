@@ -26,7 +26,7 @@ from rym.mqtt import MqttBus
 from rym.topics import STATUS, VALENCE, WINDOW
 from session.folder import Folder
 from session.live.lines import read
-from stream.files.recording import read as read_recording
+from stream.files.reading import read as read_recording
 from stream.line import StreamLine
 from stream.settings import StreamSettings
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from rym.errors import FormatError
-from stream.files.recording import Event, read
+from stream.files.reading import read
+from stream.files.recording import Event
 from stream.montage import ENOBIO20
 
 EEG = Path(__file__).parents[4] / "shared" / "eeg"

@@ -10,7 +10,7 @@ from scipy.io import savemat
 
 from rym.errors import RymError
 from stream.files.matlab import BrokenError, check_matlab
-from stream.files.recording import read
+from stream.files.reading import read
 
 EEG = {
     "nbchan": 2.0,

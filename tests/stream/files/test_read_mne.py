@@ -12,7 +12,8 @@ import pytest
 from scipy.io import savemat
 
 from rym.errors import FormatError
-from stream.files.recording import Event, read
+from stream.files.reading import read
+from stream.files.recording import Event
 
 EEG = Path(__file__).parents[4] / "shared" / "eeg"
 needs_eeg = pytest.mark.skipif(not EEG.exists(), reason=f"no recordings in {EEG}")

@@ -10,7 +10,8 @@ import pytest
 import pyxdf
 
 from rym.errors import FormatError, RymError, UsageError
-from stream.files.recording import Event, Recording, read
+from stream.files.reading import read
+from stream.files.recording import Event, Recording
 
 EEG = Path(__file__).parents[4] / "shared" / "eeg"
 needs_eeg = pytest.mark.skipif(not EEG.exists(), reason=f"no recordings in {EEG}")

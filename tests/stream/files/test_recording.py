@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rym.errors import FormatError, RymError, UsageError
-from stream.files.recording import Recording, read
+from stream.files.reading import read
+from stream.files.recording import Recording
 from stream.files.xdf_format import Encoder, as_bytes, describe
 
 EEG = Path(__file__).parents[4] / "shared" / "eeg"

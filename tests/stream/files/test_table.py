@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from rym.errors import FormatError, UsageError
-from stream.files.recording import Event, read
+from stream.files.reading import read
+from stream.files.recording import Event
 
 RATE = 250
 

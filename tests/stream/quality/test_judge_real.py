@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stream.files.recording import read
+from stream.files.reading import read
 from stream.quality.judge import Judgement
 from stream.settings import QualitySettings
 from tests.stream.judging import judge_all, reasons

@@ -9,7 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from stream.files.recording import read
+from stream.files.reading import read
 from stream.montage import SCALP
 from stream.settings import ConditioningSettings
 from stream.signal.asr import (

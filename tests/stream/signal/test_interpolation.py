@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mne.channels.interpolation import _make_interpolation_matrix
 
-from stream.files.recording import read
+from stream.files.reading import read
 from stream.montage import ENOBIO20, SCALP
 from stream.settings import ConditioningSettings
 from stream.signal.filters import Conditioner
