@@ -10,12 +10,9 @@ file, and how sure each clock offset is.
 from __future__ import annotations
 
 import math
-import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
 from xml.etree import ElementTree as Xml
 
 import numpy as np
@@ -23,7 +20,7 @@ from defusedxml import ElementTree as SafeXml
 
 from rym import __version__
 from rym.clock import Clock
-from rym.errors import DeviceError, FormatError
+from rym.errors import FormatError
 from rym.messages import ClockOffset, Quality, Window
 
 from ..checks import Declared, Signal
@@ -155,81 +152,6 @@ class ItemEncoder:
         """Return a new stream's header, and the offset of the clock that it is on."""
         header = self._encoder.header(stream, info, form, n_channels)
         return header + (self._encoder.offset(stream, *self._offset) if self._offset else b"")
-
-
-class XdfWriter:
-    """Writes one device's streams to one new file.
-
-    Every item goes to the operating system at once, in one piece: SIGKILL loses nothing that was
-    handed over. `sync` brings it to the disk. What must survive a full disk is written by
-    `stream.files.recorder.Recorder` instead.
-
-    Parameters
-    ----------
-    path : Path
-        Where; an existing file is never touched.
-    declared : Declared
-        Name, source id and uid of the stream.
-    signal : Signal
-        Channels, rate, and the unit in which the samples arrived.
-    clock : Clock
-        Stamps the clock offsets.
-
-    Raises
-    ------
-    DeviceError
-        If the file exists or cannot be written, here and in `write`, `sync` and `close`.
-    """
-
-    def __init__(self, path: Path, declared: Declared, signal: Signal, clock: Clock) -> None:
-        self.path = path
-        self._encoder = ItemEncoder(declared, signal, clock)
-        with _writing(self.path):
-            path.touch(mode=0o600, exist_ok=False)
-            self._file = path.open("r+b", buffering=0)
-        self._put(self._encoder.start())
-
-    def write(self, item: Item) -> None:
-        """Append samples or a clock offset."""
-        self._put(self._encoder.encode(item))
-
-    def sync(self) -> None:
-        """Wait until all that was written is on the disk; may be called from another thread."""
-        with _writing(self.path):
-            os.fsync(self._file.fileno())
-
-    def close(self) -> None:
-        """Write the footers and close the file."""
-        if self._file.closed:
-            return
-        self._put(self._encoder.end())
-        self.sync()
-        self._file.close()
-
-    def _put(self, data: bytes) -> None:
-        with _writing(self.path):
-            rest = memoryview(data)
-            while rest:
-                rest = rest[self._file.write(rest) :]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to write into an error that names file and remedy."""
-    try:
-        yield
-    except OSError as error:
-        raise DeviceError(
-            f"{path} cannot be written: {error.strerror}.",
-            "Free space, or choose another folder with --out; nothing is overwritten.",
-            path=str(path),
-        ) from None
 
 
 class Recording:

@@ -54,7 +54,7 @@ from session.folder import Folder, Record, environment, hash_bank, settings_hash
 from session.live.journal import Writer
 from session.live.lines import to_line
 from stream.checks import Declared, Signal
-from stream.files.xdf import XdfWriter
+from stream.files.recorder import Recorder
 from stream.items import Chunk
 from stream.line import StreamLine
 from stream.settings import StreamSettings
@@ -182,7 +182,7 @@ class Rehearsal:
         self._line = StreamLine(self.tables["stream"], CHANNELS, EEG_RATE)
         declared = Declared("sim", "id", "uid", "host", EEG_RATE, len(CHANNELS), CHANNELS, ())
         signal = Signal(CHANNELS, EEG_RATE, "µV", 1.0)
-        self._xdf = XdfWriter(path, declared, signal, self.clock)
+        self._xdf = Recorder(path, declared, signal, self.clock)
         self._count = 0
         self.say(self._stream, recording=path.name)
         self._feed(m.ClockOffset(stream="uid", offset=-3.5, uncertainty=1e-4, from_sample=0))

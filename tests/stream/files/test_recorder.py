@@ -20,7 +20,7 @@ from rym.messages import ClockOffset
 from stream.checks import Declared, Signal
 from stream.files import recorder
 from stream.files.recorder import Recorder, Spool, count_samples
-from stream.files.xdf import XdfWriter, read_stream
+from stream.files.xdf import ItemEncoder, read_stream
 from stream.items import Chunk, Item, Side
 from stream.montage import ENOBIO20
 
@@ -85,19 +85,20 @@ def start(path: Path, memory: float = 64.0) -> Recorder:
 
 
 def test_what_was_written_is_there_and_says_so(tmp_path: Path) -> None:
-    """The very bytes of the plain writer; read again and found whole when closed."""
+    """The very bytes that were encoded; read again and found whole when closed."""
     items = [item(k) for k in range(1, 300)]
     clock = ManualClock(5.0)
     kept = Recorder(tmp_path / "eeg.xdf", DECLARED, SIGNAL, clock)
-    plain = XdfWriter(tmp_path / "plain.xdf", DECLARED, SIGNAL, clock)
+    encoder = ItemEncoder(DECLARED, SIGNAL, clock)
+    plain = [encoder.start()]
     for one in items:
         kept.write(one)
-        plain.write(one)
+        plain.append(encoder.encode(one))
     kept.sync()
-    plain.close()
+    plain.append(encoder.end())
     assert kept.close() == (_count(300), 0, "")
     assert kept.trouble == ""
-    assert (tmp_path / "eeg.xdf").read_bytes() == (tmp_path / "plain.xdf").read_bytes()
+    assert (tmp_path / "eeg.xdf").read_bytes() == b"".join(plain)
     assert count_samples(tmp_path / "eeg.xdf")[1] == _count(300)
 
 
