@@ -2,9 +2,10 @@
 
 Sender, stream, decoder, player, journal and broker run as processes of their own, over LSL and
 MQTT, in true time; the player renders in true time and sounds nowhere. The model comes from a
-calibration of the same person on the fast clock. Prints a Markdown table, also to
-OUT/reliability.md; ends with 1 if a fault is missing in journal or report, if anything stale was
-shown as live, or if `rym replay --verify` finds a difference.
+calibration of the same person on the fast clock. Prints Markdown tables, also to
+OUT/reliability.md, and leaves the memory's course in OUT/memory.json. Ends with 1 if a fault is
+missing in journal or report, if anything stale was shown as live, or if `rym replay --verify`
+finds a difference.
 
     python benchmarks/reliability.py --minutes 2|30 [--out FOLDER] [--broker mqtt://…]
 """
@@ -12,6 +13,7 @@ shown as live, or if `rym replay --verify` finds a difference.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import platform
@@ -422,6 +424,7 @@ def main() -> int:
         seen = run_session(protocol, clean.model, out, arguments.broker)
     newest = max((out / "sub-sim" / "ses-01").glob(f"{protocol}_run-*"), key=os.path.getmtime)
     text, problems = told(Folder(newest), protocol, tables, clean, seen)
+    (out / "memory.json").write_text(json.dumps(seen), encoding="utf-8")
     (out / "reliability.md").write_text(text, encoding="utf-8")
     print(text)
     return 1 if problems else 0
