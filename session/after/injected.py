@@ -23,6 +23,8 @@ Counts = tuple[tuple[str, int], ...]
 
 BREAK_S = 0.75
 """Seconds without a usable window that count as an interruption: three hops."""
+FEW = 4
+"""Changes of the player's state that are told one by one."""
 COUNTED = ("gaps", "lost", "dropped", "returns")
 """Numbers of the stream's status that only grow within one start."""
 
@@ -326,7 +328,11 @@ def _again(a: Aftermath) -> str:
 
 
 def _player(a: Aftermath) -> str:
-    return ", ".join(f"{state} {t:.1f} s" for state, t in a.safety) or "went on"
+    if len(a.safety) <= FEW:
+        return ", ".join(f"{state} {t:.1f} s" for state, t in a.safety) or "went on"
+    first, last = a.safety[0], a.safety[-1]
+    counted = ", ".join(f"{state} {n}×" for state, n in _most(state for state, _ in a.safety))
+    return f"{counted}, from {first[0]} {first[1]:.1f} s to {last[0]} {last[1]:.1f} s"
 
 
 def _restarts(a: Aftermath) -> list[str]:

@@ -97,6 +97,10 @@ def test_an_outage_is_told_with_its_times() -> None:
     assert row["said of the signal"] == "1 segment begun anew, no window for 5.02 s"
     assert row["usable again"] == "1.0 s after the end"
     assert row["player"] == "DEGRADED 0.5 s, SAFE 2.0 s, RUN 5.1 s"
+    talk.state(16.0, "DEGRADED")
+    talk.state(16.5, "RUN")
+    often = dict(zip(HEAD, cells(talk.one()), strict=True))["player"]
+    assert often == "DEGRADED 2×, RUN 2×, SAFE 1×, from DEGRADED 0.5 s to RUN 6.5 s"
 
 
 def test_channels_and_windows_are_told_until_the_next_fault() -> None:
