@@ -36,6 +36,9 @@ from .keys import pressed
 from .supervisor import Supervisor
 from .view import Board, Screen
 
+AHEAD = 1e6
+"""Seconds by which a sender that is faster than true time may be ahead: any."""
+
 
 def run_session(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
     """Run one session and write its report.
@@ -64,7 +67,7 @@ def run_session(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
     notes = check(tables)
     folder = new_folder(tables)
     bank = ready_bank(tables, folder, quiet=quiet)
-    tables = _settled(tables, folder, bank, epoch)
+    tables = settled(tables, folder, bank, epoch)
     record = Record(
         subject=folder.subject,
         session=folder.session,
@@ -172,10 +175,21 @@ def new_folder(tables: Tables) -> Folder:
     return Folder.create(Path(of.root), of.subject, of.session, of.task, of.run or None)
 
 
-def _settled(tables: Tables, folder: Folder, bank: Path, epoch: int) -> Tables:
+def settled(tables: Tables, folder: Folder, bank: Path, epoch: int) -> Tables:
     """Return the tables with what is known only now: bank, model, and the sender's own id.
 
     The id lets the stream open this session's sender, whoever else sends in the same network.
+
+    Parameters
+    ----------
+    tables : Tables
+        As resolved.
+    folder : Folder
+        The session's.
+    bank : Path
+        The bank that is played.
+    epoch : int
+        Of the supervisor; makes the sender's id unique.
     """
     replace = msgspec.structs.replace
     tables = tables._replace(player=replace(tables.player, bank=str(bank)))
@@ -189,6 +203,9 @@ def _settled(tables: Tables, folder: Folder, bank: Path, epoch: int) -> Tables:
         tables = tables._replace(source=replace(tables.source, source_id=name))
         if not tables.stream.source_id:
             tables = tables._replace(stream=replace(tables.stream, source_id=name))
+        if tables.source.speed != 1.0:
+            # Faster than true time its stamps run ahead of the clock by design.
+            tables = tables._replace(stream=replace(tables.stream, max_ahead=AHEAD))
     return tables
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from rym.errors import UsageError
 from session import settings
+from session.live.run import new_folder, settled
 from session.settings import CONFIGS, load, tables
 
 PROTOCOLS = sorted(p.stem for p in CONFIGS.glob("*.toml") if p.name.count(".") == 1)
@@ -64,3 +65,15 @@ def test_an_unknown_protocol_names_the_known_ones() -> None:
     """The sentence lists what there is."""
     with pytest.raises(UsageError, match=r"'recal'.*demo.*recall"):
         load("recal", None, [])
+
+
+@pytest.mark.parametrize(("speed", "ahead"), [(1.0, 0.5), (8.0, 1e6), ("max", 1e6)])
+def test_a_sender_faster_than_true_time_may_be_ahead(
+    tmp_path: Path, speed: float | str, ahead: float
+) -> None:
+    """Its stamps run ahead of the clock by design; in true time the limit stays."""
+    options = [("session.root", str(tmp_path)), ("source.speed", speed)]
+    before = tables(load("demo", None, options))
+    after = settled(before, new_folder(before), tmp_path, 1)
+    assert after.stream.max_ahead == ahead
+    assert after.stream.source_id == after.source.source_id != ""
