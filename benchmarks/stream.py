@@ -31,7 +31,7 @@ from stream.settings import StreamSettings
 
 PEERS = ROOT / "benchmarks" / "peers"
 RATE, CHANNELS = 500.0, 32
-ROUNDS, SECONDS, WARM = 6, 8.0, 2.0
+ROUNDS, SECONDS, WARM = 5, 7.0, 2.0
 NAMES = [
     *("P7", "P4", "Cz", "Pz", "P3", "P8", "O1", "O2", "T8", "F8", "C4", "F4", "Fp2", "Fz", "C3"),
     *("F3", "Fp1", "T7", "F7", "Oz", "AF3", "AF4", "AF7", "AF8", "FC1", "FC2", "FC5", "FC6"),
@@ -64,7 +64,8 @@ def run(command: Sequence[str], **more: str) -> list[list[float]]:
     told = subprocess.run(
         command, capture_output=True, text=True, check=True, cwd=PEERS, env={**os.environ, **more}
     ).stdout
-    pairs: list[list[float]] = json.loads(told[told.index("[[") :])
+    # Timeflux writes what it logs around it.
+    pairs: list[list[float]] = json.JSONDecoder().raw_decode(told, told.index("[["))[0]
     return pairs
 
 

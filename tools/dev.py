@@ -73,7 +73,7 @@ def test(rest: list[str]) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     codes = [
         run("pytest", "-m", "not real", "-n", "auto"),
-        run("pytest", "-m", "real"),
+        run("pytest", "-m", "real", "--durations", "10"),
     ]
     return max(codes)
 
