@@ -14,7 +14,10 @@ LINES = {
     11: "No numbers on one channel or on all: masked, or nothing is decoded",
     12: "A flat channel: masked within a second; too many: no valid window",
     13: "Rail, wrap, pop, slow drift: the window is rejected, nothing is learned from it",
-    14: "Mains, blinks, jaw, walking: the index falls, one flip of the label per artefact at most",
+    14: (
+        "Mains, blinks, jaw, walking: the index falls; one flip of the label per artefact at most "
+        "beyond those without it, in the mean of five persons"
+    ),
     15: "Another unit than declared: refused with the measured level",
     16: "Another rate than declared, or none: measured, refused or set",
     17: "Channels permuted, renamed, missing, twice or appended: matched by name, or refused",

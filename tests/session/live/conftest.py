@@ -69,13 +69,6 @@ max_changes = 60
 rise = 0.5
 """
 
-ALSA = """
-</usr/share/alsa/alsa.conf>
-pcm.!default { type pulse }
-ctl.!default { type pulse }
-pcm.rym { type pulse hint { show on description "rym" } }
-"""
-
 
 class Killed(NamedTuple):
     """One part that was killed."""
@@ -322,35 +315,6 @@ class Ear:
         self._parec.send_signal(signal.SIGTERM)
         self._parec.wait(10)
         self._thread.join(10)
-
-
-@pytest.fixture
-def sound_server(tmp_path: Path, program: Callable[[str], str]) -> Iterator[dict[str, str]]:
-    """Start a PulseAudio of our own with a null sink; give the environment that leads to it."""
-    pulseaudio = program("pulseaudio")
-    program("parec")
-    run = tmp_path / "run"
-    run.mkdir(mode=0o700)
-    (tmp_path / "alsa.conf").write_text(ALSA)
-    environment = {
-        **os.environ,
-        "XDG_RUNTIME_DIR": str(run),
-        "HOME": str(run),
-        "PULSE_SERVER": f"unix:{run}/native",
-        "ALSA_CONFIG_PATH": str(tmp_path / "alsa.conf"),
-    }
-    words = [
-        "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--disable-shm=yes",
-        "-L", f"module-native-protocol-unix socket={run}/native auth-anonymous=1",
-        "-L", f"module-null-sink sink_name=rym rate={RATE} format=float32le",
-    ]  # fmt: skip
-    server = subprocess.Popen([pulseaudio, *words], env=environment, stderr=subprocess.DEVNULL)
-    end = time.monotonic() + 10
-    while not (run / "native").exists() and time.monotonic() < end:
-        time.sleep(0.05)
-    yield environment
-    server.terminate()
-    server.wait(10)
 
 
 @pytest.fixture
