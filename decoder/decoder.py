@@ -142,7 +142,7 @@ class Decoder:
             return self._silent(window, "no model")
         why_not = unusable(window, model)
         if why_not:
-            return self._silent(window, why_not)
+            return self._silent(window, why_not, usable=False)
         row = model.standardizer(_row(window, model))
         if not self._field.push(window.segment, window.first_sample, row):
             self._smoother.reset()
@@ -167,7 +167,7 @@ class Decoder:
             filled=self._field.patched,
         )
 
-    def _silent(self, window: Window, reason: str) -> Valence:
+    def _silent(self, window: Window, reason: str, *, usable: bool = True) -> Valence:
         return Valence(
             t=window.t_last,
             state="unknown",
@@ -176,6 +176,7 @@ class Decoder:
             confidence=0.0,
             reason=reason,
             model=self.model.id if self.model is not None else "",
+            usable=usable,
         )
 
 

@@ -163,6 +163,9 @@ class Valence(Content, frozen=True, kw_only=True):
     filled: bool = False
     """Whether one of the rows that this rests on is the repeated one before it, in place of a
     window that never came."""
+    usable: bool = True
+    """False where nothing could be made of the newest window: it says nothing of the person, so
+    that whoever follows the answers must take it as if none had come."""
 
 
 class Fade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
