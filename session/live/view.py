@@ -111,7 +111,8 @@ class Board:
                 self.played = played
                 return f"heard: {WORDS[played.audible]}" if changed else None
             case Safety() as safety:
-                changed = self.safety is None or self.safety.state != safety.state
+                told = None if self.safety is None else (self.safety.state, self.safety.text)
+                changed = told != (safety.state, safety.text)
                 self.safety = safety
                 said = f". {safety.text}" if safety.text else ""
                 return f"player: {safety.state}{said}" if changed else None
