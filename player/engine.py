@@ -71,6 +71,7 @@ class Engine:
         self._why: list[str] = []
         self._now: list[Identity] = []
         self._rests: tuple[Identity, ...] = ()
+        self._answer: tuple[Identity, ...] = ()
         self._events: list[Event] = []
         self._mixed = np.zeros((BLOCK, 2), dtype=np.float32)
         self._unheard = np.zeros((BLOCK, 2), dtype=np.float32)
@@ -116,9 +117,7 @@ class Engine:
         """
         match content:
             case Valence():
-                if self._policy.take(content, identity):
-                    self._why.append("decided")
-                self._safety.fresh(self.frame)
+                self._take(identity, content)
             case Stop():
                 self._safety.stop(self.frame, content.by)
                 self._note(identity, "stop", rests=True)
@@ -169,6 +168,16 @@ class Engine:
         return events
 
     # -- inputs ----------------------------------------------------------------------------------
+
+    def _take(self, identity: Identity, valence: Valence) -> None:
+        """Follow a usable answer; of another one only the dead-man switch hears."""
+        self._answer = (identity,)
+        if not valence.usable:
+            self._safety.useless(self.frame)
+            return
+        if self._policy.take(valence, identity):
+            self._why.append("decided")
+        self._safety.fresh(self.frame)
 
     def _note(self, identity: Identity, why: str, *, rests: bool) -> None:
         self._why.append(why)
@@ -242,12 +251,12 @@ class Engine:
     def _obey(self, order: Order, frame: int) -> None:
         match order.kind:
             case "hold":
-                self._rests = self._policy.cause
+                self._rests = self._answer
                 self._policy.hold(self._timeline.heading)
                 self._timeline.request(self._timeline.heading)
             case "neutral":
                 if not self.stopped:
-                    self._rests = self._policy.cause
+                    self._rests = self._answer
                 self._policy.reset()
                 self._timeline.request("neutral", Rule("at once", order.seconds))
             case "silence":
@@ -268,7 +277,7 @@ class Engine:
         if self._said != (self._safety.state, self._safety.reason):
             if self._safety.reason not in why:
                 why.insert(0, self._safety.reason)
-            self._say_safety(frame, tuple(self._now) or self._policy.cause)
+            self._say_safety(frame, tuple(self._now) or self._answer)
         self._timeline.marks.clear()
         if not why and frame % TICK == 0:
             why = ["tick"]

@@ -60,7 +60,7 @@ class Policy:
         self._steered = False
 
     def take(self, valence: Valence, identity: Identity) -> bool:
-        """Take in a decoded state; return True where it differs from the one before."""
+        """Take in a usable answer; return True where it differs from the one before."""
         before, self.decided = self.decided, valence.state
         self._valence = identity
         self._wanted = "neutral"
@@ -88,7 +88,7 @@ class Policy:
 
     @property
     def cause(self) -> tuple[Identity, ...]:
-        """The newest valence, on which `decided` rests."""
+        """The newest usable valence, on which `decided` rests."""
         return () if self._valence is None else (self._valence,)
 
     def step(self, frame: int, heard: Heard) -> str:

@@ -5,15 +5,17 @@ it up: while sound is made, it counts; while none is made, there is nothing to p
 
     what happened                    state      what is heard
     -------------------------------  ---------  ------------------------------------------------
-    start, nothing decoded yet       RUN        neutral, up from silence: nothing is followed, so
+    start, nothing answered yet      RUN        neutral, up from silence: nothing is followed, so
                                                 nothing can be stale; the switch is armed by the
-                                                first valence
-    fresh valence                    RUN        what the policy asks for
+                                                first answer, usable or not
+    fresh usable answer              RUN        what the policy asks for
     none for 0.5 s                   DEGRADED   what is heard is held; a change that has
                                                 not begun is dropped
     none for 2 s                     SAFE       neutral within 2 s more
-    fresh valence again, paused not  RUN        the policy goes on from neutral
-    SAFE for 60 s                    SAFE       fades out over 10 s; then silence until `resume`
+    usable answer again, paused not  RUN        the policy goes on from neutral
+    SAFE for 60 s, nothing comes     SAFE       fades out over 10 s; then silence until `resume`
+    SAFE, answers come that cannot   SAFE       neutral for as long as they come
+    be used
     resume naming the session        RUN, SAFE  up from silence; SAFE where nothing fresh has come,
                                                 whose 60 s then begin again
     stop by operator, participant    STOP       silence within 0.5 s
@@ -23,6 +25,16 @@ it up: while sound is made, it counts; while none is made, there is nothing to p
     supervisor gone                  SAFE       neutral at once, silence within 30 s, end; neither
                                                 resume nor release-stop is heard any more
     end                              as it was  fades out over 15 s, end
+
+An answer whose window could not be used says nothing of the person: it is not fresh, and only the
+reason tells it from an answer that never came. The newest answer gives the reason while it is
+younger than 2 s; from then on nothing comes, and the 60 s begin. So bursts do not make the reason
+flicker.
+
+Electrodes that are dry from the very start lead to SAFE, although neutral is heard in RUN as well:
+whoever leads the session has to learn that the music does not follow, and why. And a person who
+moves for minutes keeps the music: the device is there, somebody wears it, and silence in return for
+moving would frighten or feel like a reproach. A pause is for a device that is gone.
 
 A resume or release that comes while a fade-out runs waits for its silence: sound never turns
 upwards half-way.
@@ -37,13 +49,14 @@ from rym.messages import SafetyState
 from .settings import RATE
 
 HOLD = 0.5
-"""Seconds without a fresh valence after which nothing new begins."""
+"""Seconds without a usable answer after which nothing new begins."""
 STALE = 2.0
-"""Seconds without a fresh valence after which neutral is played."""
+"""Seconds without a usable answer after which neutral is played, and without any after which
+nothing comes."""
 TO_NEUTRAL = 1.5
 """Seconds of the fade to neutral; media.md allows 2."""
 PAUSE_AFTER = 60.0
-"""Seconds of SAFE before the music pauses."""
+"""Seconds of SAFE in which nothing comes before the music pauses."""
 PAUSE_FADE = 10.0
 STOP_FADE = {"operator": 0.2, "participant": 0.2, "distress": 1.5}
 """Seconds; with what is rendered ahead and the device's buffer within 0.5 s and 2 s."""
@@ -56,6 +69,8 @@ END_FADE = 15.0
 TEXTS: dict[str, str] = {
     "stale": "The signal has paused; the music stays neutral meanwhile.",
     "hold": "The signal has paused for a moment; the music goes on as it is.",
+    "unusable": "The signal cannot be used just now; the music stays neutral meanwhile.",
+    "hold unusable": "The signal cannot be used for a moment; the music goes on as it is.",
     "pause": "A short pause, nothing is wrong.",
     "operator": "The music has been stopped.",
     "participant": "The music has been stopped.",
@@ -88,6 +103,7 @@ class DeadMan:
         self.state: SafetyState = "STOP" if stopped else "RUN"
         self.reason = "kept" if stopped else "start"
         self._fresh: int | None = None
+        self._useless: int | None = None
         self._safe_since = 0
         self._quiet: int | None = 0 if stopped else None
         self._asked = False
@@ -106,8 +122,14 @@ class DeadMan:
         return self.state == "RUN" and self._gone is None and self._quiet is None
 
     def fresh(self, frame: int) -> None:
-        """Note that a fresh valence was taken in."""
-        self._fresh = frame
+        """Note that a fresh, usable answer was taken in."""
+        self._fresh, self._useless = frame, None
+
+    def useless(self, frame: int) -> None:
+        """Note that an answer came whose window could not be used."""
+        self._useless = frame
+        if self._fresh is None:
+            self._fresh = frame
 
     def stop(self, frame: int, by: Literal["operator", "participant", "distress"]) -> None:
         """Latch STOP."""
@@ -179,17 +201,24 @@ class DeadMan:
 
     def _watch(self, frame: int) -> None:
         age = 0 if self._fresh is None else frame - self._fresh
+        comes = self._useless is not None and frame - self._useless < round(STALE * RATE)
         if age >= round(STALE * RATE):
-            if self.state != "SAFE":
-                self.state, self.reason = "SAFE", "stale"
-                self._safe_since = frame
-                self._orders.append(Order("neutral", TO_NEUTRAL))
-            elif frame >= self._safe_since + round(PAUSE_AFTER * RATE):
-                self.reason = "pause"
-                self._hush(frame, PAUSE_FADE)
+            self._neutral(frame, "unusable" if comes else "stale")
         elif age >= round(HOLD * RATE):
             if self.state == "RUN":
-                self.state, self.reason = "DEGRADED", "hold"
+                self.state = "DEGRADED"
                 self._orders.append(Order("hold"))
+            self.reason = "hold unusable" if comes else "hold"
         elif self.state != "RUN":
             self.state, self.reason = "RUN", "fresh"
+
+    def _neutral(self, frame: int, reason: str) -> None:
+        """Be or stay SAFE; the seconds until a pause begin anew with every other reason."""
+        if self.state != "SAFE":
+            self.state = "SAFE"
+            self._orders.append(Order("neutral", TO_NEUTRAL))
+        if self.reason != reason:
+            self.reason, self._safe_since = reason, frame
+        elif reason == "stale" and frame >= self._safe_since + round(PAUSE_AFTER * RATE):
+            self.reason = "pause"
+            self._hush(frame, PAUSE_FADE)

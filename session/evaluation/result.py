@@ -13,11 +13,7 @@ import msgspec
 SCHEMA = 1
 
 
-class _Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Frozen, keywords only, unknown fields refused."""
-
-
-class PersonScore(_Struct):
+class PersonScore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One person's score in one protocol."""
 
     person: str
@@ -31,7 +27,7 @@ class PersonScore(_Struct):
     """Exchangeable units among the scored rows."""
 
 
-class Null(_Struct):
+class Null(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What scores are worth nothing."""
 
     kind: Literal["permuted units", "pseudosessions", "circular shift", "not run"]
@@ -49,7 +45,7 @@ class Null(_Struct):
     p: float | None
 
 
-class Curve(_Struct):
+class Curve(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Points of a curve."""
 
     x: tuple[float, ...]
@@ -58,7 +54,7 @@ class Curve(_Struct):
     """Rows behind each point."""
 
 
-class Timing(_Struct):
+class Timing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How answers behave in time."""
 
     flips_per_minute: float | None
@@ -67,7 +63,7 @@ class Timing(_Struct):
     receptive field; infinite where none came before the next change (stored as -1)."""
 
 
-class MethodResult(_Struct):
+class MethodResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One candidate or control in one protocol."""
 
     name: str
@@ -101,7 +97,7 @@ class MethodResult(_Struct):
     """File with the null scores; empty where none were drawn."""
 
 
-class ProtocolResult(_Struct):
+class ProtocolResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All methods under one protocol."""
 
     name: str
@@ -126,7 +122,7 @@ class ProtocolResult(_Struct):
     why: str
 
 
-class Finding(_Struct):
+class Finding(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one leak detector found."""
 
     name: str
@@ -141,7 +137,7 @@ class Finding(_Struct):
     details: tuple[str, ...] = ()
 
 
-class Latent(_Struct):
+class Latent(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Held-out embeddings of one fold, for the picture."""
 
     method: str
@@ -150,7 +146,7 @@ class Latent(_Struct):
     states: tuple[int, ...]
 
 
-class DataFacts(_Struct):
+class DataFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What was evaluated."""
 
     name: str
@@ -167,7 +163,7 @@ class DataFacts(_Struct):
     exchangeable_unit: str
 
 
-class Evaluation(_Struct):
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All of it."""
 
     schema: int

@@ -19,11 +19,16 @@ def name(topic, seq):
     return Identity("test", 1, topic, seq)
 
 
-def valence(state):
+def valence(state, *, usable=True):
     """Return a decoded state."""
     return Valence(
         t=0.0, state=state, valence=None, probabilities=None, confidence=0.9, reason="", model="",
+        usable=usable,
     )  # fmt: skip
+
+
+USELESS = valence("unknown", usable=False)
+"""The answer to a window of which nothing could be made."""
 
 
 def command(action, value=""):
@@ -46,11 +51,12 @@ class Run:
         self.n = 0
 
     def until(self, frame, state=None):
-        """Render up to a frame; feed a decoded state four times a second where one is given."""
+        """Render up to a frame; feed a state or answer four times a second where one is given."""
         out = np.empty((BLOCK, 2), dtype=np.float32)
         while self.engine.frame < frame:
             if state and self.engine.frame % (RATE // 4) == 0:
-                self.engine.apply(name("decoder/valence", self.n), valence(state))
+                answer = state if isinstance(state, Valence) else valence(state)
+                self.engine.apply(name("decoder/valence", self.n), answer)
                 self.n += 1
             self.engine.render(out)
             self.sound.append(out.copy())
@@ -114,6 +120,54 @@ def test_without_fresh_valence_neutral_is_reached_within_four_seconds(material):
     gains = {p.frame: p.gains for p in run.of(Played)}
     assert gains[3 * RATE] == (0.0, 0.0, 1.0)
     assert gains[last + 4 * RATE] == (0.0, 1.0, 0.0)
+
+
+@pytest.mark.fault(11)
+@pytest.mark.fault(12)
+def test_answers_without_use_hold_what_is_heard_and_lead_to_neutral(material):
+    """As if none came, on the same frames; said with its own reason, sentence and cause."""
+    run = Run(start(material)).until(4 * RATE, "positive")
+    last = 4 * RATE - RATE // 4
+    run.until(100 * RATE, USELESS)
+    said = [(s.frame, s.state, s.reason) for s in run.of(Safety)][1:]
+    assert said == [
+        (last + RATE // 2, "DEGRADED", "hold unusable"),
+        (last + 2 * RATE, "SAFE", "unusable"),
+    ]
+    assert all("cannot be used" in s.text for s in run.of(Safety)[1:])
+    cause = next(cause for c, cause in run.events if isinstance(c, Safety) and c.state == "SAFE")
+    assert cause == (name("decoder/valence", 23),)  # the newest, of 5.75 s
+    gains = {p.frame: p.gains for p in run.of(Played)}
+    assert gains[last + 2 * RATE] == (0.0, 0.0, 1.0)
+    assert gains[last + 4 * RATE] == (0.0, 1.0, 0.0)
+    assert {p.decided for p in run.of(Played) if p.frame > RATE} == {"positive"}
+    assert run.wave()[-BLOCK:].any()
+    run.until(102 * RATE, "positive")
+    assert states(run)[-1] == (100 * RATE, "RUN")
+    assert run.of(Played)[-1].audible == "positive"
+
+
+def test_a_change_that_waits_does_not_begin_where_nothing_can_be_used(material):
+    """Asked for within the dwell, which ends in DEGRADED: what is heard stays until neutral."""
+    run = Run(start(material)).until(2 * RATE, "positive")
+    end = next(p.fade.end for p in run.of(Played) if p.fade)
+    due = end + 8 * RATE
+    run.until(due - RATE // 2, "negative").until(due + 4 * RATE, USELESS)
+    (held, degraded), (safe, _) = states(run)[1:]
+    assert degraded == "DEGRADED"
+    assert held < due < safe
+    asked = [(p.frame, p.requested) for p in run.of(Played)]
+    assert {affect for _, affect in asked} == {"neutral", "positive"}
+    assert {affect for frame, affect in asked if RATE <= frame < safe} == {"positive"}
+
+
+def test_warming_up_behind_a_gap_is_fresh(material):
+    """Usable windows whose state is not known yet end SAFE; the policy alone decides then."""
+    run = Run(start(material)).until(4 * RATE, "positive")
+    run.until(8 * RATE, USELESS)
+    run.until(10 * RATE, valence("unknown"))
+    assert states(run)[-1] == (8 * RATE, "RUN")
+    assert run.of(Played)[-1].decided == "unknown"
 
 
 def test_a_long_pause_is_silent_until_resumed_by_this_session(material):
@@ -271,6 +325,7 @@ def test_a_storm_of_decisions_is_heard_as_few_fades(material):
 acts = st.one_of(
     st.sampled_from(AFFECTS).map(valence),
     st.just(valence("unknown")),
+    st.just(USELESS),
     st.sampled_from(["operator", "distress"]).map(lambda by: Stop(by=by, t=0.0)),
     st.sampled_from(AFFECTS).map(lambda a: command("steer", a)),
     st.sampled_from(["resume", "release-stop"]).map(lambda a: command(a, "s1")),
@@ -334,7 +389,7 @@ def test_replay_needs_the_inputs_at_their_frames_and_no_sound(material):
     out = np.empty((1023, 2), dtype=np.float32)
     for k in range(600):
         if k % 12 == 0:
-            content = valence(AFFECTS[k // 120 % 3])
+            content = USELESS if 150 < k < 400 else valence(AFFECTS[k // 120 % 3])
             inputs.append((live.apply(name("v", k), content), name("v", k), content))
         if k == 500:
             inputs.append((live.supervisor_gone(), None, None))

@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from player.safety import DeadMan, Order
 from player.settings import BLOCK, RATE
 
+HOP = RATE // 4
+"""Frames between two answers."""
+
 
 def run(machine, begin, end):
     """Step over control blocks; return (frame, state, orders) wherever one of both changed."""
@@ -77,7 +80,132 @@ def test_a_resume_without_fresh_valence_plays_neutral_for_another_minute():
     ]
 
 
-@given(st.lists(st.sampled_from(["fresh", "resume", "steps", "more"]), max_size=20))
+def told(machine, begin, end, answers=()):
+    """Step over control blocks while some answers come; return (frame, state, reason) as said."""
+    said, before, answers = [], (machine.state, machine.reason), dict(answers)
+    for frame in range(begin, end, BLOCK):
+        match answers.get(frame):
+            case "usable":
+                machine.fresh(frame)
+            case "useless":
+                machine.useless(frame)
+        machine.step(frame)
+        if (machine.state, machine.reason) != before:
+            before = (machine.state, machine.reason)
+            said.append((frame, *before))
+    return said
+
+
+def every(what, begin, end):
+    """Return four answers a second from `begin` on and before `end`, by frame."""
+    return dict.fromkeys(range(begin, end, HOP), what)
+
+
+@pytest.mark.fault(11)
+@pytest.mark.fault(12)
+def test_answers_that_cannot_be_used_are_not_fresh():
+    """0.5 s behind the last usable one DEGRADED, 2 s SAFE, RUN with the next; no pause, ever."""
+    machine = DeadMan()
+    machine.step(0)
+    last, back = 4 * RATE - HOP, 304 * RATE
+    answers = every("usable", 0, 4 * RATE) | every("useless", 4 * RATE, back) | {back: "usable"}
+    assert told(machine, 0, back + BLOCK, answers) == [
+        (last + RATE // 2, "DEGRADED", "hold unusable"),
+        (last + 2 * RATE, "SAFE", "unusable"),
+        (back, "RUN", "fresh"),
+    ]
+
+
+@pytest.mark.fault(12)
+def test_what_cannot_be_used_from_the_start_is_said():
+    """The first answer arms the switch: neutral in SAFE, not in a RUN that follows nothing."""
+    machine = DeadMan()
+    machine.step(0)
+    assert told(machine, 0, 100 * RATE, every("useless", 10 * RATE, 100 * RATE)) == [
+        (10 * RATE + RATE // 2, "DEGRADED", "hold unusable"),
+        (12 * RATE, "SAFE", "unusable"),
+    ]
+
+
+@pytest.mark.fault(11)
+def test_the_reason_turns_with_what_comes():
+    """At once where something comes again, 2 s behind the last answer where nothing does."""
+    machine = DeadMan()
+    machine.step(0)
+    machine.fresh(0)
+    first, last, again = RATE, 10 * RATE, 60 * RATE
+    answers = every("useless", first, last + BLOCK) | {again: "useless"}
+    assert told(machine, 0, 200 * RATE, answers) == [
+        (RATE // 2, "DEGRADED", "hold"),
+        (first, "DEGRADED", "hold unusable"),
+        (2 * RATE, "SAFE", "unusable"),
+        (last + 2 * RATE, "SAFE", "stale"),
+        (again, "SAFE", "unusable"),
+        (again + 2 * RATE, "SAFE", "stale"),
+        (again + 62 * RATE, "SAFE", "pause"),
+    ]
+
+
+def test_bursts_that_cannot_be_used_do_not_flicker():
+    """One answer every 1.5 s is something that comes, and the reason stays."""
+    machine = DeadMan()
+    machine.step(0)
+    answers = dict.fromkeys(range(0, 30 * RATE, 3 * RATE // 2), "useless")
+    assert [reason for _, _, reason in told(machine, 0, 30 * RATE, answers)] == [
+        "hold unusable",
+        "unusable",
+    ]
+
+
+def test_a_pause_ends_by_a_person_also_where_nothing_can_be_used():
+    """Answers without use bring no sound back; after a resume they keep neutral, without end."""
+    machine = DeadMan()
+    machine.step(0)
+    machine.fresh(0)
+    told(machine, 0, 80 * RATE)
+    assert told(machine, 80 * RATE, 90 * RATE, every("useless", 80 * RATE, 90 * RATE)) == []
+    assert machine.reason == "pause"
+    assert machine.resume()
+    answers = every("useless", 90 * RATE, 200 * RATE)
+    assert told(machine, 90 * RATE, 200 * RATE, answers) == [(90 * RATE, "SAFE", "unusable")]
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 400), st.sampled_from(["usable", "useless", "nothing"])),
+        max_size=40,
+    )
+)
+def test_only_usable_answers_decide_over_the_state(answers):
+    """State and sound are a function of the usable answers; the others only name the reason."""
+    frame, came = 0, {}
+    for blocks, what in answers:
+        frame += blocks * BLOCK
+        came[frame] = what
+    end = frame + 3 * RATE
+    machine, deaf = DeadMan(), DeadMan()
+    fresh = answer = None
+    for now in range(0, end, BLOCK):
+        what = came.get(now, "nothing")
+        if what == "useless":
+            machine.useless(now)
+        if what == "usable" or (what == "useless" and fresh is None):
+            deaf.fresh(now)
+            fresh = now
+        if what == "usable":
+            machine.fresh(now)
+        answer = now if what == "useless" else None if what == "usable" else answer
+        orders, same = machine.step(now), deaf.step(now)
+        if deaf.reason == "pause":
+            return
+        assert (machine.state, orders) == (deaf.state, same)
+        comes = answer is not None and now - answer < 2 * RATE
+        if machine.state != "RUN":
+            assert (machine.reason in ("unusable", "hold unusable")) == comes
+            assert ("cannot be used" in machine.text) == comes
+
+
+@given(st.lists(st.sampled_from(["fresh", "useless", "resume", "steps", "more"]), max_size=20))
 def test_nothing_but_a_release_ends_a_stop(acts):
     """Valence, resume, time: STOP stays, and no sound is ordered."""
     machine = DeadMan()
@@ -89,6 +217,8 @@ def test_nothing_but_a_release_ends_a_stop(acts):
         match act:
             case "fresh":
                 machine.fresh(frame)
+            case "useless":
+                machine.useless(frame)
             case "resume":
                 assert not machine.resume()
             case "steps":

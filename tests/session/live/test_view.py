@@ -235,6 +235,24 @@ def test_without_a_terminal_changes_are_lines(capsys: pytest.CaptureFixture[str]
     )
 
 
+def test_what_the_player_says_is_told_whenever_it_turns() -> None:
+    """Another sentence in the same state is a line of its own; the same once more is none."""
+    stage, board = Stage(), Board()
+    said = [("RUN", ""), ("SAFE", "It cannot be used."), ("SAFE", "It cannot be used."),
+            ("SAFE", "It has paused."), ("RUN", "")]  # fmt: skip
+    lines = [
+        board.take(stage.say(topics.SAFETY, m.Safety(state=s, frame=0, reason="", text=t)))
+        for s, t in said
+    ]
+    assert lines == [
+        "player: RUN",
+        "player: SAFE. It cannot be used.",
+        None,
+        "player: SAFE. It has paused.",
+        "player: RUN",
+    ]
+
+
 def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     """With `--json` nothing is written beside the one object."""
     stage = Stage()
