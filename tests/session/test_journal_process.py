@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,33 +14,23 @@ from pathlib import Path
 import pytest
 
 from rym import messages as m
-from rym.broker import free_port
 from rym.clock import SystemClock
 from rym.mqtt import MqttBus
 from rym.topics import LABEL, STATUS
 from session.folder import Folder
 from session.live.lines import read
+from tests.brokers import PASSWORD, embedded_broker
 
-PASSWORD = "hush"
 pytestmark = pytest.mark.real
 
 
 @pytest.fixture
 def broker() -> Iterator[str]:
     """Run the embedded broker and return its address."""
-    port = free_port()
-    command = [sys.executable, "-m", "rym.broker", "--bind", f"127.0.0.1:{port}"]
-    environment = {**os.environ, "RYM_BROKER_PASSWORD": PASSWORD}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-    give_up = time.monotonic() + 15
-    while time.monotonic() < give_up:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.05)
-    yield f"mqtt://127.0.0.1:{port}"
-    process.kill()
-    process.wait()
+    broker = embedded_broker()
+    broker.start()
+    yield broker.url
+    broker.kill()
 
 
 class Journal:

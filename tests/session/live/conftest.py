@@ -26,13 +26,13 @@ from generator.build import build
 from generator.memory import load as load_memory
 from generator.settings import GeneratorSettings
 from rym import bank as bank_format
-from rym.broker import free_port
 from rym.messages import AFFECTS
 from rym.topics import NOW
 from session.folder import Folder
 from session.live.lines import Journal, read
 from session.settings import CONFIGS
 from session.simulate import live
+from tests.brokers import BrokerProcess, embedded_broker
 
 ROOT = Path(__file__).resolve().parents[3]
 RATE = 48_000
@@ -331,35 +331,10 @@ def is_gone() -> Callable[[psutil.Process], bool]:
     return gone
 
 
-class Broker:
-    """An outside broker, which no supervisor brings back."""
-
-    password = "only for this test"
-
-    def __init__(self) -> None:
-        self.port = free_port()
-        self.url = f"mqtt://127.0.0.1:{self.port}"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it, with nothing remembered."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "rym.broker", "--bind", f"127.0.0.1:{self.port}"],
-            cwd=ROOT, env={**os.environ, "RYM_BROKER_PASSWORD": self.password},
-            stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-
-    def kill(self) -> None:
-        """Kill it, if it runs."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-
 @pytest.fixture
-def broker() -> Iterator[Broker]:
-    """Return a broker that runs."""
-    broker = Broker()
+def broker() -> Iterator[BrokerProcess]:
+    """Return an outside broker that runs, and that no supervisor brings back."""
+    broker = embedded_broker()
     broker.start()
     yield broker
     broker.kill()

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +15,6 @@ from decoder import model as models
 from decoder.rows import rows_from
 from decoder.settings import Candidate, DecoderSettings, TrainingSettings
 from decoder.training import fit
-from rym.broker import free_port
 from rym.clock import SystemClock
 from rym.logs import run_async
 from rym.messages import Status
@@ -29,9 +25,9 @@ from session.live.lines import read
 from stream.files.reading import read as read_recording
 from stream.line import StreamLine
 from stream.settings import StreamSettings
+from tests.brokers import PASSWORD, mosquitto_broker
 
 pytestmark = pytest.mark.real
-PASSWORD = "by the lake"
 KINDS: tuple[Candidate, ...] = ("lda", "cebra-knn")
 SETTINGS = """
 [rig]
@@ -61,30 +57,14 @@ def train(recording: Path, kind: Candidate, out: Path) -> None:
 
 
 @pytest.fixture
-def mosquitto(program: Callable[[str], str], tmp_path: Path) -> Iterator[str]:
-    """Run mosquitto on loopback with a login, as another machine's would be; give its address."""
-    port, folder = free_port(), tmp_path / "mosquitto"
+def mosquitto(tmp_path: Path) -> Iterator[str]:
+    """Run a mosquitto with a login, as another machine's would be; give its address."""
+    folder = tmp_path / "mosquitto"
     folder.mkdir()
-    passwords = folder / "passwords"
-    subprocess.run(
-        [program("mosquitto_passwd"), "-b", "-c", passwords, "rym", PASSWORD], check=True
-    )
-    passwords.chmod(0o600)
-    config = folder / "mosquitto.conf"
-    config.write_text(
-        f"listener {port} 127.0.0.1\npassword_file {passwords}\nallow_anonymous false\n"
-        "set_tcp_nodelay true\npersistence false\nuser root\n"
-    )
-    process = subprocess.Popen([program("mosquitto"), "-c", config], stderr=subprocess.DEVNULL)
-    give_up = time.monotonic() + 15
-    while time.monotonic() < give_up:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                break
-        time.sleep(0.05)
-    yield f"mqtt://127.0.0.1:{port}"
-    process.terminate()
-    process.wait()
+    broker = mosquitto_broker(folder)
+    broker.start()
+    yield broker.url
+    broker.kill()
 
 
 async def leave_behind(broker: str, rig: str) -> None:

@@ -18,9 +18,9 @@ from rym.logs import run_async
 from rym.messages import Message, Phase
 from rym.mqtt import MqttBus
 from rym.topics import NOW, PHASE, VALENCE, WINDOW
+from tests.brokers import PASSWORD, mosquitto_broker
 
 pytestmark = pytest.mark.real
-PASSWORD = "over the reeds"
 MODULES = (
     "stream",
     "stream.source",
@@ -105,23 +105,12 @@ async def _listen(broker: str, seconds: float) -> dict[str, list[Message]]:
 
 
 @pytest.fixture
-def two_addresses(program: Callable[[str], str], tmp_path: Path) -> Iterator[tuple[str, str]]:
+def two_addresses(tmp_path: Path) -> Iterator[tuple[str, ...]]:
     """Run one mosquitto that two machines would reach at two addresses; give both."""
-    port = free_port("127.0.0.2")
-    passwords, config = tmp_path / "passwords", tmp_path / "mosquitto.conf"
-    words = [program("mosquitto_passwd"), "-b", "-c", str(passwords), "rym", PASSWORD]
-    subprocess.run(words, check=True)
-    passwords.chmod(0o600)
-    hosts = ("127.0.0.2", "127.0.0.3")
-    config.write_text(
-        f"password_file {passwords}\nallow_anonymous false\nuser root\n"
-        + "".join(f"listener {port} {host}\n" for host in hosts)
-    )
-    words = [program("mosquitto"), "-c", str(config)]
-    process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
-    yield tuple(f"mqtt://{host}:{port}" for host in hosts)
-    process.terminate()
-    process.wait()
+    broker = mosquitto_broker(tmp_path, ("127.0.0.2", "127.0.0.3"))
+    broker.start()
+    yield broker.urls
+    broker.kill()
 
 
 @pytest.fixture
