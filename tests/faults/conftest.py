@@ -1,4 +1,4 @@
-"""Fixtures: the two rigs run at once and once for all tests, beside what does not look at them."""
+"""Fixtures: the rigs run at once and once for all tests, beside what does not look at them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from generator.memory import Memory
 from generator.settings import GeneratorSettings
 from rym.broker import free_port
 from session.simulate import live
-from tests.faults.live import OUTAGES, PASSWORD, VALUES, Run
+from tests.faults.live import PASSWORD, RIGS, Run
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,7 +40,7 @@ def _place(item: pytest.Item) -> int:
 
 
 def _looks_at_a_run(item: pytest.Item) -> bool:
-    return bool({"values", "outages"} & set(getattr(item, "fixturenames", ())))
+    return bool(set(RIGS) & set(getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +52,7 @@ def _early(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
-    """Start both rigs and one broker; all of it is gone in the end."""
+    """Start all rigs and one broker; all of it is gone in the end."""
     folder = tmp_path_factory.mktemp("faults")
     build(
         Memory(text="A lantern.", seed=11),
@@ -67,15 +67,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
         env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     started = {}
-    for name, settings in (("values", VALUES), ("outages", OUTAGES)):
+    for name, rig in RIGS.items():
         own = folder / name
         own.mkdir()
         (own / "rig.toml").write_text(
-            settings.format(bank=folder / "bank", model=folder / "model"), encoding="utf-8"
+            rig.settings.format(bank=folder / "bank", model=folder / "model"), encoding="utf-8"
         )
         (own / "lsl.cfg").write_text(f"[lab]\nSessionID = {uuid.uuid4().hex}\n[log]\nlevel = -2\n")
         apart = {**environment, "LSLAPICFG": str(own / "lsl.cfg")}
-        started[name] = Run(name, own, f"mqtt://{url}", apart)
+        started[name] = Run(name, rig, own, f"mqtt://{url}", apart)
     yield started
     for run in started.values():
         run.close()
@@ -103,3 +103,9 @@ def values(runs: dict[str, Run]) -> Run:
 def outages(runs: dict[str, Run]) -> Run:
     """Return the rig whose stream broke off and whose clock was set, once its run is over."""
     return runs["outages"].done()
+
+
+@pytest.fixture(scope="session")
+def unusable(runs: dict[str, Run]) -> Run:
+    """Return the rig of whose windows nothing could be made at times, once its run is over."""
+    return runs["unusable"].done()

@@ -11,8 +11,8 @@ LINES = {
     8: "The sender's clock is set, by seconds, hours or to 0: a new segment",
     9: "A clock that is 200 ppm off for eight hours: within 2 ms",
     10: "A computer that slept, NTP, daylight saving: only monotonic clocks count",
-    11: "No numbers on one channel or on all: masked, or nothing is decoded",
-    12: "A flat channel: masked within a second; too many: no valid window",
+    11: "No numbers on one channel: masked; on all: neutral 2 s later, on once they are back",
+    12: "A flat channel: masked within a second; too many: neutral 2 s later, on after them",
     13: "Rail, wrap, pop, slow drift: the window is rejected, nothing is learned from it",
     14: (
         "Mains, blinks, jaw, walking: the index falls; one flip of the label per artefact at most "

@@ -1,4 +1,4 @@
-"""Two rigs of real processes with scripted faults, and what they said."""
+"""Three rigs of real processes with scripted faults, and what they said."""
 
 from __future__ import annotations
 
@@ -215,8 +215,64 @@ at = 39.0
 seconds = 20.0
 """
 
-SECONDS = 63.0
-"""Length of both runs from the first window on."""
+UNUSABLE = """
+[rig]
+id = "unusable"
+
+[source]
+source_id = "unusable"
+
+[source.sender]
+type = "simulated"
+seed = 5
+strength = 2.0
+
+[decoder]
+model = "{model}"
+drive = "always"
+
+[player]
+bank = "{bank}"
+sink = "null"
+
+[[source.faults]]
+kind = "nan"
+at = 3.0
+seconds = 3.0
+channels = ["Cz"]
+
+[[source.faults]]
+kind = "nan"
+at = 9.0
+seconds = 5.0
+
+[[source.faults]]
+kind = "flat"
+at = 18.0
+seconds = 5.0
+
+[[source.faults]]
+kind = "flat"
+at = 27.0
+seconds = 5.0
+channels = ["Fp1", "F7", "F3", "T7", "C3", "P7", "P3", "O1"]
+"""
+
+
+class Rig(NamedTuple):
+    """What runs, and for how long."""
+
+    settings: str
+    seconds: float
+    """From the first window on."""
+    player: bool
+
+
+RIGS = {
+    "values": Rig(VALUES, 63.0, player=False),
+    "outages": Rig(OUTAGES, 63.0, player=True),
+    "unusable": Rig(UNUSABLE, 35.0, player=True),
+}
 
 
 class Stretch(NamedTuple):
@@ -233,8 +289,11 @@ class Stretch(NamedTuple):
 class Run:
     """One rig's processes, and everything that they say."""
 
-    def __init__(self, name: str, folder: Path, url: str, environment: dict[str, str]) -> None:
+    def __init__(
+        self, name: str, rig: Rig, folder: Path, url: str, environment: dict[str, str]
+    ) -> None:
         self.name = name
+        self._rig = rig
         self.folder = folder
         self.messages: list[Message] = []
         self.sizes: list[float] = []
@@ -315,7 +374,7 @@ class Run:
         box = bus.subscribe(*TOPICS, overload=ALL)
         await bus.connect(within=20.0)
         helpers = {"stream.source": "simulator", "decoder": "decoder", "player": "player"}
-        if self.name == "values":
+        if not self._rig.player:
             del helpers["player"]
         for module in helpers:
             self.start(module)
@@ -327,7 +386,7 @@ class Run:
             await self._until(box, lambda: bool(self.of(WINDOW)), 30.0)
             process = psutil.Process(self._parts["stream"].pid)
             begin = clock.now()
-            while clock.now() < begin + SECONDS:
+            while clock.now() < begin + self._rig.seconds:
                 await asyncio.sleep(0.2)
                 self._take(box)
                 if clock.now() > begin + 15:

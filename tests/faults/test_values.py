@@ -7,16 +7,23 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from rym.messages import Window
-from rym.topics import QUALITY, VALENCE, WINDOW
+from rym.messages import Message, Window
+from rym.topics import NOW, QUALITY, SAFETY, VALENCE, WINDOW
 from stream.files.xdf import replay_file
 from stream.settings import StreamSettings
-from tests.faults.live import GRACE, Run, numbers_of
+from tests.faults.live import GRACE, Run, Stretch, numbers_of
 
 pytestmark = pytest.mark.real
 
 LENGTH = 1.0
 """Seconds of a window."""
+
+
+HOP = 0.25
+"""Seconds between two windows."""
+HOLD, SAFE, TO_NEUTRAL = 0.5, 2.0, 2.0
+"""Seconds without a usable answer until DEGRADED and SAFE, and from then until neutral is heard
+(the table of `player/safety.py`)."""
 
 
 def touched(run: Run, kind: str, number: int = 0, after: float = 0.0) -> list[Window]:
@@ -123,9 +130,11 @@ def test_11_where_no_channel_has_numbers_nothing_is_decoded(values: Run) -> None
 
 @pytest.mark.fault(11)
 @pytest.mark.fault(13)
-def test_11_no_message_holds_a_number_that_is_none(values: Run, outages: Run) -> None:
-    """Neither samples nor anything else, through every fault of both runs."""
-    for run in (values, outages):
+def test_11_no_message_holds_a_number_that_is_none(
+    values: Run, outages: Run, unusable: Run
+) -> None:
+    """Neither samples nor anything else, through every fault of all runs."""
+    for run in (values, outages, unusable):
         for message in run.messages:
             assert np.isfinite(numbers_of(message.content)).all(), message.id
 
@@ -141,6 +150,62 @@ def test_12_a_flat_channel_is_masked_within_a_second(values: Run, kind: str, cha
     assert held
     assert all(channel in window.bad for window in held)
     assert all(len(window.bad) <= 4 for window in held)
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "masked"),
+    [
+        pytest.param("nan", 1, 0.0, marks=pytest.mark.fault(11), id="no numbers"),
+        pytest.param("flat", 0, LENGTH, marks=pytest.mark.fault(12), id="all flat"),
+        pytest.param("flat", 1, LENGTH, marks=pytest.mark.fault(12), id="8 of 19 flat"),
+    ],
+)
+def test_12_where_nothing_is_usable_the_player_is_safe(
+    unusable: Run, kind: str, number: int, masked: float
+) -> None:
+    """Once masked: DEGRADED after 0.5 s, SAFE after 2 s; RUN with the first usable answer."""
+    fault = unusable.faults(kind)[number]
+    last, first = usable_around(unusable, fault)
+    assert last.content.t <= fault.begin + masked
+    assert first.content.t <= fault.end + 2 * LENGTH + HOP
+    states, whys, times = zip(*said_by_the_player(unusable, fault), strict=True)
+    assert states == ("DEGRADED", "SAFE", "RUN")
+    assert whys == ("hold unusable", "unusable", "fresh")
+    assert HOLD - 0.05 <= times[0] - last.meta.mono <= HOLD + GRACE
+    assert SAFE - 0.05 <= times[1] - last.meta.mono <= SAFE + GRACE
+    assert times[1] <= fault.begin + masked + HOP + SAFE + GRACE
+    assert first.meta.mono <= times[2] <= first.meta.mono + GRACE
+    neutral = times[1] + TO_NEUTRAL
+    heard = [m.content for m in unusable.of(NOW) if neutral < m.meta.mono < fault.end]
+    assert len(heard) > 2
+    assert {(played.audible, played.safety) for played in heard} == {("neutral", "SAFE")}
+    assert min(played.level_db for played in heard) > -60
+
+
+@pytest.mark.fault(11)
+def test_11_one_channel_without_numbers_keeps_nobody_from_going_on(unusable: Run) -> None:
+    """It is masked, every answer stays usable, and the player in RUN."""
+    fault = unusable.faults("nan")[0]
+    windows = unusable.windows(fault.begin, fault.end)
+    assert len(windows) >= 10
+    assert all("Cz" in window.bad for window in windows)
+    answers = [m.content for m in unusable.of(VALENCE)]
+    assert all(v.usable for v in answers if fault.begin <= v.t < fault.end + 2 * LENGTH)
+    assert said_by_the_player(unusable, fault) == []
+
+
+def usable_around(run: Run, fault: Stretch) -> tuple[Message, Message]:
+    """Return the last usable answer before those that are not, and the first behind them."""
+    answers = [m for m in run.of(VALENCE) if m.content.t >= fault.begin - LENGTH]
+    begin = next(i for i, m in enumerate(answers) if not m.content.usable)
+    end = next(i for i, m in enumerate(answers) if i > begin and m.content.usable)
+    return answers[begin - 1], answers[end]
+
+
+def said_by_the_player(run: Run, fault: Stretch) -> list[tuple[str, str, float]]:
+    """Return (state, reason, rig time) from a fault's beginning until some seconds behind it."""
+    said = [m for m in run.of(SAFETY) if fault.begin <= m.meta.mono < fault.end + 3 * LENGTH]
+    return [(m.content.state, m.content.reason, m.meta.mono) for m in said]
 
 
 @pytest.mark.fault(13)
