@@ -26,32 +26,10 @@ from __future__ import annotations
 from math import comb
 from typing import Literal, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-Array = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 Verdict = Literal["follows", "unclear", "guessing"]
 
 LEVEL = 0.05
 """How often chance may pass for more, at most."""
-LEAST_TRAIN = 10
-"""Rows of a state, one receptive field's worth, below which a fold does not learn it."""
-
-
-def balanced_accuracy(truth: Ints, answer: Ints) -> float:
-    """Return the mean over true states of the share of rows answered rightly.
-
-    Parameters
-    ----------
-    truth : array of shape (n,)
-        True states; any whole numbers.
-    answer : array of shape (n,)
-        What was answered; a number that is no state counts as wrong.
-    """
-    shares = [float((answer[truth == state] == state).mean()) for state in np.unique(truth)]
-    return sum(shares) / len(shares)
 
 
 def tail(k: int, n: int, p: float) -> float:
@@ -120,70 +98,3 @@ def judge(score: float, episodes_per_state: tuple[int, ...]) -> Judgement:
     else:
         verdict, why = "follows", f"{what}: chance reaches {critical:.2f} in at most 5 of 100 runs."
     return Judgement(verdict, why, score, critical, n, n_states)
-
-
-class Fold(NamedTuple):
-    """Which of the usable rows are learned from and which are held out."""
-
-    train: Bools
-    """Shape (n_usable,)."""
-    test: Bools
-    """Shape (n_usable,)."""
-
-
-def blocks_of(label: Ints, episode: Ints) -> Ints:
-    """Return the block of every usable row: its episode, or half of it.
-
-    The only episode of a state is cut in two at its middle, as otherwise the state could not be
-    held out and learned at once; `judge` gives no `follows` then.
-
-    Parameters
-    ----------
-    label : array of shape (n,)
-        States of the usable rows.
-    episode : array of shape (n,)
-        Their episodes, in order of time.
-    """
-    block = 2 * episode.astype(np.int64)
-    for state in np.unique(label):
-        own = np.unique(episode[label == state])
-        if len(own) == 1:
-            rows = np.flatnonzero(episode == own[0])
-            block[rows[len(rows) // 2 :]] += 1
-    return np.unique(block, return_inverse=True)[1].astype(np.int64)
-
-
-def folds_of(label: Ints, episode: Ints, t_last: Array, n_folds: int, purge: float) -> list[Fold]:
-    """Deal the blocks into folds of neighbours in time, each held out once.
-
-    Parameters
-    ----------
-    label, episode : array of shape (n,)
-        Of the usable rows.
-    t_last : array of shape (n,)
-        Rig time of their newest samples, in seconds.
-    n_folds : int
-        How many folds at most.
-    purge : float
-        Seconds around a held-out block within which nothing is learned from.
-
-    Returns
-    -------
-    list of Fold
-        Folds of which nothing is left to learn from, or one state only, are left out: their rows
-        have no held-out answer.
-    """
-    block = blocks_of(label, episode)
-    names = np.unique(block)
-    folds = []
-    for part in np.array_split(names, min(n_folds, len(names))):
-        test = np.isin(block, part)
-        near = np.zeros(len(block), dtype=bool)
-        for name in part:
-            own = t_last[block == name]
-            near |= (t_last > own.min() - purge) & (t_last < own.max() + purge)
-        train = ~test & ~near
-        train &= np.bincount(label[train], minlength=int(label.max()) + 1)[label] >= LEAST_TRAIN
-        if len(np.unique(label[train])) > 1:
-            folds.append(Fold(train, test))
-    return folds
