@@ -23,6 +23,7 @@ from rym.address import parse_url
 from rym.bus import Bus
 from rym.clock import Clock, SystemClock
 from rym.errors import RymError, UsageError
+from rym.heap import keep_small
 from rym.lifeline import Lifeline
 from rym.logs import catch_signals, run_async, show_logs
 from rym.messages import Life, Status
@@ -329,6 +330,7 @@ async def _until_end(
         asyncio.create_task(told.wait(), name="signals"),
         asyncio.create_task(bus.ended(), name="bus"),
         asyncio.create_task(shell.keep_saying(), name="status"),
+        asyncio.create_task(keep_small(shell.clock), name="memory"),
     }
     if not outlives_supervisor:
         tasks.add(asyncio.create_task(shell.lifeline.told_to_end(), name="life line"))

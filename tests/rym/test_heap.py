@@ -1,0 +1,60 @@
+"""Free memory goes back to the system."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import platform
+
+import psutil
+import pytest
+
+from rym.clock import ManualClock
+from rym.heap import EVERY_S, START_S, give_back, keep_small
+
+glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's allocator only")
+
+
+def scattered() -> tuple[list[bytes], list[bytes]]:
+    """Return 64 MB in blocks, and what lies between them; no zeros, which would take no memory."""
+    pairs = [tuple(bytes([1 + k % 255]) * n for n in (64_000, 1000)) for k in range(1000)]
+    return [block for block, _ in pairs], [between for _, between in pairs]
+
+
+@glibc
+def test_what_is_free_between_blocks_in_use_is_given_back() -> None:
+    """64 MB freed below blocks that stay are the system's again."""
+    blocks, kept = scattered()
+    del blocks
+    here = psutil.Process()
+    before = here.memory_info().rss
+    give_back()
+    assert here.memory_info().rss < before - 40e6
+    assert len(kept) == 1000
+
+
+@glibc
+def test_a_running_part_gives_back_by_itself() -> None:
+    """After the start, and every minute from then on; what was loaded is looked at no more."""
+
+    async def main() -> None:
+        clock = ManualClock()
+        here = psutil.Process()
+        task = asyncio.create_task(keep_small(clock))
+        try:
+            for seconds in (START_S, EVERY_S):
+                await asyncio.sleep(0)
+                blocks, kept = scattered()
+                del blocks
+                before = here.memory_info().rss
+                clock.advance(seconds)
+                await asyncio.sleep(0.01)
+                assert here.memory_info().rss < before - 40e6
+                assert len(kept) == 1000
+            assert gc.get_freeze_count() > 0
+        finally:
+            gc.unfreeze()
+            task.cancel()
+            await asyncio.wait([task])
+
+    asyncio.run(main())
