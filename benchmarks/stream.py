@@ -1,20 +1,24 @@
 """The stream beside its peers: age of a filtered sample, a window on the bus, cost of a window.
 
 Every reader is a process of its own that reads the same sender over loopback for some seconds; the
-readers take turns, ours twice per round (A/A). Peers: `make bench-peers`. `--soak` instead runs
-eight hours of signal through the line on a fast clock and prints the memory's slope.
+readers take turns, ours twice per round (A/A). Peers: `make bench-peers`.
+
+`--soak` instead runs eight hours of signal through the line on a fast clock and prints the memory's
+slope; `--soak-process` sends as much over LSL, 25 times faster than true time, to a whole
+`python -m stream` with its recording and a broker (20 minutes).
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +30,18 @@ import numpy as np
 import psutil
 
 from benchmarks.interleave import show
+from benchmarks.peers.ours_window import broker, part
+from rym.bus import LATEST
+from rym.clock import SystemClock
+from rym.mqtt import MqttBus
+from rym.topics import QUALITY
 from stream.line import StreamLine
 from stream.settings import StreamSettings
 
 PEERS = ROOT / "benchmarks" / "peers"
 RATE, CHANNELS = 500.0, 32
 ROUNDS, SECONDS, WARM = 5, 7.0, 2.0
+HOURS, SPEED = 8, 25.0
 NAMES = [
     *("P7", "P4", "Cz", "Pz", "P3", "P8", "O1", "O2", "T8", "F8", "C4", "F4", "Fp2", "Fz", "C3"),
     *("F3", "Fp1", "T7", "F7", "Oz", "AF3", "AF4", "AF7", "AF8", "FC1", "FC2", "FC5", "FC6"),
@@ -45,10 +55,10 @@ def python(environment: str) -> str:
 
 
 @contextmanager
-def sender(chunk: int) -> Any:
+def sender(chunk: int, speed: float = 1.0) -> Iterator[str]:
     """Send until the body ends; give the source id."""
     name = f"bench-{os.getpid()}-{chunk}"
-    command = [sys.executable, str(PEERS / "sender.py"), name, str(chunk)]
+    command = [sys.executable, str(PEERS / "sender.py"), name, str(chunk), str(speed)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
     time.sleep(1.5)
     try:
@@ -189,8 +199,49 @@ def soak() -> None:
     print(f"slope from the first half hour on: {np.polyfit(hours[1:], used[1:], 1)[0]:+.3f} MB/h")
 
 
+def soak_process() -> None:
+    """Run eight hours of signal through a whole process; print its memory every half hour.
+
+    What is counted is what has been published, so that nothing that was lost on the way counts. The
+    process keeps 60 s of what it has sent, 64 MB at most: at this speed that is what it comes to,
+    live it is 15 MB.
+    """
+    with alone(), sender(10, SPEED) as source_id, ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        url = stack.enter_context(broker())
+        settings = f"source_id = '{source_id}'\nmax_ahead = {3600 * (HOURS + 1)}\nmax_age = 3600\n"
+        (Path(folder) / "stream.toml").write_text(f"[stream]\n{settings}")
+        words = ("--config", f"{folder}/stream.toml", "--broker", url, "--out", f"{folder}/out")
+        process = stack.enter_context(
+            part([sys.executable, "-m", "stream", "--rig", "bench", *words])
+        )
+        used = asyncio.run(_followed(url, psutil.Process(process.pid)))
+    hours = np.arange(1, len(used) + 1) / 2
+    settled = hours >= 1
+    slope = np.polyfit(hours[settled], np.array(used)[settled], 1)[0]
+    print(f"slope from the first hour on: {slope:+.3f} MB per hour of signal")
+
+
+async def _followed(url: str, process: psutil.Process) -> list[float]:
+    """Return the resident memory in MB after every half hour of signal that was published."""
+    bus = MqttBus(url, service="decoder", epoch=1, clock=SystemClock(), rig="bench")
+    await bus.connect()
+    used: list[float] = []
+    start = bus.clock.now()
+    async for message in bus.subscribe(QUALITY, overload=LATEST):
+        if message.id.seq < (len(used) + 1) * 7200:
+            continue
+        used.append(process.memory_info().rss / 2**20)
+        passed = bus.clock.now() - start
+        print(f"{len(used) / 2:4.1f} h  {used[-1]:7.2f} MB  ({passed:.0f} s)", flush=True)
+        if len(used) == 2 * HOURS:
+            break
+    await bus.close()
+    return used
+
+
 @contextmanager
-def alone() -> Any:
+def alone() -> Iterator[None]:
     """Keep this run's LSL streams apart from any other's."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "lsl_api.cfg"
@@ -201,6 +252,9 @@ def alone() -> Any:
 
 def main() -> None:
     """Compare and print, or soak."""
+    if "--soak-process" in sys.argv:
+        soak_process()
+        return
     if "--soak" in sys.argv:
         soak()
         return

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 # A script's own folder comes first on the path; the packages lie two folders above.
@@ -36,25 +38,37 @@ async def windows(url: str, seconds: float) -> list[tuple[float, float]]:
     return seen
 
 
+@contextmanager
+def part(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process in silence until the body ends."""
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextmanager
+def broker() -> Iterator[str]:
+    """Run mosquitto until the body ends; give its URL."""
+    port = free_port()
+    program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+    assert program, "mosquitto is needed"
+    with part([program, "-p", str(port)]):
+        yield f"mqtt://127.0.0.1:{port}"
+
+
 def main(source_id: str, seconds: float) -> None:
     """Start broker and stream, listen, and print what came."""
-    port = free_port()
-    broker = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-    assert broker, "mosquitto is needed"
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, broker() as url:
         config = Path(folder) / "stream.toml"
         config.write_text(f'[stream]\nsource_id = "{source_id}"\n')
-        url = f"mqtt://127.0.0.1:{port}"
-        stream = [sys.executable, "-m", "stream", "--config", str(config), "--broker", url]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        parts = [subprocess.Popen([broker, "-p", str(port)], **quiet)]
-        try:
-            parts.append(subprocess.Popen([*stream, "--rig", "bench"], cwd=ROOT, **quiet))
+        words = ["--config", str(config), "--broker", url, "--rig", "bench"]
+        with part([sys.executable, "-m", "stream", *words]):
             json.dump(asyncio.run(windows(url, seconds)), sys.stdout)
-        finally:
-            for part in reversed(parts):
-                part.terminate()
-                part.wait(5)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Sends 32 channels at 500 Hz, ten samples at a time, until its standard input ends."""
+"""Sends 32 channels at 500 Hz, some samples at a time, until its standard input ends.
+
+Faster than true time (third argument) it begins when somebody listens, and stamps run ahead.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import pylsl
 CHANNELS, RATE = 32, 500.0
 
 
-def main(source_id: str, chunk: int) -> None:
+def main(source_id: str, chunk: int, speed: float) -> None:
     """Push noise on a beat that no delay shifts; each stamp is the time at which it is due."""
     info = pylsl.StreamInfo("bench-EEG", "EEG", CHANNELS, RATE, "float32", source_id)
     channels = info.desc().append_child("channels")
@@ -26,14 +29,16 @@ def main(source_id: str, chunk: int) -> None:
     ended = threading.Event()
     threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
     noise = np.random.default_rng(0).normal(0, 10, (500, CHANNELS)).astype(np.float32)
+    while speed > 1 and not outlet.have_consumers() and not ended.is_set():
+        time.sleep(0.05)
     # Stamps are whole multiples of a chunk's length, so that a reader knows where a chunk ends.
     n, start = 0, np.ceil(pylsl.local_clock() * RATE / chunk) * chunk / RATE
     while not ended.is_set():
         n += chunk
         due = start + n / RATE
-        time.sleep(max(0.0, due - pylsl.local_clock()))
+        time.sleep(max(0.0, start + n / RATE / speed - pylsl.local_clock()))
         outlet.push_chunk(noise[:chunk] if n % 2 else noise[-chunk:], due)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]) if len(sys.argv) > 3 else 1.0)
