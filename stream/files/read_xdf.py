@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from rym.errors import FormatError, UsageError
 
-from ..montage import clean, kind
+from ..montage import Kind, clean, kind
 from .recording import (
     BREAK_S,
     Array,
@@ -27,6 +28,8 @@ from .xdf_streams import XdfStream, read_streams
 
 CLOCK_SET_S = 1.0
 """Change of a measured clock offset in seconds from which the sender's clock was set anew."""
+MOST_DRIFT = 1e-3
+"""Seconds per second by which no two clocks drift apart; beyond, the offsets are wrong."""
 LONGEST_BURST_S = BREAK_S
 """Raw stamps come in bursts, as the sender saw them: only a longer break is a gap."""
 
@@ -130,9 +133,11 @@ def _recording(
         notes.append(f"No rate is declared; {measured:.2f} Hz was measured, {rate:g} Hz is used.")
     gaps = gaps_of(clock.times, rate, longer_than=LONGEST_BURST_S)
     channels = _names(stream, notes)
-    scale = _per_microvolt(path.name, stream, notes)
+    kinds = tuple(kind(name) for name in channels)
+    scale = _per_microvolt(path.name, stream, kinds, notes)
     facts = {"stream": stream.name, "device": stream.info.findtext("desc/manufacturer") or ""}
     others = [s for s in streams if s is not stream]
+    events = _events(clock.times, rate, others, notes)
     if others:
         facts["other streams"] = _list(others)
     return Recording(
@@ -141,51 +146,80 @@ def _recording(
         rate=rate,
         measured=measured,
         channels=channels,
-        kinds=tuple(kind(name) for name in channels),
+        kinds=kinds,
         samples=stream.divided_by(scale),
         stamps=stamps,
         gaps=gaps,
-        events=_events(clock.times, others),
+        events=events,
         facts={key: value for key, value in facts.items() if value},
         warnings=(*notes, *gap_note(gaps)),
     )
 
 
 class _Times(NamedTuple):
-    """Stamps on the recorder's clock, as far as its steps go."""
+    """Stamps on the recorder's clock."""
 
     times: Array
     notes: list[str]
 
 
 def _recorder_time(stamps: Array, clock: list[tuple[float, float]]) -> _Times:
-    """Return stamps without the jumps of a sender's clock that was set while recording.
+    """Return stamps on the recorder's clock, whose drift and jumps the measured offsets show.
 
-    A jump of the offset is laid where the stamps jump the other way; slow drift stays, as it makes
-    no gaps. One offset for each stretch is therefore enough.
+    A jump of the offset is laid where the stamps jump the other way; from there on the offsets
+    measured later hold. Drift matters where markers come from another machine than the EEG: 50 ppm
+    are 180 ms in an hour.
     """
-    times = stamps.copy()
     notes: list[str] = []
     if not clock:
-        return _Times(times, notes)
-    offsets = np.array([offset for _, offset in clock])
-    times += offsets[0]
+        return _Times(stamps.copy(), notes)
+    measured = np.array(clock)
+    jumps = np.flatnonzero(np.abs(np.diff(measured[:, 1])) > CLOCK_SET_S) + 1
+    parts = np.split(measured, jumps)
+    times = stamps + _offsets(stamps, parts[0])
     steps = np.diff(stamps)
     after = 0
-    for change in np.diff(offsets)[np.abs(np.diff(offsets)) > CLOCK_SET_S]:
+    for before, part in pairwise(parts):
+        change = part[0, 1] - before[-1, 1]
         left = steps[after:]
         if not len(left) or not np.isfinite(change):
             break
         at = after + int(np.nanargmin(np.abs(left + change)))
         if abs(steps[at]) < CLOCK_SET_S:
             continue  # measured anew, but the stamps do not follow: not this stream's clock
-        times[at + 1 :] += change
-        notes.append(
-            f"The sender's clock was set anew before sample {at + 1}: "
-            f"from {stamps[at]:.1f} s to {stamps[at + 1]:.1f} s."
-        )
         after = at + 1
+        times[after:] = stamps[after:] + _offsets(stamps[after:], part)
+        notes.append(
+            f"The sender's clock was set anew before sample {after}: "
+            f"from {stamps[at]:.1f} s to {stamps[after]:.1f} s."
+        )
     return _Times(times, notes)
+
+
+def _offsets(stamps: Array, measured: Array) -> Array:
+    """Return the offset at every stamp, on a straight line through those that were measured.
+
+    The line goes through the medians of the earlier and of the later half (Brown and Mood, Proc.
+    2nd Berkeley Symp., 1951): a measurement on a busy network may be off by any amount, and least
+    squares would follow it.
+
+    Parameters
+    ----------
+    stamps : array of shape (n_times,)
+        On the sender's clock, in seconds.
+    measured : array of shape (n_measured, 2)
+        Time on the sender's clock, and the offset then, in seconds.
+    """
+    half = len(measured) // 2
+    early, late = measured[:half], measured[len(measured) - half :]
+    drift = 0.0
+    if half and (span := np.median(late[:, 0]) - np.median(early[:, 0])) > 0:
+        drift = float((np.median(late[:, 1]) - np.median(early[:, 1])) / span)
+    if not abs(drift) <= MOST_DRIFT:
+        drift = 0.0
+    level = np.median(measured[:, 1] - drift * measured[:, 0])
+    offsets: Array = level + drift * stamps
+    return offsets
 
 
 def _names(stream: XdfStream, notes: list[str]) -> tuple[str, ...]:
@@ -208,9 +242,14 @@ def _described(stream: XdfStream, *keys: str) -> list[str]:
     ]
 
 
-def _per_microvolt(name: str, stream: XdfStream, notes: list[str]) -> float:
-    """Return by what the values of an EEG stream are divided to be µV."""
-    said = {unit.lower() for unit in _described(stream, "unit")} - {"", "none"}
+def _per_microvolt(name: str, stream: XdfStream, kinds: Sequence[Kind], notes: list[str]) -> float:
+    """Return by what the values of an EEG stream are divided to be µV.
+
+    What the electrodes declare counts; only where none is known to be one, what any channel does.
+    """
+    units = _described(stream, "unit")
+    scalp = [unit for unit, what in zip(units, kinds, strict=False) if what == "scalp"]
+    said = {unit.lower() for unit in scalp or units} - {"", "none"}
     scales = {_PER_MICROVOLT.get(unit) for unit in said}
     scale = scales.pop() if len(scales) == 1 else None
     if scale is None:
@@ -219,14 +258,20 @@ def _per_microvolt(name: str, stream: XdfStream, notes: list[str]) -> float:
     return scale
 
 
-def _events(times: Array, others: Sequence[XdfStream]) -> tuple[Event, ...]:
+def _events(
+    times: Array, rate: float, others: Sequence[XdfStream], notes: list[str]
+) -> tuple[Event, ...]:
     """Return the markers of all streams of words or triggers, at the next sample of the EEG."""
     events: list[Event] = []
+    n_before = 0
     times = np.maximum.accumulate(times)  # one burst may begin before the last one ends
     for stream in others:
         if not stream.text and "marker" not in stream.type.lower():
             continue
-        at = np.searchsorted(times, _recorder_time(stream.stamps, stream.clock).times)
+        marked = _recorder_time(stream.stamps, stream.clock).times
+        early = marked < times[0] - 1.0 / rate
+        n_before += int(early.sum())
+        at = np.where(early, len(times), np.searchsorted(times, marked))
         if stream.text:
             events += [Event(int(i), 0, text) for i, text in zip(at, stream.texts, strict=True)]
         else:
@@ -236,5 +281,10 @@ def _events(times: Array, others: Sequence[XdfStream]) -> tuple[Event, ...]:
                 for i, code in zip(at, codes, strict=True)
                 if np.isfinite(code) and abs(code) < 2**31
             ]
-    n = len(times)
-    return tuple(sorted((e for e in events if e.sample < n), key=lambda event: event.sample))
+    within = sorted((e for e in events if e.sample < len(times)), key=lambda event: event.sample)
+    if len(within) < len(events):
+        notes.append(
+            f"{len(events) - len(within)} events were left out: {n_before} before the first sample "
+            "of the EEG, the others after its last one."
+        )
+    return tuple(within)

@@ -231,6 +231,19 @@ def test_units_and_both_descriptions(tmp_path: Path, unit: str, scale: float) ->
         assert any("µV is assumed" in text for text in found.warnings) == (not unit)
 
 
+def test_the_unit_is_that_of_the_electrodes(tmp_path: Path) -> None:
+    """What an auxiliary channel beside them declares says nothing of theirs."""
+    rows = "".join(
+        f"<channel><label>{name}</label><unit>{unit}</unit></channel>"
+        for name, unit in (("Cz", "nanovolts"), ("X", "mm/s^2"))
+    )
+    stamps = [k / 100 for k in range(20)]
+    described = header(1, desc=f"<channels>{rows}</channels>")
+    found = read(write(tmp_path / "a.xdf", described, numbers(1, ramp(20), stamps)))
+    assert np.allclose(found.samples, ramp(20) / 1000)
+    assert not any("Unit" in text for text in found.warnings)
+
+
 def test_markers_lie_at_their_samples(tmp_path: Path) -> None:
     """Words and codes of other streams, each on its own clock, become events of the EEG."""
     path = write(
@@ -245,6 +258,42 @@ def test_markers_lie_at_their_samples(tmp_path: Path) -> None:
         numbers(3, np.array([[7]], "<i4"), [110.5]),
     )
     assert read(path).events == (Event(25, 0, "rest"), Event(50, 7))
+
+
+def test_markers_outside_the_eeg_are_counted_and_left_out(tmp_path: Path) -> None:
+    """Some come before it was opened and some after its end: none of them is at a sample."""
+    path = write(
+        tmp_path / "a.xdf",
+        header(1),
+        header(2, type="Markers", channel_format="string", channel_count=1),
+        numbers(1, ramp(100), [10 + k / 100 for k in range(100)]),
+        words(2, ["early", "first", "last", "late"], [3.0, 9.995, 10.99, 12.0]),
+    )
+    found = read(path)
+    assert found.events == (Event(0, 0, "first"), Event(99, 0, "last"))
+    assert "2 events were left out: 1 before the first sample of the EEG" in found.warnings[-1]
+
+
+def test_markers_of_a_clock_that_drifts_lie_at_their_samples(tmp_path: Path) -> None:
+    """After an hour at 50 ppm the first offset alone would be 180 ms wrong; pyxdf agrees."""
+    hour = np.arange(0.0, 3600.0, 5.0)
+    stamps = [k / 10 for k in range(36_000)]
+    measured = [offset(1, t, 5e-5 * t) for t in hour]
+    measured[100] = offset(1, hour[100], 0.4)  # a busy network
+    path = write(
+        tmp_path / "a.xdf",
+        header(1, nominal_srate=10),
+        header(2, type="Markers", channel_format="string", channel_count=1),
+        *measured,
+        *(offset(2, t, 0.0) for t in hour),
+        numbers(1, ramp(36_000), stamps),
+        words(2, ["early", "late"], [10.0, 3590.0 * (1 + 5e-5) + 0.01]),
+    )
+    streams, _ = pyxdf.load_xdf(path, dejitter_timestamps=False)
+    eeg, marks = sorted(streams, key=lambda stream: stream["info"]["stream_id"])
+    at = np.searchsorted(eeg["time_stamps"], marks["time_stamps"])
+    assert list(at) == [100, 35_901]
+    assert [event.sample for event in read(path).events] == list(at)
 
 
 @pytest.mark.fault(20)
