@@ -190,8 +190,12 @@ class _Reader:
                 yield text
 
     def _separator(self, first: str) -> str:
-        """Return what separates most columns; a tab or semicolon wins over decimal commas."""
-        return max("\t;, ", key=first.strip().count)
+        """Return what separates most columns; blanks only where nothing else does.
+
+        Names of columns hold blanks, as in `Time (s),Fp1 (µV)`, or follow a comma and a blank.
+        """
+        most = max("\t;,", key=first.strip().count)
+        return most if most in first.strip() else " "
 
     def _check_header(self) -> None:
         numbers = [word for word in self.header if _is_number(word)]

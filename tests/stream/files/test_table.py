@@ -70,6 +70,18 @@ def test_the_map_says_what_columns_mean(
     assert found.gaps == ()
 
 
+def test_blanks_within_names_do_not_separate(tmp_path: Path) -> None:
+    """Neither units in brackets nor a blank behind every comma; alone, blanks do."""
+    for head, form in (
+        ("time,Fp1 (of 2),T3 (of 2)", "{t:.3f},{a},{b}"),
+        ("time, Fp1, T3", "{t:.3f}, {a}, {b}"),
+        ("time Fp1 T3", "{t:.3f} {a} {b}"),
+    ):
+        found = read(write(tmp_path / "a.csv", rows(20, form), head))
+        assert np.array_equal(found.samples, EXPECTED)
+        assert len(found.channels) == 2
+
+
 def test_decimal_commas(tmp_path: Path) -> None:
     """With a separator other than the comma, and said in the map."""
     lines = [line.replace(".", ",") for line in rows(20, "{t:.3f};{a};{b}")]
