@@ -302,7 +302,7 @@ class Marker(Content, frozen=True, kw_only=True):
     """Rig time in seconds."""
     code: int
     note: str
-    """Why it cannot be trusted: `duplicate`, `late`, `backward`; empty otherwise."""
+    """Why it cannot be trusted: `duplicate`, `late`, `early`, `backward`; empty otherwise."""
 
 
 class Truth(Content, frozen=True, kw_only=True):

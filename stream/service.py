@@ -79,7 +79,7 @@ async def serve(shell: Shell, settings: StreamSettings) -> None:
     inlet = await asyncio.to_thread(EegInlet, settings, clock)
     line = StreamLine(settings, inlet.signal.channels, inlet.signal.rate)
     check = StartCheck(inlet.signal, settings)
-    markers = MarkerCheck(settings.max_age)
+    markers = MarkerCheck(settings.max_age, settings.max_ahead)
     offset, timely = 0.0, Timely()
     async with AsyncExitStack() as stack:
         recording = None

@@ -10,8 +10,9 @@ from ..items import Side
 
 SAME_S = 0.05
 """Seconds within which the same code is a contact that bounced, or one that was sent twice."""
-LARGEST_CODE = 1 << 24
-"""Largest code that is a trigger: up to it a float32, as which it is recorded, holds every one."""
+LARGEST_CODE = (1 << 24) - 1
+"""Largest code that is a trigger: up to it a float32, as which it is recorded, holds every one, and
+no larger one is rounded to one of them."""
 
 
 class MarkerCheck:
@@ -21,10 +22,13 @@ class MarkerCheck:
     ----------
     max_age : float
         Age in seconds at its arrival from which a trigger is late.
+    max_ahead : float
+        Seconds by which it may lie in the future; beyond, it is early: the sender's clock was set.
     """
 
-    def __init__(self, max_age: float) -> None:
+    def __init__(self, max_age: float, max_ahead: float) -> None:
         self._max_age = max_age
+        self._max_ahead = max_ahead
         self._newest = -math.inf
         self._recent: dict[int, float] = {}
 
@@ -60,6 +64,9 @@ class MarkerCheck:
             note = "backward"
         elif now - t > self._max_age:
             note = "late"
+        elif t - now > self._max_ahead:
+            note = "early"
         self._recent[code] = t
-        self._newest = max(self._newest, t)
+        # An early one bears a time that has not come: what follows it is not backward.
+        self._newest = max(self._newest, min(t, now))
         return Marker(t=t, code=code, note=note)
