@@ -36,18 +36,21 @@ class Memory:
     capacity : int
         Rows kept per class; then the oldest row of that class goes, so that a common class cannot
         push a rare one out.
+    n_classes : int
+        Number of classes.
     """
 
-    def __init__(self, n_dimensions: int, capacity: int) -> None:
+    def __init__(self, n_dimensions: int, capacity: int, n_classes: int = N_CLASSES) -> None:
         self.capacity = capacity
-        n_rows = N_CLASSES * capacity
+        self.n_classes = n_classes
+        n_rows = n_classes * capacity
         self._z = np.zeros((n_rows, n_dimensions))
         self._stretch = np.full(n_rows, -1, dtype=np.int64)
-        self._written = [0] * N_CLASSES
+        self._written = [0] * n_classes
         self._rank: Ints = np.zeros(0, dtype=np.int64)
         self._first: Ints = np.zeros(0, dtype=np.int64)
         self._classes: Ints = np.zeros(0, dtype=np.int64)
-        self._weights = np.zeros(N_CLASSES)
+        self._weights = np.zeros(n_classes)
         self._sorted = True
 
     def __len__(self) -> int:
@@ -67,7 +70,7 @@ class Memory:
         z : array of shape (n_dimensions,)
             Unit vector.
         label : int
-            0, 1 or 2.
+            0…n_classes − 1.
         stretch : int
             0 or more; rows of one stretch and one class share one vote.
         """
@@ -90,9 +93,9 @@ class Memory:
         new[1:] = (stretch[1:] != stretch[:-1]) | (label[1:] != label[:-1])
         self._rank, self._first = used, np.flatnonzero(new)
         self._classes = label[self._first]
-        counts = np.bincount(self._classes, minlength=N_CLASSES)
+        counts = np.bincount(self._classes, minlength=self.n_classes)
         present = counts > 0
-        self._weights = np.zeros(N_CLASSES)
+        self._weights = np.zeros(self.n_classes)
         self._weights[present] = counts.sum() / (present.sum() * counts[present])
         self._sorted = True
 
@@ -106,18 +109,18 @@ class Memory:
 
         Returns
         -------
-        array of shape (3,)
+        array of shape (n_classes,)
             Votes of the k nearest stretches, each weighted by the rarity of its class, with one
             vote spread over the classes that the memory holds (Laplace); zero for a class that it
             does not hold. All zero where the memory is empty.
         """
         self._index()
         if not len(self._first):
-            return np.zeros(N_CLASSES)
+            return np.zeros(self.n_classes)
         nearness = np.maximum.reduceat((self._z[self._rank] * z).sum(axis=1), self._first)
         k = min(odd_root(len(self._first)), len(self._first))
         nearest = np.argsort(-nearness, kind="stable")[:k]
-        votes = np.bincount(self._classes[nearest], minlength=N_CLASSES) * self._weights
+        votes = np.bincount(self._classes[nearest], minlength=self.n_classes) * self._weights
         present = self._weights > 0
         votes[present] += 1.0 / present.sum()
         out: Array = votes / votes.sum()
@@ -125,7 +128,7 @@ class Memory:
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return embeddings, labels and stretches, in order of learning within each class."""
-        places = np.concatenate([self._places(label) for label in range(N_CLASSES)])
+        places = np.concatenate([self._places(label) for label in range(self.n_classes)])
         return {
             "embedding": self._z[places],
             "label": places // self.capacity,
@@ -138,7 +141,9 @@ class Memory:
         return label * self.capacity + np.arange(oldest, n, dtype=np.int64) % self.capacity
 
 
-def memory_of(z: Array, label: Ints, stretch: Ints, capacity: int | None = None) -> Memory:
+def memory_of(
+    z: Array, label: Ints, stretch: Ints, capacity: int | None = None, n_classes: int = N_CLASSES
+) -> Memory:
     """Return a memory that has learned these rows in order.
 
     Parameters
@@ -146,14 +151,16 @@ def memory_of(z: Array, label: Ints, stretch: Ints, capacity: int | None = None)
     z : array of shape (n, n_dimensions)
         Unit vectors.
     label : array of shape (n,)
-        0, 1 or 2.
+        0…n_classes − 1.
     stretch : array of shape (n,)
         0 or more.
     capacity : int or None
         Rows kept per class; None: as many as the commonest class has.
+    n_classes : int
+        Number of classes.
     """
-    counts = np.bincount(label, minlength=N_CLASSES)
-    memory = Memory(z.shape[1], capacity or max(1, int(counts.max())))
+    counts = np.bincount(label, minlength=n_classes)
+    memory = Memory(z.shape[1], capacity or max(1, int(counts.max())), n_classes)
     for vector, of, part in zip(z, label.tolist(), stretch.tolist(), strict=True):
         memory.learn(vector, of, part)
     return memory
