@@ -1,0 +1,203 @@
+"""Candidates: what may become a person's decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+
+import numpy as np
+import numpy.typing as npt
+
+from ..embedding import Network, fields_of
+from ..neighbors import memory_of
+from ..settings import TrainingSettings
+from ..table import Table
+from . import discriminant
+from .covariances import Tangents
+from .method import Answer, Method, Refit, of_present, prepared
+from .normalized import OwnScale, field_means, field_rows, last_kept, stretches
+
+Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+AT_ONCE = 1024
+"""Fields embedded at once: 8 MB for 95 features and ten rows."""
+
+
+def prepare_lda(table: Table, train: Ints, values: Array | None = None) -> Refit:
+    """Prepare shrinkage LDA on the mean of the ten newest rows, as `decoder.linear` fits it.
+
+    Parameters
+    ----------
+    table : Table
+        All rows.
+    train : array of shape (n,)
+        Usable rows to learn from.
+    values : array of shape (n_table, n_features) or None
+        What it looks at; None: the table's features.
+    """
+    scale = OwnScale(table, train, values)
+    learned = field_means(scale, train)
+    return linear_refit(table, learned, lambda rows: field_means(scale, rows))
+
+
+def linear_refit(table: Table, learned: Array, ask: Callable[[Ints], Array]) -> Refit:
+    """Return LDA that is fitted to the same rows again and again.
+
+    Parameters
+    ----------
+    table : Table
+        All rows.
+    learned : array of shape (n, n_features)
+        What the rows to learn from look like.
+    ask : callable
+        Rows of the table in, what they look like out.
+    """
+    asked = last_kept(ask)
+
+    def refit(labels: Ints, _seed: int) -> Answer:
+        def fit(of: Ints) -> Answer:
+            found = discriminant.fit(learned, of, table.n_states)
+            return lambda rows: found(asked(rows))
+
+        return of_present(labels, table.n_states, fit)
+
+    return refit
+
+
+def encoder(
+    table: Table, train: Ints, labels: Ints, settings: TrainingSettings, seed: int
+) -> Callable[[Ints], Array]:
+    """Fit one network to rows of one person or of several.
+
+    Every person's rows are on that person's own scale, and no field straddles two recordings, since
+    only usable rows are drawn.
+
+    Parameters
+    ----------
+    table : Table
+        All rows.
+    train : array of shape (n,)
+        Usable rows to learn from.
+    labels : array of shape (n,)
+        Their classes, at least two different ones.
+    settings : TrainingSettings
+        Size of the network, batch, steps, learning rate, threads.
+    seed : int
+        The same seed gives the same network on one machine.
+
+    Returns
+    -------
+    callable
+        Usable rows in, unit vectors of shape (n, n_dimensions) out.
+    """
+    # Here, because importing torch and cebra takes seconds.
+    contrastive = import_module("..contrastive", __package__)
+    scale = OwnScale(table, train)
+    used = field_rows(train)
+    place = np.searchsorted(used, train)
+    network = Network(contrastive.fit(scale(used), place, labels, settings, seed))
+
+    def embed(rows: Ints) -> Array:
+        z = np.zeros((len(rows), network.n_dimensions))
+        for at in range(0, len(rows), AT_ONCE):
+            part = rows[at : at + AT_ONCE]
+            used = field_rows(part)
+            z[at : at + AT_ONCE] = network(fields_of(scale(used), np.searchsorted(used, part)))
+        return z
+
+    return embed
+
+
+def voters(table: Table, rows: Ints, labels: Ints, z: Array) -> Callable[[Array], Array]:
+    """Return the kNN memory of embedded rows, one vote per stretch.
+
+    Parameters
+    ----------
+    table : Table
+        All rows.
+    rows : array of shape (n,)
+        Usable rows to remember, in order.
+    labels : array of shape (n,)
+        Their classes.
+    z : array of shape (n, n_dimensions)
+        Their unit vectors.
+
+    Returns
+    -------
+    callable
+        Unit vectors of shape (n, n_dimensions) in, probabilities of shape (n, n_states) out.
+    """
+    memory = memory_of(z, labels, stretches(table, rows), n_classes=table.n_states)
+    return lambda asked: np.array([memory.predict_proba(one) for one in asked]).reshape(
+        len(asked), table.n_states
+    )
+
+
+def cebra_knn(settings: TrainingSettings) -> Method:
+    """Return CEBRA + kNN with these settings of the network."""
+
+    def fit(table: Table, train: Ints, labels: Ints, seed: int) -> Answer:
+        def fit(of: Ints) -> Answer:
+            embed = encoder(table, train, of, settings, seed)
+            vote = voters(table, train, of, embed(train))
+            return lambda rows: vote(embed(rows))
+
+        return of_present(labels, table.n_states, fit)
+
+    what = "CEBRA's network on ten rows of band power, votes of the nearest labelled moments"
+    return Method("cebra-knn", "candidate", fit, what, fast=False, why_not=_no_cebra)
+
+
+def _no_cebra(_table: Table) -> str:
+    missing = [name for name in ("cebra", "torch") if find_spec(name) is None]
+    return f"{' and '.join(missing)} cannot be imported." if missing else ""
+
+
+def _prepare_riemann(table: Table, train: Ints) -> Refit:
+    """Keep the tangent vectors; what is fitted to labels is a logistic regression."""
+    tangents = Tangents(table, train)
+    learned, asked = tangents(train), last_kept(tangents)
+
+    def refit(labels: Ints, _seed: int) -> Answer:
+        return of_present(labels, table.n_states, lambda of: _logistic(table, learned, of, asked))
+
+    return refit
+
+
+def _logistic(table: Table, learned: Array, labels: Ints, ask: Callable[[Ints], Array]) -> Answer:
+    # Here, because the live decoder imports this package's neighbours and must not carry it.
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
+
+    model = LogisticRegression(class_weight="balanced", max_iter=1000).fit(learned, labels)
+
+    def answer(rows: Ints) -> Array:
+        p = np.zeros((len(rows), table.n_states))
+        p[:, np.asarray(model.classes_)] = model.predict_proba(ask(rows))
+        return p
+
+    return answer
+
+
+def _no_covariance(table: Table) -> str:
+    if len(table.channels) < 2:
+        return "One channel has no covariance."
+    return "" if len(table.covariance) else "The rows were made without covariances."
+
+
+CANDIDATES: dict[str, Method] = {
+    method.name: method
+    for method in (
+        cebra_knn(TrainingSettings()),
+        prepared("lda", "candidate", prepare_lda, "band power of every channel, linear"),
+        prepared(
+            "riemann",
+            "candidate",
+            _prepare_riemann,
+            "covariance of the channels in the tangent space, linear",
+            why_not=_no_covariance,
+        ),
+    )
+}
+"""The first is the default: another is chosen only if it is better by a standard error."""
