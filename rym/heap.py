@@ -1,10 +1,11 @@
 """What a process does with memory that it needs no longer (adapter: the C library's allocator).
 
-A stall makes a process take a hundred megabytes for some seconds: samples and messages wait. All of
-it is freed in the end, but glibc only gives back what lies at the end of its heap, and there the
-messages lie that are kept for a minute; so the process would stay that large for good. A threshold
-from which every block is mapped by itself would mend that, too, but it would make each window's
-temporary arrays cost a page fault per 4 kB.
+Two things keep it for hours. Python looks for cyclic garbage among long-lived objects only once
+they have grown by a quarter, and every broken connection to the broker leaves such a cycle behind:
+the MQTT client with all that it had not sent. And glibc gives back only what lies at the end of its
+heap, where the messages lie that are kept for a minute. A threshold from which every block is
+mapped by itself would mend the second, too, but it would make each window's temporary arrays cost a
+page fault per 4 kB.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from rym.clock import Clock
 START_S = 20.0
 """Seconds after which what a process has loaded stays for its life."""
 EVERY_S = 60.0
-"""Seconds between two times that free memory is given back; it takes some tenths of a ms."""
+"""Seconds between two times that free memory is given back."""
 
 
 async def keep_small(clock: Clock) -> None:
     """Give free memory back to the system for as long as the caller lets it.
 
-    What was loaded at the start is taken out of Python's search for cyclic garbage, which would
-    hold everything up for 35 ms to find nothing in it.
+    What was loaded at the start is taken out of the search for garbage, which would otherwise hold
+    everything up for 35 ms; without it the search takes some tenths of a millisecond.
     """
     await clock.sleep_until(clock.now() + START_S)
     gc.freeze()
@@ -34,15 +35,11 @@ async def keep_small(clock: Clock) -> None:
         await clock.sleep_until(clock.now() + EVERY_S)
 
 
-def give_back() -> bool:
-    """Give back what the allocator holds free.
-
-    Returns
-    -------
-    bool
-        Whether there was something; False, too, where the C library is another than glibc.
-    """
-    if not sys.platform.startswith("linux"):
-        return False
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
-    return bool(trim is not None and trim(0))
+def give_back() -> None:
+    """Collect garbage, and give back what the allocator holds free, where that is glibc."""
+    gc.collect()
+    # musl has no such function, and gives back by itself.
+    if sys.platform.startswith("linux") and (
+        trim := getattr(ctypes.CDLL(None), "malloc_trim", None)
+    ):
+        trim(0)

@@ -34,6 +34,19 @@ def test_what_is_free_between_blocks_in_use_is_given_back() -> None:
 
 
 @glibc
+def test_garbage_that_holds_itself_is_given_back() -> None:
+    """What a cycle holds is freed, however long it has lived."""
+    cycle: list[object] = [b"x" * 64_000_000]
+    cycle.append(cycle)
+    gc.collect()  # now it counts as long-lived
+    here = psutil.Process()
+    before = here.memory_info().rss
+    del cycle
+    give_back()
+    assert here.memory_info().rss < before - 40e6
+
+
+@glibc
 def test_a_running_part_gives_back_by_itself() -> None:
     """After the start, and every minute from then on; what was loaded is looked at no more."""
 
