@@ -4,8 +4,8 @@ Every reader is a process of its own that reads the same sender over loopback fo
 readers take turns, ours twice per round (A/A). Peers: `make bench-peers`.
 
 `--soak` instead runs eight hours of signal through the line on a fast clock and prints the memory's
-slope; `--soak-process` sends as much over LSL, 25 times faster than true time, to a whole
-`python -m stream` with its recording and a broker (20 minutes).
+slope; `--soak-process` sends as much over LSL, as fast as it is taken, to a `python -m stream`
+with recording and broker (10 minutes and more).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 # A script's own folder comes first on the path, where this file would hide the package `stream`.
 ROOT = Path(__file__).resolve().parent.parent
@@ -41,7 +41,7 @@ from stream.settings import StreamSettings
 PEERS = ROOT / "benchmarks" / "peers"
 RATE, CHANNELS = 500.0, 32
 ROUNDS, SECONDS, WARM = 5, 7.0, 2.0
-HOURS, SPEED = 8, 25.0
+HOURS = 8
 NAMES = [
     *("P7", "P4", "Cz", "Pz", "P3", "P8", "O1", "O2", "T8", "F8", "C4", "F4", "Fp2", "Fz", "C3"),
     *("F3", "Fp1", "T7", "F7", "Oz", "AF3", "AF4", "AF7", "AF8", "FC1", "FC2", "FC5", "FC6"),
@@ -55,16 +55,16 @@ def python(environment: str) -> str:
 
 
 @contextmanager
-def sender(chunk: int, speed: float = 1.0) -> Iterator[str]:
-    """Send until the body ends; give the source id."""
+def sender(chunk: int, *words: str) -> Iterator[tuple[str, IO[bytes]]]:
+    """Send until the body ends; give the source id, and where the sender listens."""
     name = f"bench-{os.getpid()}-{chunk}"
-    command = [sys.executable, str(PEERS / "sender.py"), name, str(chunk), str(speed)]
+    command = [sys.executable, str(PEERS / "sender.py"), name, str(chunk), *words]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdin is not None
     time.sleep(1.5)
     try:
-        yield name
+        yield name, process.stdin
     finally:
-        assert process.stdin is not None
         process.stdin.close()
         process.wait(5)
 
@@ -119,7 +119,7 @@ def age_rows() -> list[dict[str, Any]]:
     }
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in readers}
     chunk = 10
-    with sender(chunk) as source_id:
+    with sender(chunk) as (source_id, _):
         for _ in range(ROUNDS):
             for name, command in readers.items():
                 age = ages(run([*command, source_id, str(SECONDS)]), chunk)
@@ -139,7 +139,7 @@ def window_rows() -> list[dict[str, Any]]:
     library = next((ROOT / ".bench" / "ezmsg").rglob("liblsl.so"))
     timeflux = [str(ROOT / ".bench" / "timeflux" / "bin" / "timeflux"), "with_timeflux.yaml"]
     chunk = 5  # a window of 125 new samples then ends where a chunk ends
-    with sender(chunk) as source_id:
+    with sender(chunk) as (source_id, _):
         for _ in range(ROUNDS):
             for name, medians in found.items():
                 if name == "timeflux":
@@ -202,11 +202,12 @@ def soak() -> None:
 def soak_process() -> None:
     """Run eight hours of signal through a whole process; print its memory every half hour.
 
-    What is counted is what has been published, so that nothing that was lost on the way counts. The
-    process keeps 60 s of what it has sent, 64 MB at most: at this speed that is what it comes to,
-    live it is 15 MB.
+    The process keeps 60 s of what it has sent, 64 MB at most: at this speed that is what it comes
+    to, live it is 15 MB.
     """
-    with alone(), sender(10, SPEED) as source_id, ExitStack() as stack:
+    with ExitStack() as stack:
+        stack.enter_context(alone())
+        source_id, told = stack.enter_context(sender(10, "follow"))
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         url = stack.enter_context(broker())
         settings = f"source_id = '{source_id}'\nmax_ahead = {3600 * (HOURS + 1)}\nmax_age = 3600\n"
@@ -215,20 +216,22 @@ def soak_process() -> None:
         process = stack.enter_context(
             part([sys.executable, "-m", "stream", "--rig", "bench", *words])
         )
-        used = asyncio.run(_followed(url, psutil.Process(process.pid)))
+        used = asyncio.run(_followed(url, told, psutil.Process(process.pid)))
     hours = np.arange(1, len(used) + 1) / 2
     settled = hours >= 1
     slope = np.polyfit(hours[settled], np.array(used)[settled], 1)[0]
     print(f"slope from the first hour on: {slope:+.3f} MB per hour of signal")
 
 
-async def _followed(url: str, process: psutil.Process) -> list[float]:
+async def _followed(url: str, sender: IO[bytes], process: psutil.Process) -> list[float]:
     """Return the resident memory in MB after every half hour of signal that was published."""
     bus = MqttBus(url, service="decoder", epoch=1, clock=SystemClock(), rig="bench")
     await bus.connect()
     used: list[float] = []
     start = bus.clock.now()
     async for message in bus.subscribe(QUALITY, overload=LATEST):
+        sender.write(f"{message.content.t}\n".encode())
+        sender.flush()
         if message.id.seq < (len(used) + 1) * 7200:
             continue
         used.append(process.memory_info().rss / 2**20)

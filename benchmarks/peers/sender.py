@@ -1,6 +1,7 @@
 """Sends 32 channels at 500 Hz, some samples at a time, until its standard input ends.
 
-Faster than true time (third argument) it begins when somebody listens, and stamps run ahead.
+With a third argument it does not keep time: every line of its standard input tells up to which
+stamp samples have been taken, and it sends two seconds more.
 """
 
 from __future__ import annotations
@@ -13,9 +14,26 @@ import numpy as np
 import pylsl
 
 CHANNELS, RATE = 32, 500.0
+AHEAD_S, PATIENCE_S = 2.0, 0.5
 
 
-def main(source_id: str, chunk: int, speed: float) -> None:
+class Ears:
+    """Reads standard input in a thread."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.taken = 0.0
+        self.news = threading.Event()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in sys.stdin:
+            self.taken = float(line)
+            self.news.set()
+        self.ended = True
+
+
+def main(source_id: str, chunk: int, *, follow: bool) -> None:
     """Push noise on a beat that no delay shifts; each stamp is the time at which it is due."""
     info = pylsl.StreamInfo("bench-EEG", "EEG", CHANNELS, RATE, "float32", source_id)
     channels = info.desc().append_child("channels")
@@ -26,19 +44,22 @@ def main(source_id: str, chunk: int, speed: float) -> None:
         channel.append_child_value("unit", "microvolts")
         channel.append_child_value("type", "EEG")
     outlet = pylsl.StreamOutlet(info)
-    ended = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+    ears = Ears()
     noise = np.random.default_rng(0).normal(0, 10, (500, CHANNELS)).astype(np.float32)
-    while speed > 1 and not outlet.have_consumers() and not ended.is_set():
+    while follow and not outlet.have_consumers() and not ears.ended:
         time.sleep(0.05)
     # Stamps are whole multiples of a chunk's length, so that a reader knows where a chunk ends.
     n, start = 0, np.ceil(pylsl.local_clock() * RATE / chunk) * chunk / RATE
-    while not ended.is_set():
+    ears.taken = start
+    while not ears.ended:
         n += chunk
         due = start + n / RATE
-        time.sleep(max(0.0, start + n / RATE / speed - pylsl.local_clock()))
+        if not follow:
+            time.sleep(max(0.0, due - pylsl.local_clock()))
+        while follow and due - ears.taken > AHEAD_S and ears.news.wait(PATIENCE_S):
+            ears.news.clear()
         outlet.push_chunk(noise[:chunk] if n % 2 else noise[-chunk:], due)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]) if len(sys.argv) > 3 else 1.0)
+    main(sys.argv[1], int(sys.argv[2]), follow=len(sys.argv) > 3)
