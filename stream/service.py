@@ -116,17 +116,19 @@ async def _kept(recording: Recorder, shell: Shell) -> AsyncIterator[None]:
 
     async def keep() -> None:
         said = ""
+        syncing = asyncio.wrap_future(recording.sync())
         while True:
             await shell.clock.sleep_until(shell.clock.now() + SYNC_S)
-            # In a thread: a slow disk may take longer than a window.
-            syncing = asyncio.create_task(asyncio.to_thread(recording.sync))
+            if syncing.done():
+                syncing.result()
+                syncing = asyncio.wrap_future(recording.sync())
+            # A slow disk may take longer than a window, one that is gone for ever.
             await asyncio.wait([syncing], timeout=SYNC_S)
             if recording.trouble != said:
                 said = recording.trouble
                 _tell(
                     shell, said or f"{recording.path.name} can be written again; nothing is lost."
                 )
-            await syncing
 
     keeping = asyncio.create_task(keep(), name="sync")
     try:

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from rym.clock import Clock
 from rym.errors import DeviceError, RymError, SignalError, UsageError
-from stream.files.recorder import SafeFile
+from stream.files.safe_file import SafeFile
 from stream.files.xdf_format import BOUNDARY_S, Content, Encoder, Values
 from stream.lsl.taps import ANSWER_S, Seen, Tap, listing
 
