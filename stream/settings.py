@@ -104,8 +104,7 @@ class QualitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     muscle_burst: Positive = 20.0
     """The same, from which it is a burst, such as a clenched jaw: a clean cap stays at half of that
     here, the clenching on the StarStim has 25 to 160 µV. Only frontal and temporal channels are
-    looked at, which lie over the muscles of forehead and jaw, frontalis and temporalis, that
-    Goncharova et al. (Clin. Neurophysiol. 114, 2003) had people contract."""
+    looked at, which muscle disturbs most (Gasser et al., Clin. Neurophysiol. 116, 2005)."""
     widespread: Share = 0.25
     """Share of the good channels, for muscle of the frontal and temporal ones, above which muscle,
     line noise or swinging disturbs the window as a whole."""
@@ -113,9 +112,8 @@ class QualitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Height in µV of a deflection of 40 to 500 ms over the eyes, at most half as high behind, that
     is a blink; 150 µV peak to peak is MNE-Python's usual bound on an EOG channel."""
     motion: Positive = 500.0
-    """SD of the acceleration in mm/s² from which the head moves, 5 % of gravity. A seated head has
-    up to 65 mm/s² here; walking gives it about a fifth of gravity (Menz et al., Gait and Posture
-    18, 2003)."""
+    """SD of the acceleration in mm/s² from which the head moves: 5 % of gravity, a bound of ours. A
+    seated head has up to 65 mm/s² here."""
     motion_level: Positive = 60.0
     """Robust SD in µV from which a channel swings with the cap, where no accelerometer tells it. A
     clean cap has up to 54 µV here, the moving head on the StarStim 80 µV and more."""
@@ -141,15 +139,15 @@ class QualitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     alpha_gone: Positive = 6.0
     """Fall of alpha in dB below the person's own level, at which it is called gone; the bound is
-    ours. Alpha drops out as sleep begins (Santamaria and Chiappa, J. Clin. Neurophysiol. 4, 1987),
-    but also whenever the eyes open."""
+    ours. Alpha weakens as sleep begins (Putilov and Donskaya, Clin. Exp. Pharmacol. Physiol. 41,
+    2014), but also whenever the eyes open."""
     alpha_present: Positive = 1.5
     """Ratio of power per Hz at 8 to 12 Hz to that on both sides from which a person has an alpha
     rhythm to lose; 1 is none."""
     slow_eyes: Positive = 20.0
     """RMS in µV from 0.2 to 0.6 Hz between left and right above which eyes roll slowly, where most
-    of the slow movement lies in that band; bound and band are ours. That eyes roll slowly as sleep
-    begins: De Gennaro et al., Clin. Neurophysiol. 111, 2000."""
+    of the slow movement lies in that band; bound and band are ours. That eyes roll slowly before
+    sleep begins, and no longer in it: Biabani et al., J. Thorac. Dis. 15, 2023."""
 
     good: Share = 0.9
     """Overall index from which the window's quality is good."""
