@@ -20,6 +20,7 @@ from .settings import StreamSettings
 from .signal.conditioning import Conditioning
 from .signal.filters import RECORDED, Reference
 from .signal.interpolation import Interpolator
+from .signal.recovery import Recovery
 from .timing.clockmap import ClockMap
 from .timing.fill import Filler
 from .windows import Cut, Windower, samples_of
@@ -78,6 +79,7 @@ class StreamLine:
         self._raw, self._filtered = Windower(window, hop, n), Windower(window, hop, n)
         cleans = settings.conditioning.asr > 0
         self._clean = Windower(window, hop, n) if cleans else self._filtered
+        self._recovery = Recovery(settings.quality, self.channels, hop)
         self._judge = Judge(settings.quality, self.channels, rate)
         self._interpolator = Interpolator(self.channels, settings.conditioning.interpolate)
         self._reference = Reference(self.channels, settings.conditioning.reference)
@@ -157,7 +159,7 @@ class StreamLine:
             The windows that they completed, oldest first.
         """
         done: list[tuple[Window, Quality]] = []
-        for run in self.clock.push(stamps):
+        for run in self.clock.runs(stamps):
             if run.segment != self._segment:
                 self._begin(run.segment)
             rows = self.conditioning.push(self._filler.rows(samples, run))
@@ -168,6 +170,8 @@ class StreamLine:
                 assert run.t_end is not None
                 t_last = run.t_end - self.conditioning.n_delay / self.rate
                 done.append(self._content(raw[0], filtered[0], clean[0], t_last))
+                if self._recovery.push(raw[0].samples, done[-1][0].bad):
+                    self.clock.restart()
         return done
 
     def _begin(self, segment: int) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -185,6 +186,8 @@ class ClockMap:
         self._deviations = np.empty(max(block, self._lead))
         self._places = np.arange(float(len(self._deviations)))
         self._broken = True
+        self._anew = False
+        self._restarts = 0
         self._newest = self._since = 0.0
         self._received = 0
         self.count = 0
@@ -196,7 +199,7 @@ class ClockMap:
     @property
     def gaps(self) -> int:
         """How often the signal broke off."""
-        return max(0, self.segment)
+        return max(0, self.segment - self._restarts)
 
     @property
     def regular(self) -> bool:
@@ -229,6 +232,10 @@ class ClockMap:
         self.count += n
         self._broken = True
 
+    def restart(self) -> None:
+        """Begin a segment with the next sample, although nothing is missing and time goes on."""
+        self._anew = True
+
     def push(self, stamps: Array) -> list[Run]:
         """Take in samples.
 
@@ -242,30 +249,48 @@ class ClockMap:
         list of Run
             What is kept of them, and what was lost between them, in order.
         """
+        return list(self.runs(stamps))
+
+    def runs(self, stamps: Array) -> Iterator[Run]:
+        """Take in samples, one run at a time; the caller must exhaust what is returned.
+
+        Parameters
+        ----------
+        stamps : array of shape (n_times,)
+            Raw stamps on the sender's clock, in seconds.
+
+        Yields
+        ------
+        Run
+            What is kept of them, and what was lost between them, in order. A `restart` between two
+            of them takes effect with the next row.
+        """
         rig = self._sync.rig(stamps, self.count)
-        runs: list[Run] = []
         at = 0
         while at < len(stamps):
             # What counts as a loss changes only at fixed places of the sample counter.
             stop = min(len(stamps), at + self._watch.left)
-            self._watch_over(stamps, rig, at, stop, runs)
+            yield from self._watch_over(stamps, rig, at, stop)
             self._watch.add(stamps[at:stop])
             at = stop
         self.count += len(stamps)
-        return runs
 
-    def _watch_over(self, raw: Array, rig: Array, at: int, stop: int, runs: list[Run]) -> None:
+    def _watch_over(self, raw: Array, rig: Array, at: int, stop: int) -> Iterator[Run]:
         """Go through the rows `at:stop`."""
         while at < stop:
             if self._broken:
                 at = self._begin(raw, rig, at, stop)
                 continue
+            if self._anew:
+                self._go_on()
             deviations = self._follow(raw, rig, at, min(stop, at + self._need - self._held))
             if len(deviations):
-                runs.append(self._take(raw, rig, at, deviations))
+                yield self._take(raw, rig, at, deviations)
                 at += len(deviations)
             else:
+                runs: list[Run] = []
                 at = self._odd(raw, rig, at, stop, runs)
+                yield from runs
 
     def _begin(self, raw: Array, rig: Array, at: int, stop: int) -> int:
         """Start a segment with the next sample that has a time; return its row."""
@@ -279,8 +304,16 @@ class ClockMap:
             self._slope = self._period
             self._held, self._need = 0, self._lead
             self._corrections = self._received = 0
-            self._broken = False
+            self._broken = self._anew = False
         return at + n
+
+    def _go_on(self) -> None:
+        """Start a segment on the line that there is: nothing is known of time that was not."""
+        self.segment += 1
+        self._restarts += 1
+        self._t0 += self._held * self._slope
+        self._held, self._need = 0, self._lead
+        self._anew = False
 
     def _follow(self, raw: Array, rig: Array, at: int, stop: int) -> Array:
         """Return the deviations of the next rows, as far as nothing is odd about them."""

@@ -1,5 +1,7 @@
 """The whole line gives the same windows whatever the chunks, and its parts fit together."""
 
+from itertools import pairwise
+
 import msgspec
 import numpy as np
 import pytest
@@ -148,7 +150,7 @@ def test_without_a_good_reference_no_window_is_valid(cap) -> None:
 def test_reconstruction_delays_samples_and_says_so(cap) -> None:
     """With it on, counters and times are still those of the samples that a window holds."""
     signal = cap(14000, 20)
-    signal[12000:12100] *= 40
+    signal[12000:12100, 2:] *= 40  # two are left: where all are bad, a segment would begin
     stamps = 50 + np.arange(14000) / 500
     plain = msgspec.structs.replace(
         EVERYTHING, conditioning=msgspec.structs.replace(EVERYTHING.conditioning, asr=0.0)
@@ -168,6 +170,40 @@ def test_reconstruction_delays_samples_and_says_so(cap) -> None:
     touched = [q.removed for w, q in with_ if w.first_sample in range(11600, 12000)]
     assert all(share is not None and share > 0.1 for share in touched)
     assert all(q.removed is None for _, q in without)
+
+
+@pytest.mark.parametrize("asr", [0.0, 20.0])
+@pytest.mark.parametrize("what", ["another unit", "no numbers", "rail"])
+def test_filters_begin_anew_when_no_channel_could_be_used(cap, what: str, asr: float) -> None:
+    """Behind three bad seconds the first good window ends within 1.5 s, whatever the chunks."""
+    signal = cap(6000, 20)
+    bad = slice(2007, 3507)
+    signal[bad] = {
+        "another unit": signal[bad] * 1e6,
+        "no numbers": np.full((1500, 20), np.nan, np.float32),
+        "rail": 400_000 + 0.0 * signal[bad],
+    }[what]
+    stamps = np.arange(6000) / 500
+    on = StreamSettings(conditioning=ConditioningSettings(asr=asr))
+    whole = StreamLine(on, ENOBIO20, 500.0)
+    pairs = whole.push(signal, stamps)
+    split = StreamLine(on, ENOBIO20, 500.0)
+    found = [
+        content(pair)
+        for at in range(0, 6000, 37)
+        for pair in split.push(signal[at : at + 37], stamps[at : at + 37])
+    ]
+    assert found == list(map(content, pairs))
+    good = [w for w, _ in pairs if w.valid and w.first_sample > 2007]
+    delay = whole.conditioning.n_delay
+    assert good[0].first_sample + 500 <= 3507 + 750 + delay
+    assert good[0].bad == ()
+    assert good[0].n_new == 500
+    assert [b.first_sample - a.first_sample for a, b in pairwise(good)] == [125] * (len(good) - 1)
+    for window in good:
+        assert window.t_last == pytest.approx((window.first_sample + 499) / 500, abs=1e-6)
+    assert (whole.clock.gaps, whole.clock.dropped) == (0, 0)
+    assert len({window.segment for window, _ in pairs}) <= 3
 
 
 def test_what_the_device_says_of_itself_is_heard(cap) -> None:
