@@ -19,10 +19,13 @@ from rym.bus import ALL
 from rym.clock import SystemClock
 from rym.messages import Injected, Message, Quality, Window
 from rym.mqtt import MqttBus
-from rym.topics import FAULT, NOW, QUALITY, SAFETY, STATUS, VALENCE, WINDOW, Topic
+from rym.topics import APPLIED, FAULT, NOW, QUALITY, SAFETY, STATUS, VALENCE, WINDOW, Topic
 
 PASSWORD = "over the reeds"
-TOPICS = (WINDOW, QUALITY, VALENCE, SAFETY, NOW, FAULT, *STATUS.values())
+TOPICS = (
+    *(WINDOW, QUALITY, VALENCE, SAFETY, NOW, FAULT, APPLIED["player"]),
+    *STATUS.values(),
+)
 GRACE = 0.25
 """Seconds that a deadline is allowed to slip on real parts."""
 
