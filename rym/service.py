@@ -23,7 +23,7 @@ from rym.address import parse_url
 from rym.bus import Bus
 from rym.clock import Clock, SystemClock
 from rym.errors import RymError, UsageError
-from rym.heap import keep_small
+from rym.heap import keep_loaded, keep_small
 from rym.lifeline import Lifeline
 from rym.logs import catch_signals, run_async, show_logs
 from rym.messages import Life, Status
@@ -177,6 +177,7 @@ def run(
     table = table or name
     options = _parser(name, module or name, table).parse_args(argv)
     show_logs(name, debug=options.debug)
+    keep_loaded()
     lifeline = Lifeline()
     try:
         start = _start(lifeline) if options.lifeline else _Start()
