@@ -145,6 +145,9 @@ class _Source(threading.Thread):
         self.ended = ""
         self.failure: Exception | None = None
         self.heard = False
+        self.began = clock.now()
+        """Rig time of the first sample in seconds; of this object's making until there is one, and
+        for streams without a rate, which may stay silent for as long as they like."""
         self._file = file
         self._clock = clock
         self._stop_all = stop
@@ -200,6 +203,8 @@ class _Source(threading.Thread):
         values, stamps = tap.pull(within)
         if len(stamps):
             self.heard = True
+            if self.seen.rate and np.isnan(self._last):
+                self.began = self._clock.now()
             self._holes += self._missing(stamps)
             self._file.samples(self._number, values, stamps)
         return len(stamps)
@@ -228,6 +233,7 @@ class _Session:
         )
         self._roster = Roster()
         self._sources: list[_Source] = []
+        self._first: list[_Source] = []
         self._past: list[RecordedStream] = []
         self._trouble = ""
         self.seen: list[Seen] = []
@@ -238,13 +244,22 @@ class _Session:
         start = self._clock.now()
         look = start
         self._keeping.start()
-        while not stop.is_set() and not (seconds and self._clock.now() - start >= seconds):
-            if self._clock.now() >= look:
+        while not stop.is_set() and (left := self._left(start, seconds)) > 0:
+            now = self._clock.now()
+            # A look takes its time: at the end it would hold up the others.
+            if now >= look and (look == start or left > LOOK_S):
                 self._look()
                 look = self._clock.now() + LOOK_EVERY_S
-            left = start + seconds - self._clock.now() if seconds else 1.0
-            stop.wait(min(1.0, max(0.0, left)))
+            stop.wait(min(1.0, max(0.0, self._left(start, seconds))))
             self._report(self._clock.now() - start)
+
+    def _left(self, start: float, seconds: float) -> float:
+        """Return how long it still takes until every stream of the first look lasts as asked for.
+
+        To find and open them takes a second and more. Those that come later prolong nothing.
+        """
+        begun = max((source.began for source in self._first), default=start)
+        return begun + seconds - self._clock.now() if seconds else np.inf
 
     def end(self) -> list[RecordedStream]:
         """End every stream and the file; return what is in it."""
@@ -268,6 +283,7 @@ class _Session:
         for seen in change.new:
             self._tell(f"recording {seen}")
             self._begin(seen, seen)
+        self._first = self._first or list(self._sources)
         for seen in change.gone:
             self._warn(f"{seen} has vanished.")
         for seen in change.back:
@@ -335,7 +351,8 @@ def record(
     choice : Choice, optional
         Which streams; all of them by default.
     seconds : float
-        How long; 0: until told to stop.
+        How long, from the first sample of each stream that is there at the beginning; 0: until told
+        to stop.
     stop : threading.Event, optional
         Ends the recording.
     tell : callable
@@ -366,7 +383,7 @@ def record(
     finally:
         streams = session.end()
     if not streams:
-        path.unlink()
+        path.unlink(missing_ok=True)
         raise _nothing(session, choice, clock.now() - start)
     return Recorded(
         file=str(path),

@@ -68,7 +68,7 @@ def _add_record(verbs: Any, verb: Verb) -> None:
     words = "Every LSL stream that is seen, numbers and text, into one XDF file, until Ctrl-C."
     parser = verb(verbs, "record", words, _record)
     parser.add_argument("--out", type=Path, metavar="FILE", help="the file; it must not exist")
-    parser.add_argument("--seconds", type=number(), default=0.0, help="end after so long; 0: never")
+    parser.add_argument("--seconds", type=number(), default=0.0, help="of each stream; 0: endless")
     parser.add_argument("--type", action="append", default=[], help="only streams of this type")
     parser.add_argument("--name", action="append", default=[], help="only streams of this name")
     parser.add_argument(

@@ -244,6 +244,31 @@ def test_a_stream_that_vanishes_is_told_and_one_with_an_id_goes_on(outlet, tmp_p
     assert any("nameless" in words and "ended" in words for words in done.warnings)
 
 
+@pytest.mark.real
+def test_so_many_seconds_are_those_of_every_stream(outlet, tmp_path: Path) -> None:
+    """Finding and opening them is not counted; one that may stay silent prolongs nothing."""
+    outlets = [outlet(name, "float32", 2, rate) for name, rate in (("a", 200.0), ("b", 100.0))]
+    outlet("words", "string", 1, 0.0)
+    over = threading.Event()
+
+    def send() -> None:
+        while not over.wait(0.05):
+            for one, n in zip(outlets, (10, 5), strict=True):
+                one.push_chunk(np.zeros((n, 2), np.float32))
+
+    sender = threading.Thread(target=send, daemon=True)
+    sender.start()
+    began = CLOCK.now()
+    done = rig.record(tmp_path / "a.xdf", CLOCK, seconds=2.0)
+    took = CLOCK.now() - began
+    over.set()
+    sender.join()
+    found = by_pyxdf(tmp_path / "a.xdf")
+    spans = {name: np.ptp(found[name]["time_stamps"]) for name in ("a", "b")}
+    assert min(spans.values()) >= 1.9, (spans, done)
+    assert took < 12
+
+
 def take_off(outlet: Any, which: list[pylsl.StreamOutlet]) -> None:
     """Take outlets off the network, as far as the fixture holds them."""
     outlet.made[:] = [one for one in outlet.made if all(one is not other for other in which)]
