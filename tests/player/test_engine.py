@@ -137,6 +137,8 @@ def test_answers_without_use_hold_what_is_heard_and_lead_to_neutral(material):
     assert all("cannot be used" in s.text for s in run.of(Safety)[1:])
     cause = next(cause for c, cause in run.events if isinstance(c, Safety) and c.state == "SAFE")
     assert cause == (name("decoder/valence", 23),)  # the newest, of 5.75 s
+    played = {c.frame: cause for c, cause in run.events if isinstance(c, Played)}
+    assert played[last + 2 * RATE] == cause
     gains = {p.frame: p.gains for p in run.of(Played)}
     assert gains[last + 2 * RATE] == (0.0, 0.0, 1.0)
     assert gains[last + 4 * RATE] == (0.0, 1.0, 0.0)
