@@ -1,0 +1,470 @@
+"""What is learned from and what is scored: every protocol as a list of splits (pure).
+
+Rules that hold for every honest protocol:
+
+- Folds by person, session, stimulus or unit, never by row. Training rows nearer in time to a scored
+  row of the same session than the *purge* (window + receptive field + smoothing, computed) are left
+  out, so that no sample is both learned from and scored; `check` refuses a split that breaks this.
+- **Every fold holds all states that can be held out.** Were one unit held out alone, its state
+  would be rarer in what is learned from than the others, and noise would score *below* chance.
+  (Three states, 19 episodes, LDA on noise: 0.29 by episodes as they come.) So each state's units
+  are dealt into folds apart from the others, neighbours in time together.
+- Splits follow from the table alone, labels included. A null gives the table other labels and makes
+  the splits anew: fixed folds would hold all states of the true labels but not of others.
+
+Leaky protocols let the answer in, each in a way that has been published; their scores say nothing
+and are shown for comparison only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rym.errors import SignalError, UsageError
+
+from ..embedding import FIELD
+from ..table import Table
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+TINY = 1e-6
+"""Seconds by which two times may differ through rounding alone."""
+_NONE: Ints = np.zeros(0, dtype=np.int64)
+
+
+class Split(NamedTuple):
+    """One fit and what it is scored on."""
+
+    name: str
+    train: Ints
+    """Usable rows to learn from, in order."""
+    test: Ints
+    """Usable rows to answer for, in order; all of one person."""
+    person: int
+    seen: Ints = _NONE
+    """Leaky protocols: rows whose labels the *embedding* is fitted with; empty: `train`."""
+
+
+class Rules(NamedTuple):
+    """What the protocols may be told."""
+
+    smoothing: float
+    """Seconds over which answers are smoothed."""
+    n_folds: int = 5
+    """Folds of `within` and `random` at most."""
+    minutes: float = 5.0
+    """Minutes of own usable data that `calibrate` learns from."""
+    delay: float = 0.0
+    """Seconds after a row until its label is known (`prequential`)."""
+    seed: int = 0
+    """Of `random`."""
+
+
+def purge_of(table: Table, rules: Rules) -> float:
+    """Return the purge in seconds: window, receptive field and smoothing."""
+    return table.field_seconds + rules.smoothing
+
+
+def apart(table: Table, train: Ints, test: Ints, seconds: float) -> Ints:
+    """Return the training rows that are at least so far from every scored row of their session.
+
+    Parameters
+    ----------
+    table : Table
+        All rows.
+    train, test : array of shape (n,)
+        Rows.
+    seconds : float
+        A row at exactly this distance is kept.
+    """
+    gap = _nearest(table.t, table.session, train, test)
+    return train[gap >= seconds - TINY]
+
+
+def _nearest(
+    at: npt.NDArray[np.float64] | Ints, axis: Ints, rows: Ints, others: Ints
+) -> npt.NDArray[np.float64]:
+    """Return each row's distance to the nearest other on the same axis; infinite if none."""
+    gap = np.full(len(rows), np.inf)
+    for name in np.intersect1d(axis[rows], axis[others]):
+        here = axis[rows] == name
+        there = np.sort(at[others[axis[others] == name]])
+        mine = at[rows[here]]
+        place = np.searchsorted(there, mine)
+        after = np.abs(there[np.minimum(place, len(there) - 1)] - mine)
+        before = np.abs(mine - there[np.maximum(place - 1, 0)])
+        gap[here] = np.minimum(before, after)
+    return gap
+
+
+def check(table: Table, splits: Iterable[Split]) -> None:
+    """Refuse splits in which a sample is learned from and scored, or a row is scored twice.
+
+    Raises
+    ------
+    SignalError
+        With the recording and by how much.
+    """
+    field = table.n_times + (FIELD - 1) * table.hop
+    times = np.zeros(len(table), dtype=np.int64)
+    for split in splits:
+        gap = _nearest(table.first, table.recording, split.train, split.test)
+        if (gap < field).any():
+            row = int(split.train[int(gap.argmin())])
+            name = table.recordings[int(table.recording[row])]
+            raise SignalError(
+                f"In fold {split.name!r} rows of {name} that lie {gap.min():.0f} samples apart are "
+                f"learned from and scored; an answer rests on {field}.",
+                "Times and sample numbers of the recording disagree, or the purge is too short.",
+                fold=split.name,
+            )
+        times[split.test] += 1
+    if times.max(initial=0) > 1:
+        raise SignalError(
+            f"{int((times > 1).sum())} rows are scored {times.max()} times, each may be once.",
+            "The folds overlap: name people, sessions and units without repeating one.",
+        )
+
+
+def used(splits: Iterable[Split]) -> Ints:
+    """Return all rows that are learned from or scored, in order."""
+    parts = [part for split in splits for part in (split.train, split.test, split.seen)]
+    return np.unique(np.concatenate([_NONE, *parts]))
+
+
+def one_unit(table: Table) -> tuple[int, ...]:
+    """Return the people who have a state with a single unit.
+
+    `within` cuts their units in blocks of time. Whatever it scores then may lie in the file or the
+    hour as well as in the state, so that it cannot give the verdict `follows`.
+    """
+    return tuple(p for p, rows in _people(table) if _fewest(table, rows, table.unit) < 2)
+
+
+def _people(table: Table) -> list[tuple[int, Ints]]:
+    """Return everybody who has usable rows of two states or more, with these rows."""
+    newest = table.newest
+    found = [(p, newest[table.person[newest] == p]) for p in np.unique(table.person[newest])]
+    return [(int(p), rows) for p, rows in found if len(np.unique(table.label[rows])) > 1]
+
+
+def _fewest(table: Table, rows: Ints, column: Ints) -> int:
+    """Return in how many units (sessions, stimuli) the rarest of these rows' states occurs."""
+    label = table.label[rows]
+    return min(len(np.unique(column[rows[label == state]])) for state in np.unique(label))
+
+
+def _in_order(column: Ints, rows: Ints) -> Ints:
+    """Return the different numbers of a column in the order in which rows bear them first."""
+    names, first = np.unique(column[rows], return_index=True)
+    return np.asarray(names[np.argsort(first, kind="stable")])
+
+
+def _dealt(table: Table, rows: Ints, column: Ints, n_folds: int) -> Ints:
+    """Return each row's fold: every state's units (or stimuli) in runs of neighbours.
+
+    A stimulus that goes with several states is held out with all its rows, in a fold of its own.
+    """
+    label = table.label[rows]
+    names, fold = np.unique(column[rows], return_inverse=True)
+    if len(np.unique(np.stack([column[rows], label]), axis=1)[0]) > len(names):
+        return fold.astype(np.int64)
+    for state in np.unique(label):
+        own = _in_order(column, rows[label == state])
+        for i, part in enumerate(np.array_split(own, n_folds)):
+            fold[(label == state) & np.isin(column[rows], part)] = i
+    return fold
+
+
+def _cut(table: Table, rows: Ints, n_folds: int) -> Ints:
+    """Return each row's fold, every unit cut in as many blocks of time."""
+    fold = np.zeros(len(rows), dtype=np.int64)
+    for unit in np.unique(table.unit[rows]):
+        own = np.flatnonzero(table.unit[rows] == unit)
+        fold[own] = np.arange(len(own)) * n_folds // len(own)
+    return fold
+
+
+def _splits(table: Table, person: int, rows: Ints, fold: Ints, purge: float) -> list[Split]:
+    """Return a split per fold; without those of which nothing is left to learn from."""
+    found = []
+    for i in np.unique(fold).tolist():
+        test = rows[fold == i]
+        train = apart(table, rows[fold != i], test, purge)
+        if len(train):
+            found.append(Split(f"{table.people[person]}, part {i + 1}", train, test, person))
+    return found
+
+
+def _other_units(table: Table, splits: list[Split]) -> list[Split]:
+    """Leave out of every fit the units that are scored; then folds that are left with nothing."""
+    found = []
+    for split in splits:
+        units = np.unique(table.unit[split.test])
+        train = split.train[~np.isin(table.unit[split.train], units)]
+        if len(train):
+            found.append(split._replace(train=train))
+    return found
+
+
+def within(table: Table, rules: Rules) -> list[Split]:
+    """Within each person, by blocks of units, or of time where a state has one unit."""
+    found = []
+    for person, rows in _people(table):
+        fewest = _fewest(table, rows, table.unit)
+        if fewest < 2:
+            fold = _cut(table, rows, rules.n_folds)
+        else:
+            fold = _dealt(table, rows, table.unit, min(rules.n_folds, fewest))
+        found += _splits(table, person, rows, fold, purge_of(table, rules))
+    return found
+
+
+def _leave_out(table: Table, column: Ints, rules: Rules) -> list[Split]:
+    """Within each person, one unit (or stimulus) of every state held out at a time."""
+    found = []
+    for person, own in _people(table):
+        rows = own[column[own] >= 0]  # what is unknown may be what is held out
+        if len(np.unique(table.label[rows])) > 1 and _fewest(table, rows, column) > 1:
+            fold = _dealt(table, rows, column, _fewest(table, rows, column))
+            found += _splits(table, person, rows, fold, purge_of(table, rules))
+    return _other_units(table, found)
+
+
+def leave_one_episode_out(table: Table, rules: Rules) -> list[Split]:
+    """Within each person, one unit of every state held out at a time."""
+    return _leave_out(table, table.unit, rules)
+
+
+def leave_one_stimulus_out(table: Table, rules: Rules) -> list[Split]:
+    """Within each person, one stimulus of every state held out at a time."""
+    return _leave_out(table, table.stimulus, rules)
+
+
+def leave_one_session_out(table: Table, rules: Rules) -> list[Split]:
+    """Within each person, one session held out at a time."""
+    found = []
+    for person, rows in _people(table):
+        if _fewest(table, rows, table.session) > 1:
+            fold = np.unique(table.session[rows], return_inverse=True)[1].astype(np.int64)
+            found += _splits(table, person, rows, fold, purge_of(table, rules))
+    return found
+
+
+def leave_one_person_out(table: Table, rules: Rules) -> list[Split]:  # noqa: ARG001 - one shape
+    """Everybody answered for from the others."""
+    newest = table.newest
+    found = []
+    for person, rows in _people(table):
+        train = newest[table.person[newest] != person]
+        if len(train):
+            found.append(Split(f"without {table.people[person]}", train, rows, person))
+    return found
+
+
+def calibrate(table: Table, rules: Rules) -> list[Split]:
+    """Learn from the first minutes of a person, score the units after them.
+
+    Minutes are those behind usable rows. A unit in which they end is learned from up to there, and
+    what is left of it is not scored.
+    """
+    n_rows = round(rules.minutes * 60.0 * table.rate / table.hop)
+    found = []
+    for person, rows in _people(table):
+        if len(rows) <= n_rows:
+            continue
+        train = rows[:n_rows]
+        test = rows[~np.isin(table.unit[rows], np.unique(table.unit[train]))]
+        train = apart(table, train, test, purge_of(table, rules))
+        if len(test) and len(np.unique(table.label[train])) > 1:
+            found.append(Split(f"{table.people[person]}, calibrated", train, test, person))
+    return found
+
+
+def prequential(table: Table, rules: Rules) -> list[Split]:
+    """Test, then train: each round of units scored by what was known before it began.
+
+    A round is the fewest units in a row that hold every state of the person. The label of a row is
+    known after its true delay, and a row is learned from only after the purge.
+    """
+    wait = max(purge_of(table, rules), rules.delay)
+    found = []
+    for person, rows in _people(table):
+        for i, test in enumerate(_rounds(table, rows)):
+            train = apart(table, rows[rows < test[0]], test, wait)
+            if len(train):
+                found.append(Split(f"{table.people[person]}, round {i + 1}", train, test, person))
+    return found
+
+
+def _rounds(table: Table, rows: Ints) -> list[Ints]:
+    """Return the rows of every round; units after the last full round belong to it."""
+    states = np.unique(table.label[rows])
+    rounds: list[list[int]] = [[]]
+    held: set[int] = set()
+    for unit in _in_order(table.unit, rows).tolist():
+        if len(held) == len(states):
+            rounds.append([])
+            held = set()
+        rounds[-1].append(unit)
+        held.add(int(table.label[rows[table.unit[rows] == unit][0]]))
+    if len(held) < len(states) and len(rounds) > 1:
+        last = rounds.pop()
+        rounds[-1] += last
+    return [rows[np.isin(table.unit[rows], part)] for part in rounds]
+
+
+def paper(table: Table, rules: Rules) -> list[Split]:
+    """As published: everybody answered for from the others, by an embedding fitted with all."""
+    return [split._replace(seen=table.newest) for split in leave_one_person_out(table, rules)]
+
+
+def random(table: Table, rules: Rules) -> list[Split]:
+    """Within each person, overlapping windows dealt to folds at random."""
+    rng = np.random.default_rng(rules.seed)
+    found = []
+    for person, rows in _people(table):
+        fold = rng.permutation(np.arange(len(rows)) % rules.n_folds)
+        found += _splits(table, person, rows, fold, 0.0)
+    return found
+
+
+def fitted(table: Table, rules: Rules) -> list[Split]:  # noqa: ARG001 - one shape
+    """Within each person, an embedding fitted with all labels, then leave-one-out neighbours.
+
+    Learned from and scored are the same rows; the method leaves the row itself out of its memory.
+    """
+    return [
+        Split(f"{table.people[person]}, fitted", rows, rows, person, rows)
+        for person, rows in _people(table)
+    ]
+
+
+class Protocol(NamedTuple):
+    """A way to hold out."""
+
+    name: str
+    what: str
+    """One sentence: what is learned from, what is scored."""
+    needs: str
+    """What a data set lacks for which there are no splits, one sentence."""
+    leaky: bool
+    own: bool
+    """Whether nobody is learned from for another person."""
+    make: Callable[[Table, Rules], list[Split]]
+
+    def splits(self, table: Table, rules: Rules) -> list[Split]:
+        """Return the splits of a table, checked unless leaky; none where it lacks what is needed.
+
+        Raises
+        ------
+        SignalError
+            If a sample would be both learned from and scored.
+        """
+        found = self.make(table, rules)
+        if not self.leaky:
+            check(table, found)
+        return found
+
+
+PROTOCOLS = (
+    Protocol(
+        "within",
+        "Blocks of a person's own units are scored by what the person's other units teach.",
+        "It needs a person with two states.",
+        False,
+        True,
+        within,
+    ),
+    Protocol(
+        "leave-one-episode-out",
+        "One unit of every state is scored by what the person's other units teach.",
+        "It needs a person with two units of every state.",
+        False,
+        True,
+        leave_one_episode_out,
+    ),
+    Protocol(
+        "leave-one-session-out",
+        "A session is scored by what the person's other sessions teach.",
+        "It needs a person with every state in two sessions.",
+        False,
+        True,
+        leave_one_session_out,
+    ),
+    Protocol(
+        "leave-one-person-out",
+        "A person is scored by what the other people teach, and by the own rest.",
+        "It needs two people, one of them with two states.",
+        False,
+        False,
+        leave_one_person_out,
+    ),
+    Protocol(
+        "leave-one-stimulus-out",
+        "One stimulus of every state is scored by what the person's other stimuli teach.",
+        "It needs a person with two named stimuli of every state.",
+        False,
+        True,
+        leave_one_stimulus_out,
+    ),
+    Protocol(
+        "calibrate",
+        "The first minutes of a person teach, the person's later units are scored.",
+        "It needs a person whose first minutes hold two states and do not hold all units.",
+        False,
+        True,
+        calibrate,
+    ),
+    Protocol(
+        "prequential",
+        "Each round of units is scored, then learned from, as on a live day.",
+        "It needs a person with two rounds of units that hold every state.",
+        False,
+        True,
+        prequential,
+    ),
+    Protocol(
+        "paper",
+        "LEAKY, as published: the embedding has seen the labels of the person who is scored.",
+        "It needs two people, one of them with two states.",
+        True,
+        False,
+        paper,
+    ),
+    Protocol(
+        "random",
+        "LEAKY: windows are dealt at random, and overlapping ones are learned from and scored.",
+        "It needs a person with two states.",
+        True,
+        True,
+        random,
+    ),
+    Protocol(
+        "fitted",
+        "LEAKY: the embedding is fitted with the labels of the very rows that are scored.",
+        "It needs a person with two states.",
+        True,
+        True,
+        fitted,
+    ),
+)
+
+
+def protocol(name: str) -> Protocol:
+    """Return a protocol by name.
+
+    Raises
+    ------
+    UsageError
+        If there is none of that name.
+    """
+    names = [p.name for p in PROTOCOLS]
+    if name not in names:
+        raise UsageError(f"There is no protocol {name!r}.", f"Name one of {', '.join(names)}.")
+    return PROTOCOLS[names.index(name)]
