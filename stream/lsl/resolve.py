@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -33,6 +34,8 @@ class Seen(NamedTuple):
     """Declared samples per second; 0 for an irregular stream."""
     form: str
     """`float32`, `double64`, `int8`, `int16`, `int32`, `int64` or `string`."""
+    created: float = 0.0
+    """When its sender made it, in seconds of the sender's clock; 0 where it is not known."""
 
     def __str__(self) -> str:
         return (
@@ -207,20 +210,23 @@ def choose_sides(eeg: Seen, seen: Sequence[Seen]) -> Sides:
     -------
     Sides
         Streams of the same host that are named as the EEG is (NIC 1, Muse) or, where its name ends
-        with its type (NIC 2: `prefix-EEG`), with their own type in that place.
+        with its type (NIC 2: `prefix-EEG`), with their own type in that place. Where devices share
+        a name, those whose source ids begin as the EEG's, or that were made when it was.
     """
     named_by_type = eeg.name.endswith(f"-{eeg.kind}")
     there: dict[SideKind, Seen] = {}
     missing: dict[SideKind, str] = {}
+    beside = [s for s in seen if s.host == eeg.host]
+    twins = [s for s in beside if (s.name, s.kind) == (eeg.name, eeg.kind) and s.uid != eeg.uid]
     for side, types in SIDE_TYPES.items():
-        found = [
+        named = [
             stream
-            for stream in seen
-            if stream.host == eeg.host
-            and stream.kind in types
+            for stream in beside
+            if stream.kind in types
             and stream.name
             == (eeg.name.removesuffix(eeg.kind) + stream.kind if named_by_type else eeg.name)
         ]
+        found = _of_one_device(eeg, twins, named) if twins else named
         reason = _misfit(side, found, eeg)
         if reason:
             missing[side] = reason
@@ -229,10 +235,42 @@ def choose_sides(eeg: Seen, seen: Sequence[Seen]) -> Sides:
     return Sides(there, missing)
 
 
+def _of_one_device(eeg: Seen, twins: Sequence[Seen], named: Sequence[Seen]) -> Sequence[Seen]:
+    """Return those of one kind that belong to one of several devices of a name.
+
+    All of them where nothing tells, or where what tells would give one stream to two devices.
+    """
+    devices = [eeg, *twins]
+    mine = [stream for stream in named if _owner(stream, devices) is eeg]
+    if len(mine) == 1:
+        return mine
+    # A program makes all streams of a device at once, so those of two devices come one device
+    # after the other. Where they do not, nothing is guessed.
+    order = sorted([*devices, *named], key=lambda stream: stream.created)
+    pairs = [order[i : i + 2] for i in range(0, len(order), 2)]
+    if order[0].created and all(sum(s in devices for s in pair) == 1 for pair in pairs):
+        return [s for pair in pairs if eeg in pair for s in pair if s is not eeg] or named
+    return named
+
+
+def _owner(stream: Seen, devices: Sequence[Seen]) -> Seen | None:
+    """Return the device whose source id, but for its type, a stream's begins with."""
+    stems = {re.sub(r"[-_ ]?eeg$", "", one.source_id, flags=re.IGNORECASE): one for one in devices}
+    fitting = [stem for stem in stems if stem and stream.source_id.startswith(stem)]
+    if len(stems) < len(devices) or not fitting:
+        return None
+    return stems[max(fitting, key=len)]
+
+
 def _misfit(side: SideKind, found: Sequence[Seen], eeg: Seen) -> str:
     """Return why these streams cannot be that side stream; empty where one can."""
-    if len(found) != 1:
-        return f"{len(found)} such streams" if found else "no such stream"
+    if len(found) > 1:
+        return (
+            f"{len(found)} such streams: give each device a name of its own in its software, and "
+            "choose with [stream] lsl_name, or prefix for NIC 2"
+        )
+    if not found:
+        return "no such stream"
     columns = {"accelerometer": 3, "quality": eeg.n_channels, "markers": 1}[side]
     if found[0].n_channels != columns:
         return f"{found[0].n_channels} channels, not {columns}"

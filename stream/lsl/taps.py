@@ -245,6 +245,7 @@ def _seen(info: pylsl.StreamInfo) -> Seen:
         n_channels=info.channel_count(),
         rate=info.nominal_srate(),
         form=FORMS[info.channel_format()],
+        created=info.created_at(),
     )
 
 

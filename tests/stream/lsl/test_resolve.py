@@ -129,6 +129,37 @@ def test_the_other_streams_of_one_device(device: list[Seen]) -> None:
     assert list(sides.there.values()) == device[1:]
 
 
+def device(ids: str, made: float) -> list[Seen]:
+    """Return the streams of one of several NIC 1 on one machine; `{}` in `ids` is the type."""
+    return [
+        seen("NIC", kind, ids.format(kind), uid=f"{made}-{kind}", created=made + k / 1000)
+        for k, kind in enumerate(KINDS)
+    ]
+
+
+@pytest.mark.parametrize(
+    "ids", [("dev1-{}", "dev10-{}"), ("E1{}", "E2{}"), ("{}", "{}-2"), ("", "")]
+)
+def test_two_devices_of_one_name_keep_their_own_streams(ids: tuple[str, str]) -> None:
+    """Told apart by their source ids or, where these say nothing, by when they were made."""
+    one, two = device(ids[0], 50.0), device(ids[1], 20.0)
+    for mine in (one, two):
+        sides = choose_sides(mine[0], [*one, *two])
+        assert sides.missing == {}
+        assert list(sides.there.values()) == mine[1:]
+
+
+def test_devices_that_were_made_at_once_are_not_guessed() -> None:
+    """Nor those that say nothing of when; the sentence names the way out."""
+    for made in ((50.0, 50.0001), (0.0, 0.0)):
+        one, two = (device("", t) for t in made)
+        if not made[0]:
+            one, two = ([s._replace(created=0.0) for s in some] for some in (one, two))
+        sides = choose_sides(one[0], [*one, *two])
+        assert sides.there == {}
+        assert all("give each device a name of its own" in why for why in sides.missing.values())
+
+
 def test_muse_s_own_type_is_known() -> None:
     """Its programs say ACC, and have neither quality nor markers."""
     muse = [seen("Muse", "EEG"), seen("Muse", "ACC", n_channels=3), seen("Muse", "GYRO")]
@@ -146,7 +177,10 @@ def test_side_streams_that_do_not_fit_are_left_out_with_the_reason() -> None:
         seen("Lab-Quality", "Quality", n_channels=19),
         seen("Lab-Accelerometer", "Accelerometer", form="string"),
     ]
-    assert choose_sides(room[0], room).missing == {"markers": "2 such streams"}
+    missing = choose_sides(room[0], room).missing
+    assert list(missing) == ["markers"]
+    assert "2 such streams" in missing["markers"]
+    assert "[stream] lsl_name" in missing["markers"]
     assert choose_sides(room[5], room).missing == {
         "quality": "19 channels, not 20",
         "accelerometer": "text, not numbers",
