@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import time
+import weakref
 from collections.abc import AsyncIterator
 
 import aiomqtt
@@ -19,6 +21,7 @@ from rym.bus import ALL, LATEST, Mailbox, Once, Stamper, order, queue
 from rym.clock import SystemClock
 from rym.codec import content_bytes, encode
 from rym.errors import DeviceError, UsageError
+from rym.heap import give_back
 from rym.logs import run_async
 from rym.messages import Applied, Command, Label, Message, Missing, Phase, Status
 from rym.mqtt import MqttBus
@@ -223,6 +226,25 @@ def test_plain_messages_of_an_outage_are_forgotten_after_two_seconds(broker, win
             broker.start()
             async with connected(broker, "decoder"):
                 await until(lambda: stream.connected)
+
+    run_async(main())
+
+
+def test_a_broken_connection_leaves_nothing_behind(broker, monkeypatch):
+    """Its client, with all that it had not sent, is given back."""
+    # pytest keeps every log record, and with it the error, and with that all frames.
+    monkeypatch.setattr(logging.getLogger("rym.mqtt"), "disabled", True)
+
+    async def main() -> None:
+        async with connected(broker, "stream") as (stream,):
+            clients = [weakref.ref(x) for x in gc.get_objects() if isinstance(x, aiomqtt.Client)]
+            assert clients
+            broker.kill()
+            await until(lambda: not stream.connected)
+            broker.start()
+            await until(lambda: stream.connected)
+            give_back()
+            assert not any(client() for client in clients)
 
     run_async(main())
 
