@@ -15,6 +15,7 @@ from .method import Answer, Method, Refit, possible, prepared
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 class Place(NamedTuple):
@@ -167,17 +168,15 @@ def _prepare_time(table: Table, train: Ints) -> Refit:
     return linear_refit(table, x[train], lambda rows: x[rows])
 
 
-def _shares(values: Ints, labels: Ints, n_values: int, n_states: int) -> Array:
+def _shares(values: Ints, labels: Ints, n_values: int, present: Bools) -> Array:
     """Return each value's probabilities of the states at equal priors, shape (n_values, n_states).
 
-    A value that was not learned from says nothing: every learned state is as likely.
+    Only states that are `present` are likely at all. A value without rows says nothing.
     """
-    count = np.zeros((n_values, n_states))
+    count = np.zeros((n_values, len(present)))
     np.add.at(count, (values, labels), 1.0)
-    of_state = count.sum(axis=0)
-    present = of_state > 0
-    odds = np.zeros_like(count)
-    odds[:, present] = count[:, present] / of_state[present] + 1.0 / len(labels)
+    odds = count / np.maximum(count.sum(axis=0), 1.0) + 1.0 / max(len(labels), 1)
+    odds *= present
     out: Array = odds / odds.sum(axis=1, keepdims=True)
     return out
 
@@ -190,7 +189,8 @@ def _by_value(column: Callable[[Table], Ints]) -> Callable[[Table, Ints], Refit]
         n_values = int(value.max()) + 1
 
         def refit(labels: Ints, _seed: int) -> Answer:
-            shares = _shares(value[train], labels, n_values, table.n_states)
+            present = np.bincount(labels, minlength=table.n_states) > 0
+            shares = _shares(value[train], labels, n_values, present)
             return lambda rows: shares[value[rows]]
 
         return refit
@@ -205,8 +205,8 @@ def _nothing_audible(table: Table) -> str:
     return "" if len(heard) > 1 else "The same was audible throughout."
 
 
-def unit_before(table: Table, train: Ints) -> Ints:
-    """Return the last unit learned from that began before a row's own, in the same session.
+class Earlier:
+    """Which units learned from lie how many units before another one, in the same session.
 
     Parameters
     ----------
@@ -214,37 +214,72 @@ def unit_before(table: Table, train: Ints) -> Ints:
         All rows.
     train : array of shape (n,)
         Usable rows that are learned from.
-
-    Returns
-    -------
-    array of shape (n_table,)
-        Place in `train` of a row of that unit; −1 where there is none.
     """
-    units, first = np.unique(table.unit, return_index=True)
-    session = table.session[first]
-    start = np.array([table.t[table.unit == unit].min() for unit in units])
-    learned, places = np.unique(table.unit[train], return_index=True)
-    at = np.searchsorted(units, learned)
-    before = np.full(len(units), -1, dtype=np.int64)
-    for i in np.flatnonzero(units >= 0).tolist():
-        earlier = (session[at] == session[i]) & (start[at] < start[i])
-        if earlier.any():
-            before[i] = places[earlier][start[at][earlier].argmax()]
-    return before[np.searchsorted(units, table.unit)]
+
+    def __init__(self, table: Table, train: Ints) -> None:
+        units, first, self._unit_of = np.unique(table.unit, return_index=True, return_inverse=True)
+        start = np.full(len(units), np.inf)
+        np.minimum.at(start, self._unit_of, table.t)
+        self._session = np.where(units < 0, -1, table.session[first])
+        order = np.lexsort((start, self._session))
+        self._order = np.empty_like(order)
+        self._order[order] = np.arange(len(units))
+        learned, places = np.unique(self._unit_of[train], return_index=True)
+        self._place = np.full(len(units), -1, dtype=np.int64)
+        self._place[self._order[learned]] = places
+        self._session = self._session[order]
+
+    def at(self, rows: Ints, lag: int) -> Ints:
+        """Return the place in `train` of a row `lag` units earlier; −1 where that is no help.
+
+        Parameters
+        ----------
+        rows : array of shape (n,)
+            Rows of the table.
+        lag : int
+            1: the unit just before.
+
+        Returns
+        -------
+        array of shape (n,)
+        """
+        own = self._order[self._unit_of[rows]]
+        before = np.maximum(own - lag, 0)
+        there = (own >= lag) & (self._session[before] == self._session[own])
+        return np.where(there & (self._session[own] >= 0), self._place[before], -1)
+
+    def nearest(self, rows: Ints) -> tuple[Ints, Ints]:
+        """Return lag and place of the last unit learned from before each row's own; 0 and −1."""
+        lag, place = np.zeros_like(self._place), np.full_like(self._place, -1)
+        for i in range(1, len(place)):
+            if self._session[i] != self._session[i - 1] or self._session[i] < 0:
+                continue
+            if self._place[i - 1] >= 0:
+                lag[i], place[i] = 1, self._place[i - 1]
+            elif place[i - 1] >= 0:
+                lag[i], place[i] = lag[i - 1] + 1, place[i - 1]
+        own = self._order[self._unit_of[rows]]
+        return lag[own], place[own]
 
 
 def _prepare_previous(table: Table, train: Ints) -> Refit:
-    """Prepare the answer by the state of the unit before.
+    """Prepare the answer by the state of the last unit before whose state is known.
 
-    Only labels that are learned from are known. In a session of which nothing is learned from, the
-    unit before is unknown, and the control can say no more than how sessions begin.
+    Known are the labels that are learned from. How states follow one another is counted for each
+    distance by itself: of three units of which the middle one is held out, the first and the last
+    say what comes after two. Where nothing is known, every state is as likely.
     """
-    before = unit_before(table, train)
+    earlier = Earlier(table, train)
+    lag, place = earlier.nearest(np.arange(len(table)))
 
     def refit(labels: Ints, _seed: int) -> Answer:
-        previous = np.where(before >= 0, labels[before], -1) + 1
-        shares = _shares(previous[train], labels, table.n_states + 1, table.n_states)
-        return lambda rows: shares[previous[rows]]
+        present = np.bincount(labels, minlength=table.n_states) > 0
+        odds = np.zeros((lag.max(initial=0) + 1, table.n_states, table.n_states))
+        for distance in range(len(odds)):
+            before = earlier.at(train, distance) if distance else np.full(len(train), -1)
+            known = before >= 0
+            odds[distance] = _shares(labels[before[known]], labels[known], table.n_states, present)
+        return lambda rows: odds[lag[rows], labels[place[rows]]]
 
     return refit
 
