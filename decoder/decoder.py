@@ -1,8 +1,12 @@
 """The live decoder: one Valence for every Window, whatever comes. Pure; numpy only.
 
 Ten contiguous rows make one answer. Windows follow one another if they lie in one segment, one hop
-apart. A hole of one row is filled by repeating the row before it, and flagged (`Valence.filled`); a
-longer one, or a second while the first is still among the ten, empties the field.
+apart. A hole of one row is filled by the mean of the clean rows before it, and flagged
+(`Valence.filled`); a longer one, or a second while the first is still among the ten, empties the
+field. Windows that a blink or muscle touches are stood in for in the same way, so that they do not
+move the answer; their number is limited by the clean rows that an answer needs. The ten rows are
+the newest 2.5 s always: rows from before an artifact are not kept beyond that, since an answer
+would then lag more than the declared delay without saying so.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import numpy.typing as npt
 
 from rym.messages import Valence, Window
 
-from .embedding import FIELD
+from .embedding import FIELD, stand_in
 from .features import masked_row
 from .gate import CLOSED, Answer, Gate, Smoother
 from .model import Delay, Model
@@ -36,50 +40,64 @@ class Field:
         self.rows = np.zeros((FIELD, n_features))
         self.n = 0
         """Rows that follow one another, up to ten; the last `n` of `rows`."""
+        self._clean = np.zeros(FIELD, dtype=bool)
         self._hop = hop
         self._last: tuple[int, int] | None = None
-        self._since_fill = FIELD
+        self._since_hole = FIELD
 
     @property
-    def patched(self) -> bool:
-        """Whether a repeated row is among the newest ten."""
-        return self._since_fill < FIELD
+    def n_clean(self) -> int:
+        """Rows among the newest ten that are no stand-ins."""
+        return int(np.count_nonzero(self._clean[FIELD - self.n :]))
 
-    def push(self, segment: int, first_sample: int, row: Array) -> bool:
+    def push(self, segment: int, first_sample: int, row: Array | None) -> bool:
         """Take one row in.
 
         Parameters
         ----------
         segment, first_sample : int
             Of the row's window.
-        row : array of shape (n_features,)
-            Standardized.
+        row : array of shape (n_features,) or None
+            Standardized; None where an artifact touches the window.
 
         Returns
         -------
         bool
-            False if the row did not follow the one before, so that all before it is forgotten.
+            False if all before it is forgotten: it did not follow the one before, or there is
+            nothing clean left among the ten.
         """
         before, self._last = self._last, (segment, first_sample)
         distance = -1
         if before is not None and before[0] == segment:
             distance = first_sample - before[1]
         follows = distance == self._hop
-        if distance == 2 * self._hop and self.n and self._since_fill >= FIELD:
-            self._append(self.rows[-1].copy())
-            self._since_fill = 0
-            follows = True
+        if distance == 2 * self._hop and self.n and self._since_hole >= FIELD:
+            follows = self._append(None)
+            self._since_hole = 0
         if not follows:
-            self.n = 0
-            self._since_fill = FIELD
-        self._append(row)
-        return follows
+            self._forget()
+        return self._append(row) and follows
 
-    def _append(self, row: Array) -> None:
+    def _forget(self) -> None:
+        self.n = 0
+        self._since_hole = FIELD
+
+    def _append(self, row: Array | None) -> bool:
+        """Append a row or what stands in for it; return whether there was anything to append."""
+        keep = min(self.n, FIELD - 1)
+        told = row is not None
+        if row is None:
+            row = stand_in(self.rows[FIELD - keep :], self._clean[FIELD - keep :])
+        if row is None:
+            self._forget()
+            return False
         self.rows[:-1] = self.rows[1:]
         self.rows[-1] = row
+        self._clean[:-1] = self._clean[1:]
+        self._clean[-1] = told
         self.n = min(self.n + 1, FIELD)
-        self._since_fill += 1
+        self._since_hole += 1
+        return True
 
 
 class Decoder:
@@ -135,7 +153,8 @@ class Decoder:
         -------
         Valence
             Its state is `unknown` unless the model's verdict is `follows` (or `drive` is `always`),
-            ten rows follow one another, and the confidence passes the gate.
+            ten rows follow one another, enough of them are clean, and the confidence passes the
+            gate.
         """
         model = self.model
         if model is None:
@@ -143,12 +162,17 @@ class Decoder:
         why_not = unusable(window, model)
         if why_not:
             return self._silent(window, why_not, usable=False)
-        row = model.standardizer(_row(window, model))
+        touched = [name for name in window.touched if name in model.manifest.stand_in]
+        row = None if touched else model.standardizer(_row(window, model))
         if not self._field.push(window.segment, window.first_sample, row):
             self._smoother.reset()
             self._gate.reset()
         if self._field.n < FIELD:
-            return self._silent(window, f"warming up {self._field.n}/{FIELD}")
+            reason = f"warming up {self._field.n}/{FIELD}"
+            return self._silent(window, reason, usable=not touched)
+        if self._field.n_clean < model.manifest.clean_rows:
+            reason = f"artifacts in {FIELD - self._field.n_clean} of {FIELD} rows"
+            return self._silent(window, reason, usable=False)
         raw = model.probabilities(self._field.rows)
         if raw is None:
             return self._silent(window, f"verdict: {model.manifest.verdict}")
@@ -164,7 +188,7 @@ class Decoder:
             confidence=float(p.max()),
             reason=answer.reason,
             model=model.id,
-            filled=self._field.patched,
+            filled=self._field.n_clean < FIELD,
         )
 
     def _silent(self, window: Window, reason: str, *, usable: bool = True) -> Valence:

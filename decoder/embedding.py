@@ -119,6 +119,23 @@ def _check(weights: Mapping[str, npt.NDArray[np.floating]]) -> None:
         raise FormatError("The network's last layer is zero: every embedding has no length.", again)
 
 
+def stand_in(rows: Array, clean: npt.NDArray[np.bool_]) -> Array | None:
+    """Return what stands in for a row that cannot be used; None where nothing can.
+
+    The mean of the clean rows before it, and not the newest of them again: one row would then weigh
+    as much as all that it stands in for, with all its chance.
+
+    Parameters
+    ----------
+    rows : array of shape (n, n_features)
+        Standardized rows before it, nine at most.
+    clean : array of shape (n,)
+        Whether each of them is a row of its own.
+    """
+    n = int(np.count_nonzero(clean))
+    return None if n == 0 else np.asarray(rows[clean].sum(axis=0) / n)
+
+
 def fields_of(rows: Array, newest: npt.NDArray[np.intp]) -> Array:
     """Return the receptive fields that end at the rows `newest`.
 

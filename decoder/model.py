@@ -74,6 +74,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Filters and reference of the windows learned from, as they name them; empty: not known."""
     max_bad: float
     """Share of channels that may be bad before a window is unusable."""
+    stand_in: tuple[str, ...] = ()
+    """Artifacts for whose windows the clean rows before stand in, as when it was learned."""
+    clean_rows: int = 1
+    """Least rows of the ten without a stand-in that an answer needs."""
     clip: float
     """Limit of a standardized feature."""
     reaction_lag: float

@@ -1,8 +1,11 @@
 """From a recording's windows and keys to rows that may be learned from.
 
 A row is learned from only if its ten rows are contiguous, the label does not change within them,
-no change is nearer than the margin, and it lies inside a calibration run by more than the edge.
-What such a row says is: "the person, `reaction_lag` later, held this key".
+no change is nearer than the margin, and it lies inside a calibration run by more than the edge; no
+artifact touches it, and enough of the ten are clean. For the others of the ten that an artifact
+touches, what was before stands in, as it will live: a decoder that learned from blinks and muscle
+as they are would have to answer from rows of another kind than it learned from.
+What a row says is: "the person, `reaction_lag` later, held this key".
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import numpy.typing as npt
 from rym.errors import SignalError
 from rym.messages import AFFECTS, LabelState, Window
 
-from .embedding import FIELD
+from .embedding import FIELD, stand_in
 from .features import BANDS, Band, masked_row
 from .settings import DecoderSettings
 
@@ -48,6 +51,8 @@ class Rows:
     """Rows that may be learned from, as the newest of their ten, shape (n,)."""
     baseline: Bools
     """Rows that the z-score is measured on, shape (n,)."""
+    touched: Bools
+    """Rows for which the clean ones before stand in, shape (n,)."""
     channels: tuple[str, ...]
     rate: float
     """Samples per second."""
@@ -58,6 +63,8 @@ class Rows:
     bands: tuple[Band, ...]
     conditioning: str = ""
     """Filters and reference that the windows went through, as they name them."""
+    stand_in: tuple[str, ...] = ()
+    """Artifacts that make a row `touched`."""
 
     @property
     def newest(self) -> Ints:
@@ -107,22 +114,22 @@ def rows_from(
     rate, n_times = _alike(good)
     channels = _choose(good, settings)
     bands = BANDS[settings.features.preset]
+    kinds = _unusual(good, settings)
+    hop = Counter(step for step in np.diff(_firsts(good)).tolist() if step > 0).most_common(1)[0][0]
+    good = _with_a_past(good, kinds, hop)
+    touched = np.array([_touches(window, kinds) for window in good])
+    run = _runs(good, hop)
     features = np.array([_row(window, channels, bands) for window in good])
-    first = np.array([window.first_sample for window in good])
-    segment = np.array([window.segment for window in good])
     t_first = np.array([window.t_first for window in good])
     t_last = np.array([window.t_last for window in good])
-    step = np.diff(first)
-    hop = Counter(step[step > 0].tolist()).most_common(1)[0][0]
-    broken = (step != hop) | (np.diff(segment) != 0)
-    run = np.concatenate([[0], np.cumsum(broken)])
     changes, episode, label = _label(t_last + settings.training.reaction_lag, labels)
     changes = changes - settings.training.reaction_lag
     usable = (label >= 0) & _steady(t_first, t_last, run, changes, settings.training.margin)
     usable &= _inside(t_last, learn, settings.training.edge)
+    usable &= ~touched & (_clean_of(touched) >= settings.features.clean_rows)
     rest = np.zeros(len(good), dtype=bool)
     for start, end in baseline:
-        rest |= (t_first >= start) & (t_last <= end)
+        rest |= (t_first >= start) & (t_last <= end) & ~touched
     return Rows(
         features=features,
         t_first=t_first,
@@ -132,13 +139,78 @@ def rows_from(
         episode=episode,
         usable=usable,
         baseline=rest,
+        touched=touched,
         channels=channels,
         rate=rate,
         n_times=n_times,
         hop=hop,
         bands=bands,
         conditioning=good[0].conditioning,
+        stand_in=kinds,
     )
+
+
+def _firsts(windows: Sequence[Window]) -> Ints:
+    return np.array([window.first_sample for window in windows])
+
+
+def _runs(windows: Sequence[Window], hop: int) -> Ints:
+    """Return numbers that are alike for windows that follow one another."""
+    segment = np.array([window.segment for window in windows])
+    broken = (np.diff(_firsts(windows)) != hop) | (np.diff(segment) != 0)
+    return np.concatenate([[0], np.cumsum(broken)])
+
+
+def _unusual(windows: Sequence[Window], settings: DecoderSettings) -> tuple[str, ...]:
+    """Return the artifacts that are not there most of the time."""
+    often = Counter(name for window in windows for name in window.touched)
+    limit = settings.features.usual * len(windows)
+    return tuple(name for name in settings.features.stand_in if often[name] <= limit)
+
+
+def _touches(window: Window, kinds: Sequence[str]) -> bool:
+    return any(name in kinds for name in window.touched)
+
+
+def _with_a_past(windows: Sequence[Window], kinds: Sequence[str], hop: int) -> list[Window]:
+    """Leave out the windows for which nothing stands in, as the live field does."""
+    kept, clean_before = [], 0
+    for window, new in zip(windows, np.diff(_runs(windows, hop), prepend=-1) != 0, strict=True):
+        if new:
+            clean_before = 0
+        if not _touches(window, kinds):
+            clean_before = FIELD
+        clean_before -= 1
+        if clean_before >= 0:
+            kept.append(window)
+    return kept
+
+
+def _clean_of(touched: Bools) -> Ints:
+    """Return how many of the ten rows that end here are clean."""
+    clean = np.concatenate([np.zeros(FIELD, dtype=np.int64), np.cumsum(~touched)])
+    n: Ints = clean[FIELD:] - clean[:-FIELD]
+    return n
+
+
+def stood_in(z: Array, rows: Rows) -> Array:
+    """Return standardized rows with what stands in for those that an artifact touches.
+
+    Parameters
+    ----------
+    z : array of shape (n, n_features)
+        The standardized features of `rows`.
+    rows : Rows
+        The calibration.
+    """
+    out = z.copy()
+    for i in np.flatnonzero(rows.touched).tolist():
+        past = np.arange(max(0, i - FIELD + 1), i)
+        past = past[rows.run[past] == rows.run[i]]
+        instead = stand_in(out[past], ~rows.touched[past])
+        if instead is not None:
+            out[i] = instead
+    return out
 
 
 def _alike(windows: Sequence[Window]) -> tuple[float, int]:

@@ -26,6 +26,15 @@ class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     exclude: tuple[str, ...] = ("EXT", "ECG", "EKG", "EOG", "HEOG", "VEOG", "EMG", "A", "M")
     """Kinds of channels never learned from unless `channels` names them: a name is left out if all
     of its words, without digits, are among these (`EXT`, `EOG1`, `ECG ECG`, `A2-A1`)."""
+    stand_in: tuple[str, ...] = ("blink", "muscle", "muscle rise")
+    """Artifacts for whose windows the mean of the clean rows before stands in. Mains is not among
+    them: behind the notch a window that may be used holds none of it."""
+    clean_rows: Annotated[int, Meta(ge=1, le=10)] = 5
+    """Least rows of the ten without a stand-in, for an answer and for learning. So the answer to an
+    artifact that lasts goes on for 1.25 s, then it is `unknown`: most of it would be memory."""
+    usual: Share = 0.5
+    """Share of the calibration's windows above which an artifact is the person's usual state: it is
+    learned with, and nothing stands in for it."""
     max_bad: Share = 0.34
     """Share of the model's channels that may be bad before a window is unusable."""
 

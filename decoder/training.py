@@ -28,7 +28,7 @@ from .gate import CLOSED, fit_temperature, fit_threshold, smooth, soften
 from .linear import Linear
 from .model import SCHEMA, Manifest, Model, build
 from .neighbors import Memory, memory_of
-from .rows import Rows, stretches
+from .rows import Rows, stood_in, stretches
 from .settings import Candidate, DecoderSettings
 
 Array = npt.NDArray[np.float64]
@@ -89,9 +89,9 @@ class _Fitted(NamedTuple):
     memory: Memory | None = None
     linear: Linear | None = None
 
-    def answer(self, features: Array, newest: Ints) -> Array:
+    def answer(self, rows: Rows, newest: Ints) -> Array:
         """Return probabilities of shape (n, 3) for the rows `newest`."""
-        fields = fields_of(self.standardizer(features), newest)
+        fields = fields_of(stood_in(self.standardizer(rows.features), rows), newest)
         if self.linear is not None:
             return np.array([self.linear(field) for field in fields])
         assert self.network is not None
@@ -137,13 +137,13 @@ def _standardizer(task: _Task, of: Bools) -> Standardizer:
     if rows.baseline.sum() >= LEAST_BASELINE:
         return Standardizer.fit(rows.features[rows.baseline], clip)
     used = np.unique(task.newest[of][:, None] + np.arange(1 - FIELD, 1))
-    return Standardizer.fit(rows.features[used], clip)
+    return Standardizer.fit(rows.features[used[~rows.touched[used]]], clip)
 
 
 def _fit_one(task: _Task, candidate: Candidate, of: Bools, seed: int) -> _Fitted:
     """Fit one candidate to the usable rows `of`."""
     standardizer = _standardizer(task, of)
-    z = standardizer(task.rows.features)
+    z = stood_in(standardizer(task.rows.features), task.rows)
     newest, label = task.newest[of], task.label[of]
     fields = fields_of(z, newest)
     if candidate == "lda":
@@ -164,7 +164,7 @@ def _held_out(
     p = np.full((len(task.newest), 3), np.nan)
     for i, (fold, seed) in enumerate(zip(folds, seeds[: len(folds)], strict=True), start=1):
         fitted = _fit_one(task, candidate, fold.train, seed)
-        p[fold.test] = fitted.answer(task.rows.features, task.newest[fold.test])
+        p[fold.test] = fitted.answer(task.rows, task.newest[fold.test])
         done(f"{candidate}: held-out part {i} of {len(folds)}")
     return p
 
@@ -339,6 +339,8 @@ def _facts(
         bands=rows.bands,
         conditioning=rows.conditioning,
         max_bad=settings.features.max_bad,
+        stand_in=rows.stand_in,
+        clean_rows=settings.features.clean_rows,
         clip=settings.features.clip,
         reaction_lag=settings.training.reaction_lag,
         states=tuple(AFFECTS[i] for i in np.unique(task.label)),

@@ -98,6 +98,8 @@ class Window(Content, frozen=True, kw_only=True, eq=False):
     """False where no decoder may use this window."""
     reason: str
     """Why it is not valid; empty otherwise."""
+    touched: tuple[str, ...] = ()
+    """Artifacts that disturb it as a whole though it may be used: `blink`, `muscle`, …"""
 
     @property
     def untrusted(self) -> tuple[str, ...]:
@@ -161,8 +163,8 @@ class Valence(Content, frozen=True, kw_only=True):
     model: str
     """First 16 hex digits of the model's hash; empty without a model."""
     filled: bool = False
-    """Whether one of the rows that this rests on is the repeated one before it, in place of a
-    window that never came."""
+    """Whether one of the ten rows that this rests on is a stand-in made of those before it, in
+    place of a window that never came or that an artifact touches."""
     usable: bool = True
     """False where nothing could be made of the newest window: it says nothing of the person, so
     that whoever follows the answers must take it as if none had come."""

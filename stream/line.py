@@ -220,6 +220,7 @@ class StreamLine:
             interpolated=interpolated,
             valid=not reason,
             reason=reason,
+            touched=() if reason else judged.artifacts,
         )
         quality = Quality(
             t=window.t_last,

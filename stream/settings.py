@@ -21,6 +21,7 @@ Artifact = Literal[
     "drift",
     "line",
     "muscle",
+    "muscle rise",
     "muscle burst",
     "blink",
     "motion",
@@ -105,6 +106,10 @@ class QualitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """The same, from which it is a burst, such as a clenched jaw: a clean cap stays at half of that
     here, the clenching on the StarStim has 25 to 160 µV. Only frontal and temporal channels are
     looked at, which muscle disturbs most (Gasser et al., Clin. Neurophysiol. 116, 2005)."""
+    muscle_rise: Annotated[float, msgspec.Meta(gt=1)] = 2.0
+    """The same as a multiple of what the electrode has when the person is quiet, from which muscle
+    has risen: a clench that stays below `muscle` moves a person's band power by more than what they
+    feel. A clean cap exceeds it in 0 to 5 % of the windows here."""
     widespread: Share = 0.25
     """Share of the good channels, for muscle of the frontal and temporal ones, above which muscle,
     line noise or swinging disturbs the window as a whole."""

@@ -17,6 +17,12 @@ _MUSCLE = re.compile(r"(Fp|AF|FT|F|TP|T)(z|\d+)$")
 """Electrodes over muscle: forehead and temples."""
 _EYES = re.compile(r"(Fp|AF)(z|\d+)$")
 _FRONT = re.compile(r"(Fp|AF|F|FT)(z|\d+)$")
+QUIET_S = 60.0
+"""Seconds over which a person's quiet level of muscle is measured."""
+QUIET_SHARE = 0.25
+"""Share of these seconds that must be quiet: tension that lasts longer becomes the level itself."""
+KNOWN_S = 10
+"""Seconds from which the quiet level is known."""
 BLINK_S = (0.04, 0.5)
 """Shortest and longest time in seconds for which a blink is above half its height."""
 
@@ -69,10 +75,10 @@ def disturbances(
     """
     over = places.muscle & good
     found = [
-        _widespread("line", good, m.mains >= settings.line, settings),
-        _widespread("muscle", over, m.muscle >= settings.muscle, settings),
-        _widespread("muscle burst", over, m.muscle >= settings.muscle_burst, settings),
-        _widespread("motion", good, m.level >= settings.motion_level, settings),
+        widespread("line", good, m.mains >= settings.line, settings),
+        widespread("muscle", over, m.muscle >= settings.muscle, settings),
+        widespread("muscle burst", over, m.muscle >= settings.muscle_burst, settings),
+        widespread("motion", good, m.level >= settings.motion_level, settings),
     ]
     eyes, back = places.eyes & good, places.back & good
     if is_blink(m.centred[eyes], m.centred[back], places.block, settings.blink):
@@ -80,9 +86,10 @@ def disturbances(
     return found
 
 
-def _widespread(
+def widespread(
     artifact: Artifact, of: Flags, touched: Flags, settings: QualitySettings
 ) -> Disturbed:
+    """Return an artifact that is whole where it touches more than a share of the channels `of`."""
     n = int(np.count_nonzero(touched & of))
     whole = n > settings.widespread * int(np.count_nonzero(of))
     return Disturbed(artifact, whole, touched & of)
@@ -135,6 +142,58 @@ def _width(above: Flags, peak: int) -> int:
     right = np.flatnonzero(~above[peak:])
     start = int(left[-1]) + 1 if len(left) else 0
     return (peak + int(right[0]) if len(right) else len(above)) - start
+
+
+class Tension:
+    """Muscle against what each electrode has when the person is quiet.
+
+    That is the lower quartile of the last minute, once a second: the windows of a second overlap.
+
+    Parameters
+    ----------
+    places : array of shape (n_channels,)
+        Electrodes over muscle.
+    rate : float
+        Samples per second.
+    """
+
+    def __init__(self, places: Flags, rate: float) -> None:
+        self._places = places
+        self._rate = rate
+        self._waited = 0
+        self._seen: deque[Floats] = deque(maxlen=round(QUIET_S))
+        self._quiet = np.full(len(places), np.inf)
+
+    def push(self, muscle: Floats, good: Flags, n_new: int, times: float) -> Flags:
+        """Take in a window and return on which channels muscle has risen.
+
+        Parameters
+        ----------
+        muscle : array of shape (n_channels,)
+            RMS in µV; 0 where it is not known.
+        good : array of shape (n_channels,)
+            Channels that may be looked at.
+        n_new : int
+            Samples since the last window.
+        times : float
+            From which multiple of the quiet level.
+        """
+        looked = self._places & good & (muscle > 0)
+        risen: Flags = looked & (muscle >= times * self._quiet)
+        self._waited += n_new
+        if self._waited >= self._rate:
+            self._waited = 0
+            self._seen.append(np.where(looked, muscle, np.nan))
+            self._quiet = self._level()
+        return risen
+
+    def _level(self) -> Floats:
+        """Return each channel's quiet level; infinite where it is not known."""
+        ordered = np.sort(np.array(self._seen), axis=0)  # what is not known comes last
+        n = np.count_nonzero(np.isfinite(ordered), axis=0)
+        place = (np.maximum(n - 1, 0) * QUIET_SHARE).astype(np.int64)
+        level = ordered[place, np.arange(len(n))]
+        return np.where(n >= KNOWN_S, level, np.inf)
 
 
 class Motion:

@@ -16,7 +16,7 @@ from rym.messages import ChannelQuality
 
 from ..montage import is_scalp
 from ..settings import Artifact, QualitySettings
-from .artifacts import Disturbed, Motion, Places, disturbances
+from .artifacts import Disturbed, Motion, Places, Tension, disturbances, widespread
 from .channel_faults import EVENTS, STATES, faults_of
 from .drowsiness import ALPHA_GONE, SLOW_EYES, Alpha, SlowEyes
 from .measures import Flags, Floats, Measures, Meter, robust_sd
@@ -94,12 +94,13 @@ class Judge:
         self._places = Places(self.names, rate)
         self._alpha = Alpha(settings, self.names, rate)
         self._eyes = SlowEyes(settings, self.names, rate)
+        self._tension = Tension(self._places.muscle, rate)
         self._motion = Motion()
         self._meter: Meter | None = None
         self.restart()
 
     def restart(self) -> None:
-        """Begin a segment: time has passed that nobody saw. A person's own level of alpha stays."""
+        """Begin a segment: time has passed that nobody saw. A person's own levels stay."""
         self._memory = [_Channel() for _ in self.names]
         self._first = True
         self._motion.clear()
@@ -150,6 +151,7 @@ class Judge:
         self._remember(faults, n_new)
         good = np.array([not channel.fault for channel in self._memory], bool)
         found = disturbances(m, good, self._places, self._settings)
+        found.append(self._rise(m, good, n_new))
         found += self._events(faults)
         found += self._whole(good, n_new, n_times, lost, motion)
         hints = self._hints(m, by_name, good, n_new)
@@ -178,6 +180,14 @@ class Judge:
             channel.update(fault, n_new, recovery)
             if self._first and fault in STATES:
                 channel.age = int(self._settings.lasting * self._rate)
+
+    def _rise(self, m: Measures, good: Flags, n_new: int) -> Disturbed:
+        """Return whether muscle has risen over the person's own quiet level."""
+        risen = self._tension.push(m.muscle, good, n_new, self._settings.muscle_rise)
+        over = self._places.muscle & good
+        found = widespread("muscle rise", over, risen, self._settings)
+        # A few electrodes say nothing and cost nothing, unlike `muscle`: each has its twitches.
+        return found if found.whole else found._replace(channels=np.zeros(len(good), bool))
 
     def _events(self, faults: Sequence[str]) -> list[Disturbed]:
         """Return the faults that began not long ago and reach the other channels, too."""

@@ -234,9 +234,9 @@ class Blink(OnChannels, frozen=True, kw_only=True, tag="blink"):
 class Clench(OnChannels, frozen=True, kw_only=True, tag="clench"):
     """Clenched jaw: broad noise, largest at the temples."""
 
-    amplitude: Positive = 120.0
-    """µV (SD) at the temples, 34 µV of it from 25 to 95 Hz, where a real clenched jaw on a StarStim
-    has 25 to 160 µV."""
+    amplitude: Positive = 60.0
+    """µV (SD) at the temples, 17 µV of it from 25 to 95 Hz: a weak clench. A strong one on a
+    StarStim has 25 to 160 µV there."""
 
 
 class Walk(OnChannels, frozen=True, kw_only=True, tag="walk"):

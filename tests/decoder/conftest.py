@@ -105,6 +105,7 @@ def make_noise_rows():
             episode=episode,
             usable=steady,
             baseline=np.zeros(n, dtype=bool),
+            touched=np.zeros(n, dtype=bool),
             channels=tuple(f"C{i}" for i in range(n_channels)),
             rate=float(RATE),
             n_times=N_TIMES,

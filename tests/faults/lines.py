@@ -15,8 +15,8 @@ LINES = {
     12: "A flat channel: masked within a second; too many: neutral 2 s later, on after them",
     13: "Rail, wrap, pop, slow drift: the window is rejected, nothing is learned from it",
     14: (
-        "Mains, blinks, jaw, walking: the index falls; one flip of the label per artefact at most "
-        "beyond those without it, in the mean of five persons"
+        "Mains, blinks, jaw, walking: the index falls; one flip of the label per artefact at most, "
+        "in the mean of five simulated persons at rest"
     ),
     15: "Another unit than declared: refused with the measured level",
     16: "Another rate than declared, or none: measured, refused or set",
