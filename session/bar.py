@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TextIO
 
 from rym.clock import Clock
@@ -44,3 +45,26 @@ class Bar:
             self._out.write(f"\r{row:79.79}")
             self._shown = True
         self._out.flush()
+
+
+class TimeLeft:
+    """Shows in one row how long something whose length is known still takes, on a terminal only.
+
+    Parameters
+    ----------
+    out : TextIO
+        Where the row goes; nothing is shown where this is no terminal.
+    """
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._row = ""
+
+    def __call__(self, seconds: float, what: str = "") -> None:
+        """Show that `what` takes so many seconds more; 0 takes the row away."""
+        row = f"{what}: {math.ceil(seconds)} s left" if seconds > 0 else ""
+        if row == self._row or not self._out.isatty():
+            return
+        self._out.write(f"\r{row:79.79}" if row else f"\r{'':79}\r")
+        self._out.flush()
+        self._row = row

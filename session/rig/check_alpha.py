@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -17,9 +16,10 @@ from stream.checks import StartCheck
 from stream.files.reading import read
 from stream.items import Chunk
 from stream.line import StreamLine
-from stream.lsl.inlet import EegInlet
 from stream.settings import StreamSettings
 from stream.signal.alpha import RISE_DB, AlphaRise, alpha_rise
+
+from .waiting import Left, opened, unseen
 
 CHANGE_S = 3.0
 """Seconds between the two parts, in which the eyes close and what they moved dies away."""
@@ -93,6 +93,12 @@ class Watch:
         self._change = change
         self._begin: float | None = None
 
+    def left(self, window: Window) -> float:
+        """Return how many seconds of signal the part still takes, what lies before it included."""
+        if self.part == "done" or self._begin is None:
+            return 0.0
+        return self._begin + self._seconds - window.t_last
+
     def take(self, window: Window) -> bool:
         """Take in one window; return whether a part has just ended.
 
@@ -126,6 +132,7 @@ async def check_alpha(
     *,
     seconds: float = 20.0,
     change: float = CHANGE_S,
+    left: Left = unseen,
 ) -> Answer:
     """Watch the EEG that arrives over LSL while the eyes are open, then closed.
 
@@ -141,6 +148,8 @@ async def check_alpha(
         Length of each part in seconds, of signal time.
     change : float
         Seconds between them.
+    left : callable
+        Shows how long what is done now still takes.
 
     Raises
     ------
@@ -154,7 +163,7 @@ async def check_alpha(
             f"Each part would last {seconds:g} s, at least {FEWEST_S:g} s are needed.",
             "Give --seconds 20.",
         )
-    inlet = await asyncio.to_thread(EegInlet, settings, clock)
+    inlet = await opened(settings, clock, left)
     line = StreamLine(settings, inlet.signal.channels, inlet.signal.rate)
     check, watch = StartCheck(inlet.signal, settings), Watch(seconds, change)
     tell(f"Eyes open, for {seconds:g} s: sit still and look at one point.")
@@ -166,10 +175,13 @@ async def check_alpha(
                     check.push(item)
                 for window, _ in line.feed(item):
                     if watch.take(window):
+                        left(0.0, "")
                         _tell_next(watch.part, seconds, tell)
+                    left(watch.left(window), f"eyes {watch.part}")
                 if watch.part == "done":
                     break
     except TimeoutError:
+        left(0.0, "")
         raise SignalError(
             f"The stream {inlet.declared.name} gave {len(watch.open)} windows with eyes open and "
             f"{len(watch.closed)} with eyes closed within {longest:g} s.",

@@ -18,10 +18,11 @@ from rym.clock import Clock, timeout
 from rym.errors import SignalError, UsageError
 from rym.messages import Window
 from stream.line import StreamLine
-from stream.lsl.inlet import EegInlet
 from stream.montage import clean, kind
 from stream.settings import ConditioningSettings, StreamSettings
 from stream.signal.onsets import WITHIN, Delay, delay
+
+from .waiting import Left, opened, unseen
 
 PAUSE_S = 0.005
 """Seconds between two looks at the device: half a control block."""
@@ -113,6 +114,7 @@ async def check_delay(
     *,
     channel: str = "",
     n_clicks: int = 20,
+    left: Left = unseen,
 ) -> Answer:
     """Play clicks and find them in a channel of the EEG.
 
@@ -128,6 +130,8 @@ async def check_delay(
         Where the sound arrives; empty: the stream's external channel.
     n_clicks : int
         How many count.
+    left : callable
+        Shows how long what is done now still takes.
 
     Raises
     ------
@@ -146,7 +150,7 @@ async def check_delay(
     stream = msgspec.structs.replace(
         stream, conditioning=ConditioningSettings(high_pass=0.0, low_pass=0.0, line=0)
     )
-    inlet = await asyncio.to_thread(EegInlet, stream, clock)
+    inlet = await opened(stream, clock, left)
     name = chosen(channel, inlet.signal.channels, inlet.declared.name)
     track = clicks(n_clicks, player.level_db)
     sink = open_sink(msgspec.structs.replace(player, sink="portaudio", device_delay=0.0), clock)
@@ -156,10 +160,12 @@ async def check_delay(
     try:
         async with timeout(clock, seconds + GRACE_S), aclosing(inlet.items()) as items:
             playing = asyncio.create_task(play(track, sink, clock), name="clicks")
+            end = clock.now() + seconds
             try:
                 async for item in items:
                     for window, _ in line.feed(item):
                         ear.take(window)
+                    left(max(1.0, end - clock.now()), "clicks")
                     if playing.done() and ear.newest > playing.result()[-1] + WITHIN[1] + 0.1:
                         break
             finally:
@@ -172,6 +178,7 @@ async def check_delay(
             "Look at both with `rym doctor`, then repeat the check.",
         ) from None
     finally:
+        left(0.0, "")
         sink.close()
     times, signal = ear.heard()
     return Answer(delay(times, signal, playing.result()), name, sink.name, player.device_delay)

@@ -6,8 +6,9 @@ import asyncio
 import os
 import re
 import shutil
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,6 +39,7 @@ from .findings import (
     judge_model,
     judge_streams,
 )
+from .waiting import TICK_S, Left, unseen
 
 PULL_S = 0.2
 """Seconds of one wait for samples."""
@@ -77,7 +79,12 @@ class Diagnosis(NamedTuple):
 
 
 def diagnose(
-    tables: Tables, clock: Clock, *, seconds: float = 5.0, model: Path | None = None
+    tables: Tables,
+    clock: Clock,
+    *,
+    seconds: float = 5.0,
+    model: Path | None = None,
+    left: Left = unseen,
 ) -> Diagnosis:
     """Look at everything that a session needs.
 
@@ -91,9 +98,11 @@ def diagnose(
         How long every stream is listened to.
     model : Path or None
         Folder of a trained model to compare the stream with.
+    left : callable
+        Shows how long the listening still takes.
     """
     findings = [_library(clock)]
-    streams = listen(clock, seconds) if findings[0].mark == "ok" else []
+    streams = listen(clock, seconds, left) if findings[0].mark == "ok" else []
     verdict = judge_streams(streams, tables.stream)
     findings += verdict.findings
     if model is not None:
@@ -102,16 +111,26 @@ def diagnose(
     return Diagnosis(findings, verdict, streams)
 
 
-def listen(clock: Clock, seconds: float) -> list[Observation]:
+def listen(clock: Clock, seconds: float, left: Left = unseen) -> list[Observation]:
     """Find every stream on the network and listen to all of them at once."""
+    left(seconds + taps.RESOLVE_S, "listening")
     seen = sorted(taps.listing(), key=lambda stream: (stream.host, stream.name, stream.kind))
     if not seen:
+        left(0.0, "")
         return []
+    stop, end = threading.Event(), clock.now() + seconds
     with ThreadPoolExecutor(min(MOST, len(seen)), "listen") as pool:
-        return list(pool.map(lambda stream: _observe(stream, clock, seconds), seen))
+        try:
+            views = [pool.submit(_observe, one, clock, seconds, stop) for one in seen]
+            while wait(views, TICK_S).not_done:
+                left(max(1.0, end - clock.now()), "listening")
+        finally:
+            stop.set()  # Ctrl-C shall not have to wait for the threads' own end
+            left(0.0, "")
+    return [view.result() for view in views]
 
 
-def _observe(seen: Seen, clock: Clock, seconds: float) -> Observation:
+def _observe(seen: Seen, clock: Clock, seconds: float, stop: threading.Event) -> Observation:
     """Listen to one stream, in the one thread that touches it."""
     nothing = np.empty((0, seen.n_channels), np.float32)
     try:
@@ -123,7 +142,7 @@ def _observe(seen: Seen, clock: Clock, seconds: float) -> Observation:
         with suppress(SignalError):  # a firewall may let samples through and clocks not
             offset = tap.offset(ANSWER_S)
         end = clock.now() + seconds
-        while clock.now() < end:
+        while clock.now() < end and not stop.is_set():
             values, times = tap.pull(PULL_S)
             stamps.append(times)
             if isinstance(values, np.ndarray):

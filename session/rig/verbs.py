@@ -111,11 +111,18 @@ def _doctor(arguments: argparse.Namespace) -> Outcome:
     from rym.clock import SystemClock
 
     from .. import settings
+    from ..bar import TimeLeft
     from .doctor import diagnose
 
     options = [("rig.broker", arguments.broker)] if arguments.broker is not None else []
     tables = settings.tables(settings.load("run", arguments.config, options))
-    found = diagnose(tables, SystemClock(), seconds=arguments.seconds, model=arguments.model)
+    found = diagnose(
+        tables,
+        SystemClock(),
+        seconds=arguments.seconds,
+        model=arguments.model,
+        left=TimeLeft(sys.stderr),
+    )
     if not arguments.json:
         sys.stdout.writelines(f"{line}\n" for line in found.lines)
     return found.as_json(), 0 if found.could_start else 1
@@ -170,14 +177,16 @@ def _check_alpha(arguments: argparse.Namespace) -> Outcome:
     from rym.clock import SystemClock
 
     from .. import settings
+    from ..bar import TimeLeft
     from .check_alpha import check_alpha, check_recordings
 
     stream = settings.tables(settings.load("run", arguments.config, ())).stream
     if arguments.recording:
         answer = check_recordings(stream, arguments.recording)
     else:
-        seconds = arguments.seconds
-        answer = asyncio.run(check_alpha(stream, SystemClock(), tell, seconds=seconds))
+        left = TimeLeft(sys.stderr)
+        checking = check_alpha(stream, SystemClock(), tell, seconds=arguments.seconds, left=left)
+        answer = asyncio.run(checking)
     if not arguments.json:
         sys.stdout.writelines(f"{line}\n" for line in answer.lines)
     return answer.as_json(), 0 if answer.rise.seen else 1
@@ -189,6 +198,7 @@ def _check_delay(arguments: argparse.Namespace) -> Outcome:
     from rym.clock import SystemClock
 
     from .. import settings
+    from ..bar import TimeLeft
     from .check_delay import check_delay
     from .store import RIG, store
 
@@ -201,6 +211,7 @@ def _check_delay(arguments: argparse.Namespace) -> Outcome:
         tell,
         channel=arguments.channel,
         n_clicks=arguments.clicks,
+        left=TimeLeft(sys.stderr),
     )
     answer = asyncio.run(checking)
     stored = None if arguments.no_store else str(RIG.resolve())

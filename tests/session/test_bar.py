@@ -7,7 +7,7 @@ import io
 import pytest
 
 from rym.clock import ManualClock
-from session.bar import Bar
+from session.bar import Bar, TimeLeft
 
 
 class Terminal(io.StringIO):
@@ -50,3 +50,18 @@ def test_a_file_gets_no_bar(share: float) -> None:
     clock.advance(9.0)
     bar(share, "a.edf")
     assert out.getvalue() == ""
+
+
+def test_the_time_left_is_one_row_that_goes_away() -> None:
+    """Written where it changes only, on a terminal only; other words find an empty row."""
+    out, pipe = Terminal(), io.StringIO()
+    for seconds in (2.4, 2.1, 1.9, 0.0, 0.0):
+        TimeLeft(pipe)(seconds, "listening")
+    left = TimeLeft(out)
+    for seconds in (2.4, 2.1, 1.9, 0.0, 0.0):
+        left(seconds, "listening")
+    rows = [row.strip() for row in out.getvalue().split("\r")]
+    assert [row for row in rows if row] == ["listening: 3 s left", "listening: 2 s left"]
+    assert out.getvalue().endswith(" \r")
+    assert out.getvalue().count("\r") == 4
+    assert pipe.getvalue() == ""

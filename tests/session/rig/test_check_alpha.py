@@ -84,10 +84,18 @@ async def _play(files: tuple[Path, ...], source_id: str, speed: float) -> None:
 
 async def _checked(files: tuple[Path, ...], speed: float, **asked: float):
     told: list[str] = []
+    left: list[tuple[float, str]] = []
     settings = StreamSettings(source_id="eyes", wait=5.0, max_ahead=60.0)  # faster than true time
     playing = asyncio.create_task(_play(files, "eyes", speed))
     try:
-        return await check_alpha(settings, SystemClock(), told.append, **asked), told
+        shown = {"left": lambda *what: left.append(what)}
+        answer = await check_alpha(settings, SystemClock(), told.append, **shown, **asked)
+        parts = ("eyes open", "eyes closed")
+        longest = [max(seconds for seconds, what in left if what == part) for part in parts]
+        assert longest[0] == pytest.approx(asked["seconds"] - 1.0, abs=0.1)
+        assert longest[1] == pytest.approx(asked["seconds"] + asked["change"], abs=0.1)
+        assert left[-1][0] == 0.0
+        return answer, told
     finally:
         playing.cancel()
         await asyncio.wait([playing])
