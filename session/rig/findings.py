@@ -196,7 +196,7 @@ def _judge_signal(
         return [failed("choice", error)], None, []
     names = ", ".join(signal.channels)
     findings = [Finding("ok", "channels", f"{len(signal.channels)} in {signal.unit}: {names}.")]
-    findings += [_rate(view), *_clock(view)]
+    findings += [_rate(view, signal), *_clock(view)]
     if not len(view.stamps):
         return findings, signal, []
     try:
@@ -206,18 +206,22 @@ def _judge_signal(
     return [*findings, _quality(windows)], signal, windows
 
 
-def _rate(view: Observation) -> Finding:
+def _rate(view: Observation, signal: Signal) -> Finding:
+    # A stream that declares none is measured against what the settings say.
+    says = "declared" if signal.declared else "expected"
     if view.rate is None:
         return Finding(
             "bad",
             "rate",
-            f"{view.seen.rate:g} Hz are declared, but no sample came.",
+            f"{signal.rate:g} Hz are {says}, but no sample came.",
             "Start the recording in its software. If it runs on another machine, its firewall may "
             f"let the list of streams through, but not the data. {FIREWALL}",
         )
-    said = f"{view.seen.rate:g} Hz declared, {view.rate:.2f} measured"
-    if abs(view.rate - view.seen.rate) > RATE_OFF * view.seen.rate:
+    said = f"{signal.rate:g} Hz {says}, {view.rate:.2f} measured"
+    if abs(view.rate - signal.rate) > RATE_OFF * signal.rate:
         remedy = "Check the device and its connection; samples may be lost on the way."
+        if not signal.declared:
+            remedy = f"If that is the device's rate, set [stream] rate to {view.rate:.4g}."
         return Finding("bad", "rate", f"{said}: more than {RATE_OFF:.0%} apart.", remedy)
     return Finding("ok", "rate", f"{said}.")
 

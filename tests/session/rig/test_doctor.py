@@ -273,6 +273,23 @@ def test_a_wrong_unit_and_an_unsteady_network_are_told():
     assert not any(finding.mark == "bad" for finding in right.findings)
 
 
+def test_a_rate_that_only_the_settings_say_is_what_the_measured_one_must_be():
+    """An EEG stream that declares none is measured against [stream] rate."""
+    view = observed(np.random.default_rng(0).normal(0, 20, (1500, 2)).astype(np.float32), "uV")
+    view = view._replace(
+        seen=view.seen._replace(rate=0.0),
+        declared=view.declared._replace(rate=0.0),
+        stamps=np.arange(1500) / 250,
+    )
+    right, wrong = (judge_streams([view], StreamSettings(rate=rate)) for rate in (250.0, 300.0))
+    (finding,) = [f for f in right.findings if f.what == "rate"]
+    assert (finding.mark, finding.said) == ("ok", "250 Hz expected, 250.00 measured.")
+    assert [f.mark for f in wrong.findings if f.what == "rate"] == ["bad"]
+    nothing = view._replace(samples=view.samples[:0], stamps=view.stamps[:0])
+    said = [f.said for f in judge_streams([nothing], StreamSettings(rate=250.0)).findings]
+    assert "250 Hz are expected, but no sample came." in said
+
+
 def test_samples_are_heard_though_the_clock_does_not_answer(monkeypatch):
     """A firewall lets TCP through and UDP not: the clock is worth a look, the rate is known."""
     whole = observed(np.random.default_rng(0).normal(0, 20, (2500, 2)).astype("f4"), "uV")
