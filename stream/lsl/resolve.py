@@ -227,30 +227,31 @@ def choose_sides(eeg: Seen, seen: Sequence[Seen]) -> Sides:
             == (eeg.name.removesuffix(eeg.kind) + stream.kind if named_by_type else eeg.name)
         ]
         found = _of_one_device(eeg, twins, named) if twins else named
-        reason = _misfit(side, found, eeg)
-        if reason:
+        if found is None:
+            missing[side] = _doubt(named, twins)
+        elif reason := _misfit(side, found, eeg):
             missing[side] = reason
         else:
             there[side] = found[0]
     return Sides(there, missing)
 
 
-def _of_one_device(eeg: Seen, twins: Sequence[Seen], named: Sequence[Seen]) -> Sequence[Seen]:
-    """Return those of one kind that belong to one of several devices of a name.
-
-    All of them where nothing tells, or where what tells would give one stream to two devices.
-    """
+def _of_one_device(
+    eeg: Seen, twins: Sequence[Seen], named: Sequence[Seen]
+) -> Sequence[Seen] | None:
+    """Return those of one kind that belong to one of several devices of a name; None: who knows."""
     devices = [eeg, *twins]
-    mine = [stream for stream in named if _owner(stream, devices) is eeg]
-    if len(mine) == 1:
-        return mine
+    owners = [_owner(stream, devices) for stream in named]
+    if None not in owners:
+        return [stream for stream, owner in zip(named, owners, strict=True) if owner is eeg]
     # A program makes all streams of a device at once, so those of two devices come one device
-    # after the other. Where they do not, nothing is guessed.
+    # after the other. Where they do not, or where one is missing, nothing is guessed.
     order = sorted([*devices, *named], key=lambda stream: stream.created)
     pairs = [order[i : i + 2] for i in range(0, len(order), 2)]
-    if order[0].created and all(sum(s in devices for s in pair) == 1 for pair in pairs):
-        return [s for pair in pairs if eeg in pair for s in pair if s is not eeg] or named
-    return named
+    whole = len(named) == len(devices) and not any(owners) and order[0].created
+    if whole and all(sum(s in devices for s in pair) == 1 for pair in pairs):
+        return [s for pair in pairs if eeg in pair for s in pair if s is not eeg]
+    return None
 
 
 def _owner(stream: Seen, devices: Sequence[Seen]) -> Seen | None:
@@ -262,13 +263,18 @@ def _owner(stream: Seen, devices: Sequence[Seen]) -> Seen | None:
     return stems[max(fitting, key=len)]
 
 
+def _doubt(found: Sequence[Seen], twins: Sequence[Seen] = ()) -> str:
+    """Return why none of several streams is taken, and how to choose one."""
+    return (
+        f"{len(found)} of them for {1 + len(twins)} devices called alike: give each device a "
+        "name of its own in its software, and choose it with [stream] lsl_name, or prefix for NIC 2"
+    )
+
+
 def _misfit(side: SideKind, found: Sequence[Seen], eeg: Seen) -> str:
     """Return why these streams cannot be that side stream; empty where one can."""
     if len(found) > 1:
-        return (
-            f"{len(found)} such streams: give each device a name of its own in its software, and "
-            "choose with [stream] lsl_name, or prefix for NIC 2"
-        )
+        return _doubt(found)
     if not found:
         return "no such stream"
     columns = {"accelerometer": 3, "quality": eeg.n_channels, "markers": 1}[side]

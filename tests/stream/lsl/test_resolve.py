@@ -160,6 +160,18 @@ def test_devices_that_were_made_at_once_are_not_guessed() -> None:
         assert all("give each device a name of its own" in why for why in sides.missing.values())
 
 
+def test_a_stream_of_the_other_device_is_never_taken() -> None:
+    """One that did not answer in time is missing; its twin does not stand in for it."""
+    one, two = device("dev1-{}", 50.0), device("dev2-{}", 20.0)
+    sides = choose_sides(one[0], [one[0], one[3], *two])
+    assert sides.there == {"markers": one[3]}
+    assert sides.missing == {"accelerometer": "no such stream", "quality": "no such stream"}
+    one, two = device("", 50.0), device("", 20.0)
+    sides = choose_sides(one[0], [one[0], *two])
+    assert sides.there == {}
+    assert "1 of them for 2 devices" in sides.missing["quality"]
+
+
 def test_muse_s_own_type_is_known() -> None:
     """Its programs say ACC, and have neither quality nor markers."""
     muse = [seen("Muse", "EEG"), seen("Muse", "ACC", n_channels=3), seen("Muse", "GYRO")]
@@ -179,7 +191,7 @@ def test_side_streams_that_do_not_fit_are_left_out_with_the_reason() -> None:
     ]
     missing = choose_sides(room[0], room).missing
     assert list(missing) == ["markers"]
-    assert "2 such streams" in missing["markers"]
+    assert "2 of them" in missing["markers"]
     assert "[stream] lsl_name" in missing["markers"]
     assert choose_sides(room[5], room).missing == {
         "quality": "19 channels, not 20",
