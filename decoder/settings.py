@@ -30,8 +30,10 @@ class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Artifacts for whose windows the mean of the clean rows before stands in. Mains is not among
     them: behind the notch a window that may be used holds none of it."""
     clean_rows: Annotated[int, Meta(ge=1, le=10)] = 5
-    """Least rows of the ten without a stand-in, for an answer and for learning. So the answer to an
-    artifact that lasts goes on for 1.25 s, then it is `unknown`: most of it would be memory."""
+    """Least rows of the ten without a stand-in, for an answer and for learning. Answers go on for
+    1.25 s of an artifact, then they are `unknown`: most of them would be memory. Around a weak
+    clench of 2 s, five simulated persons' labels flipped 0.47, 0.27 and 0.20 times with 4, 5 and 6,
+    and were unknown for 1.6, 2.1 and 2.6 s."""
     usual: Share = 0.5
     """Share of the calibration's windows above which an artifact is the person's usual state: it is
     learned with, and nothing stands in for it."""

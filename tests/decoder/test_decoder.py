@@ -6,7 +6,7 @@ import pytest
 
 from decoder.decoder import Decoder
 from decoder.embedding import FIELD, fields_of
-from decoder.rows import rows_from
+from decoder.rows import rows_from, stood_in
 from rym.messages import AFFECTS
 
 
@@ -76,7 +76,7 @@ def test_ten_rows_are_needed(decoder, person):
 
 
 def test_a_hole_of_one_row_is_filled(decoder, person):
-    """One lost window silences nothing; what rests on the repeated row is flagged, no more."""
+    """One lost window silences nothing; what rests on what stands in is flagged, no more."""
     windows, _ = person
     live = decoder()
     said = [live.step(window) for window in [*windows[:20], *windows[21:40]]]
@@ -246,3 +246,76 @@ def test_a_closed_gate_answers_unknown_unless_driven(trained, settings, person):
     for valence in map(driven.step, windows):
         if valence.probabilities is not None:
             assert valence.state == AFFECTS[int(np.argmax(valence.probabilities))]
+
+
+def touch(windows, which, by="blink"):
+    """Return windows of which some are wild, as an artifact makes them, and say so."""
+    return [
+        msgspec.structs.replace(w, touched=(by,), samples=w.samples * 9.0) if i in which else w
+        for i, w in enumerate(windows)
+    ]
+
+
+@pytest.mark.fault(14)
+def test_what_an_artifact_touches_moves_nothing(decoder, person):
+    """Whatever such windows hold, the answers are the same to the bit, go on, and are flagged."""
+    windows, _ = person
+    which = range(20, 25)
+    wilder = [
+        msgspec.structs.replace(w, samples=w.samples * 100.0) if w.touched else w
+        for w in touch(windows[:60], which)
+    ]
+    said = [*map(decoder().step, touch(windows[:60], which))]
+    assert [*map(decoder().step, wilder)] == said
+    assert all(valence.usable and valence.probabilities for valence in said[9:])
+    assert [i for i, valence in enumerate(said) if valence.filled] == list(range(20, 34))
+
+
+@pytest.mark.fault(14)
+def test_an_artifact_that_lasts_ends_the_answers(decoder, person):
+    """Less than five clean rows of the ten: unknown and not usable, until there are five again."""
+    windows, _ = person
+    said = [*map(decoder().step, touch(windows[:60], range(20, 28)))]
+    silent = [i for i, valence in enumerate(said) if i >= 9 and valence.probabilities is None]
+    assert silent == list(range(25, 32))
+    assert {said[i].usable for i in silent} == {False}
+    assert (said[25].reason, said[27].reason) == tuple(
+        f"artifacts in {n} of 10 rows" for n in (6, 8)
+    )
+
+
+@pytest.mark.fault(14)
+def test_after_ten_touched_rows_answers_are_those_of_a_fresh_decoder(decoder, person):
+    """Nothing from before an artifact outlives the ten rows, and none begins with one."""
+    windows, _ = person
+    live, fresh = decoder(), decoder()
+    said = [live.step(window) for window in touch(windows[:60], range(20, 31))]
+    assert said[30].reason == "warming up 0/10"
+    assert not said[30].usable
+    assert said[31:] == [fresh.step(window) for window in windows[31:60]]
+
+
+def test_an_artifact_that_the_model_learned_with_is_taken_as_it_is(decoder, person):
+    """Nothing stands in for mains, or for what was usual in the calibration."""
+    windows, _ = person
+    said = [*map(decoder().step, touch(windows[:40], range(20, 25), by="line"))]
+    wild = [msgspec.structs.replace(w, touched=()) for w in touch(windows[:40], range(20, 25))]
+    assert said == [*map(decoder().step, wild)]
+
+
+def test_stand_ins_are_the_same_online_and_offline(trained, decoder, person, settings):
+    """The ten rows of a live answer are those of the whole recording, to 1e-9."""
+    windows, labels = person
+    model, _ = trained("lda")
+    marked = touch(windows, {20, 21, 22, 40, *range(60, 67), 70, *range(90, 112)})
+    rows = rows_from(marked, labels, settings())
+    z = stood_in(model.standardizer(rows.features), rows)
+    place = {t: i for i, t in enumerate(rows.t_last.tolist())}
+    live, compared = decoder(), 0
+    for window in marked:
+        live.step(window)
+        if live._field.n == FIELD:
+            i = place[window.t_last]
+            np.testing.assert_allclose(live._field.rows, z[i - 9 : i + 1], rtol=0, atol=1e-9)
+            compared += 1
+    assert compared == len(marked) - 9 - 22 + 9 - 9

@@ -142,3 +142,37 @@ def test_a_stretch_is_ten_rows_of_one_episode(noise):
         assert len(set(rows.run[own])) == len(set(rows.episode[own])) == 1
         assert own[-1] - own[0] == len(own) - 1
     assert len(np.unique(number)) <= len(rows.newest) / 10 + 3
+
+
+def marked(windows, which, by="blink"):
+    """Return windows of which some are touched by an artifact."""
+    return [
+        msgspec.structs.replace(window, touched=(by,)) if i in which else window
+        for i, window in enumerate(windows)
+    ]
+
+
+def test_what_an_artifact_touches_is_not_learned_from(noise):
+    """Neither touched rows, nor those of which less than five of the ten are clean."""
+    rows = rows_from(marked(noise, range(20, 27)), [(0.0, "neutral")], PLAIN)
+    assert np.flatnonzero(~rows.usable).tolist() == [*range(9), *range(20, 27), 27, 28, 29, 30]
+    assert np.flatnonzero(rows.touched).tolist() == list(range(20, 27))
+    assert rows.stand_in == ("blink", "muscle", "muscle rise")
+
+
+def test_nothing_reaches_over_ten_touched_rows(noise):
+    """The tenth and all after it are left out like windows that never came."""
+    rows = rows_from(marked(noise, range(20, 32)), [(0.0, "neutral")], PLAIN)
+    assert len(rows.run) == len(noise) - 3
+    assert (rows.run[28], rows.run[29]) == (0, 1)
+    assert not rows.usable[29:38].any()
+    assert rows.usable[38:].all()
+
+
+def test_what_is_usual_is_learned_with(noise):
+    """An artifact in more than half of the windows is the person's own state."""
+    often = marked(noise, range(len(noise) - 60), by="muscle")
+    rows = rows_from(often, [(0.0, "neutral")], PLAIN)
+    assert rows.stand_in == ("blink", "muscle rise")
+    assert not rows.touched.any()
+    assert rows.usable[9:].all()

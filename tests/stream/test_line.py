@@ -258,6 +258,22 @@ def test_a_window_says_where_and_when_it_is(cap) -> None:
         assert (window.valid, window.bad, quality.level) == (True, (), "good")
 
 
+@pytest.mark.fault(14)
+def test_a_window_names_what_touches_it(cap) -> None:
+    """A blink stands in the windows that may be used, as in their quality, and in no other."""
+    signal = cap(2000, 20).astype(np.float64)
+    course = 200 * np.exp(-(((np.arange(2000) - 1200) / 35) ** 2))
+    signal[:, [ENOBIO20.index(name) for name in ("Fp1", "Fp2")]] += course[:, None]
+    pairs = StreamLine(SETTINGS, ENOBIO20, 500.0).push(signal, np.arange(2000) / 500)
+    assert {window.touched for window, _ in pairs} == {(), ("blink",)}
+    assert all(window.touched == quality.artifacts for window, quality in pairs)
+    signal[1700:, 2] += 2000
+    pairs = StreamLine(SETTINGS, ENOBIO20, 500.0).push(signal, np.arange(2000) / 500)
+    refused = [(window, quality) for window, quality in pairs if not window.valid]
+    assert any(quality.artifacts for _, quality in refused)
+    assert not any(window.touched for window, _ in refused)
+
+
 def test_a_window_names_its_bad_channels(cap) -> None:
     """What the quality finds stands in the window, too."""
     signal = cap(500, 20)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import butter, sosfilt
 
-from stream.quality.artifacts import is_blink
+from stream.quality.artifacts import Tension, is_blink
 from stream.settings import QualitySettings
 from tests.stream.judging import CAP10, judge_all
 
@@ -151,3 +151,43 @@ def test_which_artifacts_invalidate_is_a_setting(cap) -> None:
     burst = cap(N, 10) + muscle(60.0)
     one = judge_all(burst, settings=strict)[17]
     assert ("muscle burst" in one.artifacts, one.reason) == (True, "")
+
+
+@pytest.mark.fault(14)
+@pytest.mark.parametrize("times", [2.1, 3.0])
+def test_muscle_is_held_against_a_persons_own_quiet_level(times: float) -> None:
+    """From twice the lower quartile of the last minute on, once that is known."""
+    rng = np.random.default_rng(0)
+    places = np.array([True, True, False])
+    tension, good = Tension(places, 500.0), np.array([True, True, True])
+    for _ in range(80):
+        risen = tension.push(3.0 * rng.uniform(0.9, 1.1, 3), good, 125, 2.0)
+        assert not risen.any()
+    assert tension.push(np.array([3.0, 3.0, 3.0]) * times, good, 125, 2.0).tolist() == [1, 1, 0]
+    bad = np.array([False, True, True])
+    assert tension.push(np.array([3.0, 3.0, 3.0]) * times, bad, 125, 2.0).tolist() == [0, 1, 0]
+    early = Tension(places, 500.0)
+    assert not any(early.push(np.full(3, 3.0 * 9**i), good, 500, 2.0).any() for i in range(10))
+
+
+def test_tension_that_lasts_becomes_the_level_itself() -> None:
+    """Three quarters of a minute after it began, it is what is usual."""
+    tension, good = Tension(np.ones(2, bool), 500.0), np.ones(2, bool)
+    for _ in range(60):
+        tension.push(np.full(2, 3.0), good, 500, 2.0)
+    risen = [bool(tension.push(np.full(2, 9.0), good, 500, 2.0).any()) for _ in range(60)]
+    assert all(risen[:44])
+    assert not any(risen[46:])
+
+
+@pytest.mark.fault(14)
+def test_a_weak_clench_is_a_rise(cap) -> None:
+    """Less than muscle, more than the person's own level: told, valid, and lowers the index."""
+    signal = np.tile(cap(N, 10).astype(np.float64), (3, 1))
+    weak = np.concatenate([np.zeros((2 * N, 10)), muscle(13.0)])
+    judged = judge_all(signal + weak * [1, 1, 1, 1, 1, 1, 0.3, 0.2, 0.2, 0.2])
+    quiet = judge_all(signal)
+    for i, one in enumerate(judged):
+        if 20.75 <= 1 + 0.25 * i <= 22.25:
+            assert (one.artifacts, one.reason) == (("muscle rise",), "")
+            assert one.overall < quiet[i].overall
