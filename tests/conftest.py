@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,9 @@ over LSL and a broker in true time; deadlines that protect a person are held to 
 ROOT = Path(__file__).resolve().parent.parent
 
 # liblsl reads its configuration once per process, when the library is loaded; child processes
-# inherit the variable. A session id of its own keeps a run apart from any other on the network.
-if "LSLAPICFG" not in os.environ:
+# inherit the variable. A session id of its own keeps a run apart from any other on the network, and
+# the workers of pytest-xdist, which inherit the first one's, from one another.
+if "LSLAPICFG" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
     _config = Path(tempfile.gettempdir()) / f"rym-lsl-{uuid.uuid4().hex[:12]}.cfg"
     _config.write_text(f"[lab]\nSessionID = rym-{uuid.uuid4().hex[:12]}\n[log]\nlevel = -2\n")
     os.environ["LSLAPICFG"] = str(_config)
@@ -66,6 +68,24 @@ def pytest_collection_modifyitems(items) -> None:
     for item in items:
         for mark in item.iter_markers("fault"):
             item.user_properties.append(("fault", mark.args[0]))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With `--dist loadfile`, give one worker all tests of faults too: they look at the same rigs.
+
+    `--dist loadgroup`, made for this, leaves tests apart under pytest 9.2 and pytest-xdist 3.8.
+    """
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415  (only where it is installed)
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            folder, _, file = nodeid.partition("::")[0].rpartition("/")
+            return folder if folder == "tests/faults" else f"{folder}/{file}"
+
+    return Together(config, log)
 
 
 def pytest_runtest_logreport(report) -> None:
@@ -101,6 +121,38 @@ def eeg() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the real recordings in {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """Return a function that has a folder made once for all processes of a run of the tests.
+
+    Whoever comes first makes it, the others wait for it; nobody may change it. `make test`, which
+    is two runs, names one place for both.
+    """
+    own = tmp_path_factory.getbasetemp()
+    run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    place = Path(os.environ.get("RYM_TESTS_MADE", run))
+
+    def made(name: str, make: Callable[[Path], None]) -> Path:
+        done, lock, end = place / name, place / f"{name}.lock", time.monotonic() + 100
+        while not done.exists():
+            assert time.monotonic() < end, f"{lock} is there, and its holder does not end"
+            try:
+                lock.touch(exist_ok=False)
+            except FileExistsError:
+                time.sleep(0.1)
+                continue
+            try:
+                if not done.exists():
+                    half = Path(tempfile.mkdtemp(dir=place))  # another name until it is whole
+                    make(half)
+                    half.rename(done)
+            finally:
+                lock.unlink()
+        return done
+
+    return made
 
 
 @pytest.fixture
@@ -161,5 +213,7 @@ def pytest_sessionfinish(session, exitstatus) -> None:
     if path is not None and not hasattr(session.config, "workerinput"):
         path.write_text(FAULTS.format(table=fault_table()), encoding="utf-8")
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if os.environ.get("CI") and exitstatus == 0 and reporter.stats.get("skipped"):
+    # A worker of pytest-xdist has no reporter; what it skipped is told to the one that has.
+    skipped = reporter is not None and reporter.stats.get("skipped")
+    if os.environ.get("CI") and exitstatus == 0 and skipped:
         session.exitstatus = 1

@@ -441,13 +441,19 @@ def test_a_full_disk_is_said_once_and_the_session_goes_on(
     assert sum("takes no more" in record.message for record in caplog.records) == 1
 
 
+@pytest.fixture
+def reports(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Return the folders for which a report was asked, none of which is written."""
+    asked: list[Path] = []
+    monkeypatch.setattr(journal, "_write_report", asked.append)
+    return asked
+
+
 @pytest.mark.parametrize("life", ["ended", "gone", "failed"])
 def test_without_supervisor_it_stays_until_the_player_is_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, life: m.Life
+    tmp_path: Path, reports: list[Path], life: m.Life
 ) -> None:
     """It outlives the supervisor, keeps what the player says, and then writes the report."""
-    reports: list[Path] = []
-    monkeypatch.setattr(journal, "_write_report", reports.append)
 
     async def go() -> None:
         hub, clock = MemoryHub(), ManualClock()
@@ -476,11 +482,9 @@ def test_without_supervisor_it_stays_until_the_player_is_over(
 
 
 def test_without_supervisor_it_waits_forty_seconds_at_most(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, reports: list[Path]
 ) -> None:
     """A player that never says its end holds the report up for 40 s, no longer."""
-    reports: list[Path] = []
-    monkeypatch.setattr(journal, "_write_report", reports.append)
 
     async def go() -> None:
         hub, clock = MemoryHub(), ManualClock()
@@ -496,11 +500,9 @@ def test_without_supervisor_it_waits_forty_seconds_at_most(
 
 
 def test_told_to_end_it_takes_the_last_messages_and_writes_no_report(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, reports: list[Path]
 ) -> None:
     """In the normal ending, whose pipe closes right after, the report is the supervisor's."""
-    reports: list[Path] = []
-    monkeypatch.setattr(journal, "_write_report", reports.append)
 
     async def go() -> None:
         hub, clock = MemoryHub(), ManualClock()

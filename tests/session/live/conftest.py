@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -32,6 +32,9 @@ from session.folder import Folder
 from session.live.lines import Journal, read
 from session.settings import CONFIGS
 from session.simulate import live
+from stream.files.reading import read as read_recording
+from stream.line import StreamLine
+from stream.settings import StreamSettings
 from tests.brokers import BrokerProcess, embedded_broker
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -178,21 +181,50 @@ def gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-@pytest.fixture(scope="session")
-def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return settings of a short session, with a bank and a model made beforehand."""
-    folder = tmp_path_factory.mktemp("made")
-    memory = load_memory(CONFIGS / "memory.example.toml")
-    build(memory, folder / "bank", GeneratorSettings())
+def make(folder: Path) -> None:
+    """Build a bank, and teach a model by a simulated person."""
+    build(load_memory(CONFIGS / "memory.example.toml"), folder / "bank", GeneratorSettings())
     settings = msgspec.convert({"training": {"candidate": "lda"}}, DecoderSettings)
     life = live(3, 2.0, {"rest": 10.0, "calibration": 120.0})
     rows = rows_from(
         life.windows, life.keys, settings, baseline=[(0.0, 10.0)], learn=[(10.0, 130.0)]
     )
     models.save(fit(rows, settings, 3)[0], folder / "model")
-    path = folder / "short.toml"
-    path.write_text(SETTINGS.format(bank=folder / "bank", model=folder / "model"))
+
+
+@pytest.fixture(scope="session")
+def made(once: Callable[..., Path]) -> Path:
+    """Return a folder with a whole bank and a model; no test may change it."""
+    return once("session", make)
+
+
+@pytest.fixture(scope="session")
+def config(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return settings of a short session, with a bank and a model made beforehand."""
+    path = tmp_path_factory.mktemp("settings") / "short.toml"
+    path.write_text(SETTINGS.format(bank=made / "bank", model=made / "model"))
     return path
+
+
+@pytest.fixture(scope="session")
+def teach(easy: Callable[..., Path]) -> Callable[..., None]:
+    """Return a function that saves a model of what 90 s, ten by ten, are called.
+
+    The recording is made as `made` says and stays beside the model; what else is given are settings
+    of the training.
+    """
+
+    def save(out: Path, made: dict[str, Any], **training: object) -> None:
+        found = read_recording(easy(out.with_name(f"{out.name}-learned.easy"), 90.0, **made))
+        line = StreamLine(StreamSettings(), found.channels, found.rate)
+        stamps = 100.0 + np.arange(len(found.samples)) / found.rate
+        windows = [window for window, _ in line.push(found.samples, stamps)]
+        quick = {"candidate": "lda", "margin": 0.0, "edge": 0.0, "folds": 2, **training}
+        settings = msgspec.convert({"training": quick}, DecoderSettings)
+        keys = [(100.0 + 10.0 * i, AFFECTS[i % 3]) for i in range(9)]
+        models.save(fit(rows_from(windows, keys, settings), settings, 1)[0], out)
+
+    return save
 
 
 @pytest.fixture(scope="module")

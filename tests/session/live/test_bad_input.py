@@ -17,27 +17,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pytest
 
-from decoder import model as models
-from decoder.rows import rows_from
-from decoder.settings import DecoderSettings, TrainingSettings
-from decoder.training import fit
 from rym.broker import free_port
 from rym.errors import DeviceError
-from rym.messages import AFFECTS
 from rym.topics import NOW, VALENCE
 from session import settings
 from session.folder import Folder
 from session.live import supervisor
 from session.live.lines import read
 from session.live.run import run_session
-from stream.files.reading import read as read_recording
-from stream.line import StreamLine
 from stream.lsl.outlets import NicOutlets
 from stream.montage import ENOBIO20
-from stream.settings import StreamSettings
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 ROOT = Path(__file__).resolve().parents[3]
@@ -143,7 +134,10 @@ IN_WORDS = (
 
 @pytest.fixture(scope="module")
 def place(
-    tmp_path_factory: pytest.TempPathFactory, easy: Callable[..., Path], small_bank: Path
+    tmp_path_factory: pytest.TempPathFactory,
+    easy: Callable[..., Path],
+    teach: Callable[..., None],
+    small_bank: Path,
 ) -> Path:
     """Return a folder with everything that is wrong in it, and a bank."""
     folder = tmp_path_factory.mktemp("wrong")
@@ -162,7 +156,7 @@ def place(
     (folder / "torn").mkdir()
     for name in ("model.json", "weights.safetensors", "memory.npz"):
         (folder / "torn" / name).write_text("{")
-    train(easy(folder / "four.easy", 90.0, names=("Fz", "Cz", "T7", "P8")), folder / "model")
+    teach(folder / "model", {"names": ("Fz", "Cz", "T7", "P8")})
     (folder / "filters.toml").write_text("[stream.conditioning]\nhigh_pass = 1.0\n")
     (folder / "hop.toml").write_text("[stream]\nhop = 0.5\n")
     (folder / "typo.toml").write_text("[stream]\nhopp = 1.0\n")
@@ -179,18 +173,6 @@ def place(
     made = Folder.create(folder / "there", "sim", "01", "run")
     (made.path / "kept").write_text("kept")
     return folder
-
-
-def train(recording: Path, out: Path) -> None:
-    """Save a model of what a recording's seconds, ten by ten, are called."""
-    found = read_recording(recording)
-    stamps = 100.0 + np.arange(len(found.samples)) / found.rate
-    line = StreamLine(StreamSettings(), found.channels, found.rate)
-    windows = [window for window, _ in line.push(found.samples, stamps)]
-    quick = TrainingSettings(candidate="lda", margin=0.0, edge=0.0, folds=2)
-    keys = [(100.0 + 10.0 * i, AFFECTS[i % 3]) for i in range(9)]
-    decoder = DecoderSettings(training=quick)
-    models.save(fit(rows_from(windows, keys, decoder), decoder, 1)[0], out)
 
 
 @pytest.fixture(scope="module")

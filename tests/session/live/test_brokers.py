@@ -8,13 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from decoder import model as models
-from decoder.rows import rows_from
-from decoder.settings import Candidate, DecoderSettings, TrainingSettings
-from decoder.training import fit
+from decoder.settings import Candidate
 from rym.clock import SystemClock
 from rym.logs import run_async
 from rym.messages import Status
@@ -22,13 +18,11 @@ from rym.mqtt import MqttBus
 from rym.topics import STATUS, VALENCE, WINDOW
 from session.folder import Folder
 from session.live.lines import read
-from stream.files.reading import read as read_recording
-from stream.line import StreamLine
-from stream.settings import StreamSettings
 from tests.brokers import PASSWORD, mosquitto_broker
 
 pytestmark = pytest.mark.real
 KINDS: tuple[Candidate, ...] = ("lda", "cebra-knn")
+QUICK = {"steps": 20, "hidden_units": 16, "batch": 128}
 SETTINGS = """
 [rig]
 id = "{kind}"
@@ -41,19 +35,12 @@ sink = "null"
 """
 
 
-def train(recording: Path, kind: Candidate, out: Path) -> None:
-    """Save a small model of what a recording's first and second ten seconds, and so on, are."""
-    found = read_recording(recording)
-    line = StreamLine(StreamSettings(), found.channels, found.rate)
-    stamps = 100.0 + np.arange(len(found.samples)) / found.rate
-    quick = TrainingSettings(
-        candidate=kind, margin=0.0, edge=0.0, folds=2, steps=20, hidden_units=16, batch=128
-    )
-    settings = DecoderSettings(training=quick)
-    keys = [(100.0 + 10.0 * i, ("negative", "neutral", "positive")[i % 3]) for i in range(9)]
-    windows = [window for window, _ in line.push(found.samples, stamps)]
-    model, _ = fit(rows_from(windows, keys, settings), settings, 1)
-    models.save(model, out)
+@pytest.fixture
+def taught(teach: Callable[..., None], tmp_path: Path) -> Path:
+    """Return a folder with a small model of each kind under its name."""
+    for kind in KINDS:
+        teach(tmp_path / kind, {"seed": 5}, **QUICK, candidate=kind)
+    return tmp_path
 
 
 @pytest.fixture
@@ -100,21 +87,19 @@ def test_embedded_broker_and_mosquitto_give_the_same_answers(
     easy: Callable[..., Path],
     small_bank: Path,
     mosquitto: str,
-    tmp_path: Path,
+    taught: Path,
 ) -> None:
     """Equal to the bit, by LDA and by CEBRA; what an earlier session left behind counts not."""
-    recording = easy(tmp_path / "played.easy", 20.0, seed=4)
-    teacher = easy(tmp_path / "learned.easy", 90.0, seed=5)
+    recording = easy(taught / "played.easy", 20.0, seed=4)
     words = {}
     for kind in KINDS:
-        train(teacher, kind, tmp_path / kind)
-        (tmp_path / f"{kind}.toml").write_text(SETTINGS.format(kind=kind))
+        (taught / f"{kind}.toml").write_text(SETTINGS.format(kind=kind))
         run_async(leave_behind(mosquitto, kind))
         for name, broker in {"embedded": [], "mosquitto": ["--broker", mosquitto]}.items():
             words[kind, name] = [
-                *("run", "--json", "--recording", recording, "--model", tmp_path / kind),
-                *("--bank", small_bank, "--config", tmp_path / f"{kind}.toml", *broker),
-                *("--out", tmp_path / f"{kind}-{name}"),
+                *("run", "--json", "--recording", recording, "--model", taught / kind),
+                *("--bank", small_bank, "--config", taught / f"{kind}.toml", *broker),
+                *("--out", taught / f"{kind}-{name}"),
             ]
     with ThreadPoolExecutor(len(words)) as pool:
         runs = {

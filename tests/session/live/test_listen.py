@@ -111,9 +111,9 @@ def heard(path: Path, bank: Path) -> list[str]:
 
 
 @pytest.mark.real
-def test_what_the_keys_ask_for_is_heard(config: Path, tmp_path: Path) -> None:
+def test_what_the_keys_ask_for_is_heard(made: Path, tmp_path: Path) -> None:
     """Right, left, silence and back, read from heard-01.flac; `q` ends it in good order."""
-    bank = config.parent / "bank"
+    bank = made / "bank"
     words = ["listen", "--bank", str(bank), "--out", str(tmp_path), "--sink", "null"]
     terminal = Terminal(words, tmp_path / "said.txt")
     try:

@@ -23,16 +23,20 @@ STUCK = {"P3", "O2", "C3"}
 """On the rail throughout."""
 COPIES = {"P7", "P4", "Cz", "Pz", "P8", "O1"}
 """Carry one and the same signal."""
+LOOSE = {"F8", "Fp1"}
+"""Bad in 7 and in 6 of 10 windows, no other in more than 4: F8 drifts and jumps by up to 460 µV
+(SD), Fp1 drifts, and in a third of the windows it follows the floating Pz. The file decides, not
+the time in which it is played."""
 
 
 @pytest.fixture(scope="module")
-def said(eeg: Path, config: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def said(eeg: Path, made: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Run the recording from beginning to end; return what `--json` said."""
     recording = next((eeg / "enobio20_nic").glob("*.easy"))
     out = tmp_path_factory.mktemp("recorded")
     words = ["run", "--json", "--recording", str(recording), "--out", str(out)]
     done = subprocess.run(
-        [sys.executable, "-m", "session", *words, "--bank", str(config.parent / "bank")],
+        [sys.executable, "-m", "session", *words, "--bank", str(made / "bank")],
         cwd=ROOT, capture_output=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
@@ -57,8 +61,7 @@ def test_bad_channels_are_named_and_quality_is_low(said: dict[str, Any], journal
         assert all(reasons[name].startswith("copy of") for name in COPIES)
     (warning,) = [words for words in said["warnings"] if "Not usable" in words]
     named = warning.partition("Not usable in most of the windows: ")[2].partition(".")[0]
-    # F8 swings by 50 to 460 µV (SD) throughout, and Fp1 follows the floating Pz in half of it.
-    assert STUCK | COPIES <= set(named.split(", ")) <= STUCK | COPIES | {"F8", "Fp1"}
+    assert set(named.split(", ")) == STUCK | COPIES | LOOSE
     assert "low in 100 % of the windows" in warning
     html = Path(said["report"]).read_text()
     assert warning in html

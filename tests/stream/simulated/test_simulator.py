@@ -228,14 +228,14 @@ def test_strength_zero_is_no_difference_at_all() -> None:
 
 def test_one_row_is_read_with_0_90_at_strength_1() -> None:
     """The ideal observer's accuracy of one row is what the settings promise."""
-    accuracy, _ = observer(*rows(1300, strength=1.0, seed=11))
+    accuracy, _ = observer(*rows(1800, strength=1.0, seed=11))
     assert accuracy == pytest.approx(0.90, abs=0.03)
 
 
 def test_strength_orders_the_observer() -> None:
     """Less strength is harder, strength 0 is chance within three standard errors."""
-    weak, _ = observer(*rows(500, strength=0.4, seed=12))
-    none, error = observer(*rows(500, strength=0.0, seed=13))
+    weak, _ = observer(*rows(700, strength=0.4, seed=12))
+    none, error = observer(*rows(700, strength=0.0, seed=13))
     assert 0.45 < weak < 0.80
     assert abs(none - 1 / 3) < 3 * error
 
