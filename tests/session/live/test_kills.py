@@ -30,7 +30,7 @@ from session.after.recordings import recordings
 from stream.files.xdf import replay_file
 from stream.settings import StreamSettings
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.real, pytest.mark.alone, pytest.mark.timeout(240)]
 
 ROOT = Path(__file__).resolve().parents[3]
 RATE = 48_000

@@ -20,7 +20,7 @@ from rym.messages import Command
 from rym.mqtt import MqttBus
 from rym.topics import COMMAND, SAFETY, STATUS, STOP
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.real, pytest.mark.alone, pytest.mark.timeout(180)]
 
 ROOT = Path(__file__).resolve().parents[3]
 RATE = 48_000
