@@ -51,6 +51,8 @@ SIDES: Mapping[SideKind, int] = {"accelerometer": 4, "quality": 5, "markers": 6}
 """Numbers of the streams of a file."""
 
 RECORDER = "RYM"
+DAMAGE = (ValueError, struct.error, IndexError, LookupError, Xml.ParseError)
+"""What damaged numbers and damaged XML raise."""
 LOST_PIECE = 100_000
 """Samples that stand in for missing ones in one chunk at most."""
 
@@ -176,13 +178,18 @@ class Recording:
         self.path = path
         self.lost = 0
         self.complete = False
-        info = self._find_header()
+        try:
+            info = self._find_header()
+            self.rate = float(info.findtext("nominal_srate") or 0)
+        except DAMAGE as error:
+            raise damaged(path.name, error) from error
         self.name = info.findtext("name") or ""
         self.source_id = info.findtext("source_id") or ""
         self.uid = info.findtext("uid") or ""
-        self.rate = float(info.findtext("nominal_srate") or 0)
         labels = info.findall("desc/channels/channel/label")
         self.channels = tuple(label.text or "" for label in labels)
+        if not self.channels or not 0 < self.rate < math.inf:
+            raise damaged(path.name, f"{len(self.channels)} channels at {self.rate:g} Hz")
 
     def items(self) -> Iterator[Item]:
         """Return what was written, in the file's order, with the very same numbers.
@@ -203,8 +210,7 @@ class Recording:
         for tag, content in chunks:
             try:
                 yield from reader.read(tag, content)
-            # What damaged numbers and damaged XML raise.
-            except (ValueError, struct.error, IndexError, Xml.ParseError) as error:
+            except DAMAGE as error:
                 raise damaged(self.path.name, error) from error
         self.lost = chunks.lost
         self.complete = reader.complete

@@ -329,6 +329,26 @@ def test_a_damaged_chunk_ends_a_replay_with_one_sentence(
             count_samples(path)
 
 
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [
+        (b"<nominal_srate>5", b"<nominal_srate>x"),
+        (b"<nominal_srate>500.0", b"<nominal_srate>000.0"),
+        (b"<name>", b"<nome>"),
+        (b"<label>", b"<labil>"),
+        (b"<name>", b"<na\xffe>"),
+    ],
+)
+def test_a_damaged_header_is_refused_with_one_sentence(
+    tmp_path: Path, items: list[Item], there: bytes, instead: bytes
+) -> None:
+    """No number, no rate, broken XML: the file is named."""
+    path = write(tmp_path / "eeg.xdf", items)
+    path.write_bytes(path.read_bytes().replace(there, instead, 1))
+    with pytest.raises(FormatError, match=r"eeg\.xdf cannot be read"):
+        list(read_stream(path).items())
+
+
 def test_a_boundary_stands_every_ten_seconds(tmp_path: Path, cap) -> None:
     """A damaged file can be entered again: 35 s hold three boundaries."""
     signal = cap(500, 20)
