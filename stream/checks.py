@@ -15,14 +15,10 @@ from .items import Chunk
 from .montage import clean, is_scalp
 from .quality.judge import robust_sd
 from .settings import StreamSettings
-from .timing.steps import OUTAGE_S, plain_rates, whole_rate
+from .timing.steps import OUTAGE_S, RATE_OFF, RATE_S, plain_rates, whole_rate
 
 LEVEL_S = 3.0
 """Seconds of signal whose level is looked at."""
-RATE_S = 5.0
-"""Seconds over which the rate is measured."""
-RATE_OFF = 0.01
-"""Share by which the measured rate may differ from the declared one."""
 LOST_TOLD = 0.001
 """Share of lost samples from which it is told."""
 LOWEST_RATE = 50.0

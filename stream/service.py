@@ -20,6 +20,7 @@ from .lsl.inlet import EegInlet
 from .lsl.markers import MarkerCheck
 from .lsl.taps import library
 from .settings import StreamSettings
+from .timing.steps import RateWatch
 
 LOG = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ SYNC_S = 1.0
 """Seconds between two times that the recording is brought to the disk."""
 LOOK_S = 1.0
 """Seconds between two looks at how the stream does."""
-MOVED = {"rate_measured": 1.005, "offset_uncertainty": 2.0}
+MOVED = {"rate_measured": 1.005, "rate_wrong": 1.005, "offset_uncertainty": 2.0}
 """Ratio from which a measured value has changed so that it is worth a message."""
 
 UNTIMELY_S = 1.0
@@ -80,7 +81,7 @@ async def serve(shell: Shell, settings: StreamSettings) -> None:
     line = StreamLine(settings, inlet.signal.channels, inlet.signal.rate)
     check = StartCheck(inlet.signal, settings)
     markers = MarkerCheck(settings.max_age, settings.max_ahead)
-    offset, timely = 0.0, Timely()
+    offset, timely, rates = 0.0, Timely(), RateWatch(inlet.signal.rate)
     async with AsyncExitStack() as stack:
         recording = None
         if shell.folder is not None:
@@ -89,10 +90,13 @@ async def serve(shell: Shell, settings: StreamSettings) -> None:
             await stack.enter_async_context(_kept(recording, shell))
         items = await stack.enter_async_context(aclosing(inlet.items()))
         shell.ready("", **_facts(inlet, line, recording), checked=False)
-        await stack.enter_async_context(_watched(shell, inlet, line, timely, recording))
+        await stack.enter_async_context(
+            _watched(shell, inlet, line, timely, rates, recording=recording)
+        )
         async for item in items:
             if isinstance(item, Chunk):
                 timely.take(item, clock.now())
+                rates.push(item.stamps)
             if recording is not None:
                 recording.write(item)
             if isinstance(item, ClockOffset):
@@ -150,13 +154,16 @@ async def _watched(
     inlet: EegInlet,
     line: StreamLine,
     timely: Timely,
+    rates: RateWatch,
+    *,
     recording: Recorder | None,
 ) -> AsyncIterator[None]:
     """Say beside the body how the stream does, whenever that has changed."""
 
     def health() -> Facts:
         untimely = not inlet.away() and timely.untimely(shell.clock.now())
-        return {**_health(inlet, line), "untimely": untimely}
+        wrong = round(rates.wrong, 1)
+        return {**_health(inlet, line), "untimely": untimely, "rate_wrong": wrong}
 
     async def watch() -> None:
         said = there = health()
@@ -206,16 +213,31 @@ def _sentence(name: str, said: Facts, there: Facts, now: Facts) -> str:
     """
     if now["away"]:
         return f"Nothing comes from {name}; it is waited for."
-    if now["untimely"]:
-        return (
-            f"What comes from {name} bears another time than now: it is recorded, and not shown "
-            "as live."
-        )
+    words = _about_time(name, said, now)
+    if words:
+        return words
     if now["host_changed"] and not there["host_changed"]:
         return f"{name} is there again, sent by another machine."
     if now["returns"] != there["returns"]:
         return f"{name} is there again, started anew."
     return f"{name} is there again." if said["away"] or said["untimely"] else ""
+
+
+def _about_time(name: str, said: Facts, now: Facts) -> str:
+    """Return what is wrong with a sender's stamps and rate; empty where nothing is."""
+    if now["untimely"]:
+        return (
+            f"What comes from {name} bears another time than now: it is recorded, and not shown "
+            "as live."
+        )
+    if now["rate_wrong"]:
+        return (
+            f"{name} declares {now['rate']:g} Hz, but {now['rate_wrong']:g} samples a second come: "
+            "no window can be made of them. Set the device back, or start again with its new rate."
+        )
+    if now["by_arrival"] and not said["by_arrival"]:
+        return f"The clock of {name} was set: its samples count as taken when they arrive."
+    return ""
 
 
 def _health(inlet: EegInlet, line: StreamLine) -> Facts:
@@ -224,6 +246,7 @@ def _health(inlet: EegInlet, line: StreamLine) -> Facts:
     return {
         **inlet.facts(),
         "away": inlet.away(),
+        "rate": inlet.signal.rate,
         "rate_measured": round(clock.effective_rate, 2),
         "lost": clock.lost,
         "dropped": clock.dropped,

@@ -14,13 +14,14 @@ from decoder.decoder import unusable
 from decoder.model import Model
 from rym.errors import RymError, SignalError
 from rym.messages import ClockOffset, Quality, Window
-from stream.checks import RATE_OFF, Declared, Signal, StartCheck, agree
+from stream.checks import Declared, Signal, StartCheck, agree
 from stream.items import Chunk
 from stream.line import StreamLine
 from stream.lsl.resolve import Seen, Wanted, choose, choose_sides, nothing_found, wanted
 from stream.montage import kind
 from stream.settings import StreamSettings
 from stream.timing.clockmap import TOLERANCE_S
+from stream.timing.steps import RATE_OFF
 
 Mark = Literal["ok", "look", "bad"]
 

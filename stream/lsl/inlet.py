@@ -21,6 +21,7 @@ from rym.messages import ClockOffset
 from ..checks import Declared, Signal, agree
 from ..items import Chunk, Item, split_late
 from ..settings import StreamSettings
+from ..timing.arrival import ArrivalClock
 from . import taps
 from .resolve import Seen, choose, choose_sides, nothing_found, successor, wanted
 from .sides import SideTaps
@@ -140,6 +141,8 @@ class EegInlet:
         self._begun = threading.Event()
         self._count = 0
         self._offset = self._uncertainty = 0.0
+        self._measured = (0.0, 0.0)
+        self._arrival = ArrivalClock(settings.max_age, settings.max_ahead)
         self._newest = clock.now()
         self._due = self._newest
         self._doubt_until = self._last_stamp = -math.inf
@@ -161,6 +164,7 @@ class EegInlet:
             "returns": self._returns,
             "host_changed": self._moved,
             "offset_uncertainty": self._uncertainty,
+            "by_arrival": self._arrival.alone,
             "sides": " ".join(sides.there()),
             "sides_missing": "; ".join(f"{k}: {v}" for k, v in sides.missing().items()),
             "markers_skipped": sides.skipped,
@@ -268,6 +272,7 @@ class EegInlet:
         now = self._clock.now()
         if len(stamps):
             self._doubt(float(stamps[-1]), now)
+            self._arrival.take(float(stamps[-1]), now)
             self._newest = now
             if self._unproven:
                 self._prove(float(stamps[-1]), hand_over)
@@ -303,6 +308,7 @@ class EegInlet:
         self._returns += 1
         self._moved |= new.host != old.host
         self._unproven = True
+        self._arrival = ArrivalClock(self._settings.max_age, self._settings.max_ahead)
         # On the same host the clock is, but for a restart of the machine, the same one: its next
         # measurement may take two seconds, which would make the first samples late for nothing.
         self._due = self._clock.now()
@@ -316,14 +322,18 @@ class EegInlet:
             self._measure(hand_over, ANSWER_S)
 
     def _measure(self, hand_over: HandOver, within: float) -> None:
-        """Hand over LSL's estimate of the offset between the sender's clock and the rig's."""
+        """Hand over the offset of the sender's clock, as LSL and arrival tell it."""
         try:
             measured = self._tap.offset(within)
         except SignalError:
             return  # while the sender is away there is no answer: the last offset stays
-        if self._clock.now() < self._due and measured == (self._offset, self._uncertainty):
+        now = self._clock.now()
+        offset, uncertainty = self._arrival.corrected(*measured, now)
+        same = measured == self._measured and abs(offset - self._offset) <= SET_S
+        if now < self._due and same:
             return  # said already
-        self._offset, self._uncertainty = measured
+        self._measured = measured
+        self._offset, self._uncertainty = offset, uncertainty
         self._due = self._clock.now() + self._settings.offset_every
         hand_over(
             ClockOffset(

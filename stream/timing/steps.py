@@ -16,6 +16,10 @@ lost samples: a sender that stamps whole chunks on arrival makes more of them.""
 MOST_LOST = 0.2
 """Share of lost samples from which the rate is called wrong; the worst Enobio file known to the
 authors has lost 8.75 %."""
+RATE_S = 5.0
+"""Seconds over which the rate is measured."""
+RATE_OFF = 0.01
+"""Share by which the measured rate may differ from the declared one."""
 
 
 def plain_rates(steps: npt.NDArray[np.float64]) -> tuple[float, ...]:
@@ -83,3 +87,58 @@ def whole_rate(steps: npt.NDArray[np.float64], expected: float) -> tuple[float, 
     if share > MOST_LOST:
         return 0.0, 0.0
     return expected * periods / span, share
+
+
+class RateWatch:
+    """Sees, every five seconds, whether a sender has gone over to another rate.
+
+    It is stricter than the check at the start, which refuses: here most of the steps must be off,
+    too, so that losses and outages are no other rate.
+
+    Parameters
+    ----------
+    rate : float
+        Declared samples per second.
+
+    Attributes
+    ----------
+    wrong : float
+        Samples per second that came instead of the declared ones; 0 where all is well.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._rate = rate
+        self._steps: list[npt.NDArray[np.float64]] = []
+        self._last = np.nan
+        self._span = 0.0
+        self._n = 0
+        self.wrong = 0.0
+
+    def push(self, stamps: npt.NDArray[np.float64]) -> None:
+        """Take in stamps.
+
+        Parameters
+        ----------
+        stamps : array of shape (n_times,)
+            Raw, on the sender's clock, in seconds.
+        """
+        if not len(stamps):
+            return
+        with np.errstate(invalid="ignore"):
+            steps = np.diff(stamps, prepend=self._last)
+        self._last = float(stamps[-1])
+        self._steps.append(steps[np.isfinite(steps)])
+        self._n += len(stamps)
+        self._span += float(self._steps[-1][np.abs(self._steps[-1]) < OUTAGE_S].sum())
+        if self._span >= RATE_S or self._n >= 2 * RATE_S * self._rate:
+            self.wrong = self._judged(np.concatenate(self._steps))
+            self._steps.clear()
+            self._span, self._n = 0.0, 0
+
+    def _judged(self, steps: npt.NDArray[np.float64]) -> float:
+        most = RATE_OFF * self._rate
+        plain = plain_rates(steps)
+        rates = (*plain, whole_rate(steps, self._rate)[0])
+        usual = len(steps) and abs(float(np.median(steps)) * self._rate - 1) <= RATE_OFF
+        fits = usual or any(abs(rate - self._rate) <= most for rate in rates)
+        return 0.0 if fits else plain[1]

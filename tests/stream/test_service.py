@@ -265,7 +265,8 @@ def test_what_comes_of_another_time_is_said_only_when_nothing_else_does() -> Non
 
 def test_a_new_sender_is_told_once_its_samples_come() -> None:
     """Also where a look falls between its return and its first sample."""
-    well = {"away": False, "untimely": False, "host_changed": False, "returns": 0}
+    well = {"away": False, "untimely": False, "host_changed": False, "returns": 0, "rate": 500.0}
+    well |= {"rate_wrong": 0.0, "by_arrival": False}
     away = {**well, "away": True}
     found, back = {**away, "returns": 1}, {**well, "returns": 1}
     looks = [(well, well, away), (away, well, found), (found, well, back), (back, back, back)]
@@ -273,6 +274,19 @@ def test_a_new_sender_is_told_once_its_samples_come() -> None:
     waited = "Nothing comes from NIC; it is waited for."
     assert words == [waited, waited, "NIC is there again, started anew.", ""]
     assert _sentence("NIC", away, well, well) == "NIC is there again."
+
+
+@pytest.mark.fault(8)
+@pytest.mark.fault(16)
+def test_another_rate_and_a_clock_that_was_set_are_told() -> None:
+    """In one sentence each, with both values."""
+    well = {"away": False, "untimely": False, "host_changed": False, "returns": 0, "rate": 500.0}
+    well |= {"rate_wrong": 0.0, "by_arrival": False}
+    words = _sentence("NIC", well, well, {**well, "rate_wrong": 250.0})
+    assert words.startswith("NIC declares 500 Hz, but 250 samples a second come: no window")
+    words = _sentence("NIC", well, well, {**well, "by_arrival": True})
+    assert words == "The clock of NIC was set: its samples count as taken when they arrive."
+    assert _sentence("NIC", {**well, "rate_wrong": 250.0}, well, well) == ""
 
 
 def test_a_recording_is_never_overwritten(tmp_path: Path) -> None:
