@@ -129,6 +129,7 @@ seconds = 3.0
 
 [[source.faults]]
 kind = "clench"
+amplitude = 120.0
 at = 49.7
 seconds = 1.5
 
