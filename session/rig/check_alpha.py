@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from rym.clock import Clock, timeout
-from rym.errors import SignalError, UsageError
+from rym.errors import FormatError, SignalError, UsageError
 from rym.messages import Window
 from stream.checks import StartCheck
 from stream.files.reading import read
@@ -222,6 +222,13 @@ def check_recordings(settings: StreamSettings, files: Sequence[Path]) -> Answer:
 
 def _windows(settings: StreamSettings, path: Path) -> list[Window]:
     recording = read(path)
+    if "scalp" not in recording.kinds:
+        raise FormatError(
+            f"None of the channels of {path.name} is a 10-20 electrode: "
+            f"{', '.join(recording.channels)}.",
+            "Name them by their electrodes where the file names its channels (NIC: the .info).",
+            path=str(path),
+        )
     line = StreamLine(settings, recording.channels, recording.rate)
     stamps = recording.stamps
     if stamps is None:

@@ -76,7 +76,7 @@ def _ending(path: Path) -> str:
         raise UsageError(
             f"{path.name} ends in {path.suffix or 'no extension'!r}, "
             f"readable are {', '.join(READABLE)}.",
-            "Give one of these; for BrainVision name the .vhdr file.",
+            "Give one of these; for BrainVision name the .vhdr file, for NIC the .easy or .nedf.",
             path=str(path),
         )
     return found

@@ -13,10 +13,10 @@ from scipy.signal import welch
 
 from rym.bus import MemoryHub
 from rym.clock import SystemClock
-from rym.errors import SignalError, UsageError
+from rym.errors import FormatError, SignalError, UsageError
 from rym.messages import Window
 from session import cli
-from session.rig.check_alpha import Answer, Watch, check_alpha
+from session.rig.check_alpha import Answer, Watch, check_alpha, check_recordings
 from stream import source
 from stream.lsl import outlets
 from stream.settings import StreamSettings
@@ -157,6 +157,15 @@ def test_parts_that_are_too_short_are_refused():
 
 
 @needs_eyes
+def test_channels_that_are_no_electrodes_are_no_question_of_contact(tmp_path):
+    """An Enobio 8's `Ch1` says not where it sits: the file is named, not the gel."""
+    path = tmp_path / "a.csv"
+    rows = [f"{k / 250},{k % 9},{k % 7}" for k in range(1000)]
+    path.write_text("\n".join(["time,Ch1,Ch2", *rows, ""]))
+    with pytest.raises(FormatError, match=r"channels of a\.csv is a 10-20 electrode: Ch1, Ch2"):
+        check_recordings(StreamSettings(), [path, path])
+
+
 def test_files_answer_on_the_command_line(capsys):
     """One object, 0 for seen; the other way round 1 and not seen; one file alone is refused."""
     words = ["check", "alpha", "--recording", str(OPEN), "--recording", str(CLOSED)]
