@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from msgspec.structs import replace
 
 from rym.errors import RymError, UsageError
 from rym.messages import Quality
 from stream.checks import LOWEST_RATE
 from stream.files.reading import read
-from stream.files.recording import Recording
+from stream.files.recording import Recording, regular_stamps
 from stream.line import StreamLine
 from stream.montage import SCALP
 from stream.settings import StreamSettings
@@ -28,8 +27,6 @@ from stream.settings import StreamSettings
 WORST = 0.5
 """Share of bad windows above which a channel is not ok. The railed and floating electrodes of real
 Enobio recordings are bad in 9 of 10 windows, those of a person who blinks and moves in 1 of 4."""
-BACKWARD_S = 1.0
-"""Seconds that stand for a clock that jumped back: it is a gap whose length is not known."""
 STEP_S = 1.0
 """Seconds of samples between two reports of progress."""
 
@@ -237,7 +234,7 @@ def _qualities(
     """Return of every window whether it may be used, and its quality."""
     line = StreamLine(settings, tuple(columns), recording.rate)
     samples = np.ascontiguousarray(recording.samples[:, list(columns.values())])
-    stamps = _stamps(recording)
+    stamps = regular_stamps(recording)
     step = max(1, round(STEP_S * recording.rate))
     found = []
     for at in range(0, len(samples), step):
@@ -246,18 +243,6 @@ def _qualities(
         found += [(window.valid, quality) for window, quality in done]
     progress(1.0, recording.file)
     return found
-
-
-def _stamps(recording: Recording) -> npt.NDArray[np.float64]:
-    """Return the times of all samples: regular, but for the gaps that the reader found.
-
-    The file's own stamps come in bursts in some formats, and are not there in others.
-    """
-    later = np.zeros(len(recording.samples))
-    for gap in recording.gaps:
-        later[gap.sample] = gap.seconds if gap.seconds > 0 else BACKWARD_S
-    stamps: npt.NDArray[np.float64] = np.arange(len(later)) / recording.rate + np.cumsum(later)
-    return stamps
 
 
 def _channels(

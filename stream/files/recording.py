@@ -26,6 +26,8 @@ RATE_OFF = 0.01
 """Share by which a measured rate may differ from the declared one without a warning."""
 BREAK_S = 0.5
 """Seconds between two stamps from which they are no burst any more, where a rate is measured."""
+BACKWARD_S = 1.0
+"""Seconds that stand for a clock that jumped back: it is a gap whose length is not known."""
 
 
 class Gap(msgspec.Struct, frozen=True):
@@ -74,6 +76,28 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def duration(self) -> float:
         """Seconds of samples, gaps not counted."""
         return len(self.samples) / self.rate
+
+
+def regular_stamps(recording: Recording) -> Array:
+    """Return the times of all samples: regular, but for the gaps that the reader found.
+
+    The file's own stamps come in bursts in some formats, and are not there in others.
+
+    Parameters
+    ----------
+    recording : Recording
+        Of any format.
+
+    Returns
+    -------
+    array of shape (n_times,)
+        Seconds since the first sample.
+    """
+    later = np.zeros(len(recording.samples))
+    for gap in recording.gaps:
+        later[gap.sample] = gap.seconds if gap.seconds > 0 else BACKWARD_S
+    stamps: Array = np.arange(len(later)) / recording.rate + np.cumsum(later)
+    return stamps
 
 
 def damaged(name: str, why: object) -> FormatError:
