@@ -115,18 +115,21 @@ def rows_from(
     channels = _choose(good, settings)
     bands = BANDS[settings.features.preset]
     kinds = _unusual(good, settings)
-    hop = Counter(step for step in np.diff(_firsts(good)).tolist() if step > 0).most_common(1)[0][0]
-    good = _with_a_past(good, kinds, hop)
+    hop = Counter(step for step in np.diff(_places(good)[0]).tolist() if step > 0).most_common(1)[
+        0
+    ][0]
     touched = np.array([_touches(window, kinds) for window in good])
-    run = _runs(good, hop)
+    kept = with_a_past(touched, runs(*_places(good), hop))
+    good, touched = [good[i] for i in np.flatnonzero(kept)], touched[kept]
+    run = runs(*_places(good), hop)
     features = np.array([_row(window, channels, bands) for window in good])
     t_first = np.array([window.t_first for window in good])
     t_last = np.array([window.t_last for window in good])
     changes, episode, label = _label(t_last + settings.training.reaction_lag, labels)
     changes = changes - settings.training.reaction_lag
-    usable = (label >= 0) & _steady(t_first, t_last, run, changes, settings.training.margin)
+    usable = (label >= 0) & steady(t_first, t_last, run, changes, settings.training.margin)
     usable &= _inside(t_last, learn, settings.training.edge)
-    usable &= ~touched & (_clean_of(touched) >= settings.features.clean_rows)
+    usable &= ~touched & (clean_of(touched) >= settings.features.clean_rows)
     rest = np.zeros(len(good), dtype=bool)
     for start, end in baseline:
         rest |= (t_first >= start) & (t_last <= end) & ~touched
@@ -150,15 +153,24 @@ def rows_from(
     )
 
 
-def _firsts(windows: Sequence[Window]) -> Ints:
-    return np.array([window.first_sample for window in windows])
+def _places(windows: Sequence[Window]) -> tuple[Ints, Ints]:
+    """Return every window's first sample and segment."""
+    first = np.array([window.first_sample for window in windows])
+    return first, np.array([window.segment for window in windows])
 
 
-def _runs(windows: Sequence[Window], hop: int) -> Ints:
-    """Return numbers that are alike for windows that follow one another."""
-    segment = np.array([window.segment for window in windows])
-    broken = (np.diff(_firsts(windows)) != hop) | (np.diff(segment) != 0)
-    return np.concatenate([[0], np.cumsum(broken)])
+def runs(first: Ints, segment: Ints, hop: int) -> Ints:
+    """Return numbers that are alike for windows that follow one another.
+
+    Parameters
+    ----------
+    first, segment : array of shape (n,)
+        Each window's first sample and segment, in order of time.
+    hop : int
+        Samples from one window to the next.
+    """
+    broken = (np.diff(first) != hop) | (np.diff(segment) != 0)
+    return np.concatenate([[0], np.cumsum(broken)])[: len(first)]
 
 
 def _unusual(windows: Sequence[Window], settings: DecoderSettings) -> tuple[str, ...]:
@@ -172,22 +184,27 @@ def _touches(window: Window, kinds: Sequence[str]) -> bool:
     return any(name in kinds for name in window.touched)
 
 
-def _with_a_past(windows: Sequence[Window], kinds: Sequence[str], hop: int) -> list[Window]:
-    """Leave out the windows for which nothing stands in, as the live field does."""
-    kept, clean_before = [], 0
-    for window, new in zip(windows, np.diff(_runs(windows, hop), prepend=-1) != 0, strict=True):
-        if new:
-            clean_before = 0
-        if not _touches(window, kinds):
-            clean_before = FIELD
+def with_a_past(touched: Bools, run: Ints) -> Bools:
+    """Return which windows stay: not those for which nothing stands in, as in the live field.
+
+    Parameters
+    ----------
+    touched : array of shape (n,)
+        Windows that an artifact touches.
+    run : array of shape (n,)
+        See `runs`.
+    """
+    kept = np.ones(len(touched), dtype=bool)
+    clean_before = 0
+    for i, new in enumerate(np.diff(run, prepend=-1) != 0):
+        clean_before = FIELD if not touched[i] else 0 if new else clean_before
         clean_before -= 1
-        if clean_before >= 0:
-            kept.append(window)
+        kept[i] = clean_before >= 0
     return kept
 
 
-def _clean_of(touched: Bools) -> Ints:
-    """Return how many of the ten rows that end here are clean."""
+def clean_of(touched: Bools) -> Ints:
+    """Return how many of the ten rows that end at each row are clean."""
     clean = np.concatenate([np.zeros(FIELD, dtype=np.int64), np.cumsum(~touched)])
     n: Ints = clean[FIELD:] - clean[:-FIELD]
     return n
@@ -283,15 +300,27 @@ def _label(t: Array, labels: Sequence[tuple[float, LabelState]]) -> tuple[Array,
     return np.array(times), episode, label
 
 
-def _steady(t_first: Array, t_last: Array, run: Ints, changes: Array, margin: float) -> Bools:
-    """Return the rows whose ten rows are contiguous and far enough from every change."""
-    steady = np.zeros(len(run), dtype=bool)
-    steady[FIELD - 1 :] = run[FIELD - 1 :] == run[: len(run) - FIELD + 1]
+def steady(t_first: Array, t_last: Array, run: Ints, changes: Array, margin: float) -> Bools:
+    """Return the rows whose ten rows are contiguous and far enough from every change.
+
+    Parameters
+    ----------
+    t_first, t_last : array of shape (n,)
+        Times of each row's first and newest sample in seconds.
+    run : array of shape (n,)
+        See `runs`.
+    changes : array of shape (n_changes,)
+        Times in seconds at which the label changes for a row's newest sample.
+    margin : float
+        Seconds on either side of a change.
+    """
+    far = np.zeros(len(run), dtype=bool)
+    far[FIELD - 1 :] = run[FIELD - 1 :] == run[: len(run) - FIELD + 1]
     begin = np.concatenate([np.full(FIELD - 1, -np.inf), t_first[: len(run) - FIELD + 1]])
     for change in changes:
-        steady &= ~((begin < change) & (change <= t_last))
-        steady &= np.abs(t_last - change) >= margin
-    return steady
+        far &= ~((begin < change) & (change <= t_last))
+        far &= np.abs(t_last - change) >= margin
+    return far
 
 
 def _inside(t: Array, spans: Spans | None, edge: float) -> Bools:
