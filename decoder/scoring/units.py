@@ -65,7 +65,7 @@ def units_of(
     table : Table
         All rows.
     rows : array of shape (n,) or None
-        Usable rows that are learned from or scored, see `protocols.used`; None: all usable rows. A
+        Usable rows that are learned from or scored, see `splits.used`; None: all usable rows. A
         unit without such a row cannot change a score and is not counted.
     per : {"person", "session"}
         Within what labels were dealt.

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from decoder.embedding import FIELD
 from decoder.scoring import protocols as pr
+from decoder.scoring.splits import Rules, apart, check, purge_of, used
 from rym.errors import SignalError, UsageError
 from tests.decoder.scoring.tables import HOP, N_TIMES, RATE, table_of
 
 HONEST = [p for p in pr.PROTOCOLS if not p.leaky]
 LEAKY = [p for p in pr.PROTOCOLS if p.leaky]
-RULES = pr.Rules(smoothing=1.5, minutes=0.5)
+RULES = Rules(smoothing=1.5, minutes=0.5)
 
 tables = st.builds(
     table_of,
@@ -59,7 +60,7 @@ def test_no_sample_is_learned_from_and_scored(table, n_folds):
 @given(tables)
 def test_the_purge_is_kept_in_seconds(table):
     """Rows of one session that are learned from and scored are a purge apart."""
-    purge = pr.purge_of(table, RULES)
+    purge = purge_of(table, RULES)
     assert purge == pytest.approx((N_TIMES + 9 * HOP) / RATE + 1.5)
     for protocol in HONEST:
         for split in protocol.splits(table, RULES):
@@ -86,7 +87,7 @@ def test_the_purge_is_exact_at_its_border():
     """A row at the purge's distance is kept, one hop nearer it is not, on either side."""
     table = table_of([[[0]]], rows=100)
     test = np.array([50])
-    kept = pr.apart(table, table.newest, test, 2.0)
+    kept = apart(table, table.newest, test, 2.0)
     assert set(range(43, 58)) & set(kept.tolist()) == set()
     assert {42, 58} <= set(kept.tolist())
 
@@ -94,7 +95,7 @@ def test_the_purge_is_exact_at_its_border():
 def test_the_purge_does_not_reach_into_other_sessions():
     """Times of two sessions have nothing to do with one another."""
     table = table_of([[[0], [0]]], rows=30)
-    kept = pr.apart(table, table.newest, table.newest[table.session[table.newest] == 0], 4.0)
+    kept = apart(table, table.newest, table.newest[table.session[table.newest] == 0], 4.0)
     assert set(table.session[kept]) == {1}
 
 
@@ -206,7 +207,7 @@ def test_a_violation_is_an_error():
         pr.protocol("within").splits(replace(table, t=table.t * 100.0), RULES)
     split = pr.within(table, RULES)[0]
     with pytest.raises(SignalError, match="scored 2 times"):
-        pr.check(table, [split, split])
+        check(table, [split, split])
 
 
 def test_leaky_protocols_leak():
@@ -217,7 +218,7 @@ def test_leaky_protocols_leak():
         assert split.person not in table.person[split.train]
     for make in (pr.random, pr.fitted):
         with pytest.raises(SignalError):
-            pr.check(table, make(table, RULES))
+            check(table, make(table, RULES))
     assert all(p.what.startswith("LEAKY") for p in LEAKY)
     assert not any("LEAKY" in p.what for p in HONEST)
 
@@ -243,4 +244,4 @@ def test_used_names_every_row_that_can_change_a_score():
     """Learned from, scored, or seen by the embedding."""
     table = table_of([[[0, 1]], [[0]]], rows=30)
     splits = pr.leave_one_person_out(table, RULES)
-    np.testing.assert_array_equal(pr.used(splits), table.newest)
+    np.testing.assert_array_equal(used(splits), table.newest)
