@@ -6,6 +6,7 @@ object runs live and in replay, and takes in the same items in the same order.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -29,6 +30,10 @@ Samples = npt.NDArray[np.float32]
 
 MOTION_ROWS = 1000
 """Rows of acceleration that are kept for the next window at most: 10 s of NIC's."""
+UNSURE_S = 0.1
+"""Uncertainty of the sender's clock, in seconds, from which windows say that their time is rough:
+its clock was set, and time is that of arrival, or LSL's round trips are that long."""
+UNSURE = "time uncertain"
 INDEX_S = 5.0
 """Seconds of EEG for which the device's quality index counts; NIC sends one a second."""
 
@@ -89,6 +94,7 @@ class StreamLine:
         self._index: Samples | None = None
         self._index_until = 0
         self._segment = -1
+        self._offsets: deque[tuple[int, float]] = deque([(0, 0.0)])
 
     def feed(self, item: Item) -> Iterator[tuple[Window, Quality]]:
         """Take in one item; the caller must exhaust what is returned.
@@ -117,6 +123,8 @@ class StreamLine:
     def offset(self, content: ClockOffset) -> None:
         """Take in a measured offset to the sender's clock."""
         self.clock.offset(content)
+        self._offsets.append((content.from_sample, content.uncertainty))
+        self._forget(self.clock.count)
 
     def beside(self, item: Side) -> None:
         """Take in what another stream of the device says.
@@ -159,6 +167,7 @@ class StreamLine:
             The windows that they completed, oldest first.
         """
         done: list[tuple[Window, Quality]] = []
+        before = self.clock.count
         for run in self.clock.runs(stamps):
             if run.segment != self._segment:
                 self._begin(run.segment)
@@ -167,12 +176,18 @@ class StreamLine:
             clean = filtered if self._clean is self._filtered else self._clean.push(rows.clean)
             # A window ends where a block ends, hence with a time, and a run completes one at most.
             if raw:
+                self._forget(before + run.stop - 1)
                 assert run.t_end is not None
                 t_last = run.t_end - self.conditioning.n_delay / self.rate
                 done.append(self._content(raw[0], filtered[0], clean[0], t_last))
                 if self._recovery.push(raw[0].samples, done[-1][0].bad):
                     self.clock.restart()
         return done
+
+    def _forget(self, received: int) -> None:
+        """Forget offsets that no longer hold at a sample, counted as it was received."""
+        while len(self._offsets) > 1 and self._offsets[1][0] <= received:
+            self._offsets.popleft()
 
     def _begin(self, segment: int) -> None:
         """Begin a segment: nothing of what was before reaches into it."""
@@ -229,7 +244,7 @@ class StreamLine:
             channels=judged.channels,
             lost=judged.lost,
             artifacts=judged.artifacts,
-            hints=judged.hints,
+            hints=judged.hints + ((UNSURE,) if self._offsets[0][1] >= UNSURE_S else ()),
             removed=self.conditioning.removed,
         )
         return window, quality

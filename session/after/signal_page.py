@@ -123,7 +123,7 @@ def _share(n: int, whole: int) -> str:
 
 def _hints(s: Signal) -> str:
     told = _shares(s.hints, s.n_windows, " of the windows")
-    return f"{told}: hints of sleepiness, on which nothing rests" if told else ""
+    return f"{told}: nothing rests on them" if told else ""
 
 
 def _filters(s: Signal) -> str:

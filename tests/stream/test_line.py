@@ -98,6 +98,23 @@ def test_chunks_do_not_matter_with_everything_on(cap, sizes: list[int], gap: int
     assert len(found[0]) > 80
 
 
+@pytest.mark.fault(8)
+@pytest.mark.parametrize("size", [1, 40, 125, 3000])
+def test_a_time_that_is_rough_is_told(cap, size: int) -> None:
+    """With the first window that ends behind such an offset, until another offset holds."""
+    line, signal, stamps = StreamLine(SETTINGS, ENOBIO20, 500.0), cap(3000, 20), np.arange(3000)
+    rough = ((0, 1e-4), (1130, 0.2), (2260, 1e-4))
+    offsets = [ClockOffset(stream="s", offset=0.0, uncertainty=u, from_sample=n) for n, u in rough]
+    found: list[int] = []
+    for at in range(0, 3000, size):
+        for offset in offsets:
+            if at <= offset.from_sample < at + size:
+                line.offset(offset)
+        pairs = line.push(signal[at : at + size], stamps[at : at + size] / 500)
+        found += [w.first_sample + 500 for w, q in pairs if "time uncertain" in q.hints]
+    assert found == list(range(1250, 2251, 125))
+
+
 def test_windows_carry_the_signal_behind_the_filters(cap) -> None:
     """What windows hold is the conditioned signal of their segment, and they name the filters."""
     signal = cap(3000, 20)
