@@ -27,6 +27,8 @@ STEP = SOUND_HZ // EEG_HZ
 CHANNELS = ("O1", "O2", "EXT", "mic")
 LATER = 60
 """Samples by which the last channel lags behind EXT: 120 ms."""
+SETTLE = 3
+"""Seconds, as many as the silence before the first click, in which the capture's clock is found."""
 
 
 class Loop(threading.Thread):
@@ -57,8 +59,10 @@ class Loop(threading.Thread):
                 break
             level = np.abs(np.frombuffer(raw, "<f4").reshape(5, STEP)).mean(axis=1)
             n += 5
-            # The earliest arrival is the one that waited least.
-            begin = min(begin, clock.now() - n / EEG_HZ)
+            if n <= SETTLE * EEG_HZ:
+                # The earliest arrival is the one that waited least. It is not looked for any
+                # longer: while clicks are heard, a better one would move the time between them.
+                begin = min(begin, clock.now() - n / EEG_HZ)
             kept = np.concatenate([kept, level])
             samples = rng.normal(0, 5, (5, len(CHANNELS)))
             samples[:, 2] += 1e4 * kept[-5:] - 18_000
