@@ -93,6 +93,7 @@ def read_with_mne(path: Path) -> Recording:
         events = [event for name in stim for event in triggers(raw.get_data(picks=[name])[0])]
         events += _annotations(raw)
         rate = float(raw.info["sfreq"])
+        filters = _filters(raw)
     if left_out:
         notes.append(f"Left out, as they are not in volts: {', '.join(left_out)}.")
     channels = tuple(clean(name) for name in picks)
@@ -105,8 +106,18 @@ def read_with_mne(path: Path) -> Recording:
         samples=samples,
         stamps=None,
         events=tuple(sorted(events, key=lambda event: event.sample)),
+        facts=filters,
         warnings=tuple(notes),
     )
+
+
+def _filters(raw: Any) -> dict[str, str]:
+    """Return what the header declares of filters; what lets everything pass is none."""
+    high, low = float(raw.info["highpass"]), float(raw.info["lowpass"])
+    found = {"high-pass": f"{high:g} Hz"} if high > 0 else {}
+    if low < float(raw.info["sfreq"]) / 2:
+        found["low-pass"] = f"{low:g} Hz"
+    return found
 
 
 def _check_matlab(path: Path) -> None:

@@ -34,6 +34,14 @@ def test_edf_against_mne() -> None:
 
 
 @needs_eeg
+def test_filters_are_told_where_the_header_declares_them() -> None:
+    """Two files of one set differ: one declares a band, the other nothing."""
+    folder = EEG / "rest_arithmetic"
+    assert read(folder / "Subject00_2.edf").facts == {"high-pass": "0.5 Hz", "low-pass": "45 Hz"}
+    assert read(folder / "Subject01_2.edf").facts == {}
+
+
+@needs_eeg
 def test_a_trigger_channel_is_not_eeg() -> None:
     """A DSI-24's trigger channel becomes events, not a column."""
     found = read(EEG / "dsi24_eyes" / "eyes_open.edf")
