@@ -33,6 +33,8 @@ LOOK_S = 1.0
 """Seconds in which every stream of the network answers."""
 LOOK_EVERY_S = 3.0
 """Seconds between two looks for new streams."""
+FIRST_LOOKS = 2
+"""Looks whose streams are there at the beginning: on a busy network one look alone misses some."""
 WAIT_S = 0.1
 """Seconds to wait for samples before looking whether it is time to end."""
 GAP_S = 0.05
@@ -234,6 +236,7 @@ class _Session:
         self._roster = Roster()
         self._sources: list[_Source] = []
         self._first: list[_Source] = []
+        self._n_looks = 0
         self._past: list[RecordedStream] = []
         self._trouble = ""
         self.seen: list[Seen] = []
@@ -254,7 +257,7 @@ class _Session:
             self._report(self._clock.now() - start)
 
     def _left(self, start: float, seconds: float) -> float:
-        """Return how long it still takes until every stream of the first look lasts as asked for.
+        """Return how long it still takes until every stream of the beginning lasts as asked for.
 
         To find and open them takes a second and more. Those that come later prolong nothing.
         """
@@ -283,7 +286,9 @@ class _Session:
         for seen in change.new:
             self._tell(f"recording {seen}")
             self._begin(seen, seen)
-        self._first = self._first or list(self._sources)
+        self._n_looks += 1
+        if self._n_looks <= FIRST_LOOKS:
+            self._first = list(self._sources)
         for seen in change.gone:
             self._warn(f"{seen} has vanished.")
         for seen in change.back:
