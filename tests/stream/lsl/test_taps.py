@@ -38,7 +38,8 @@ def test_a_tap_hands_out_numbers_and_text_as_they_were_sent() -> None:
         assert 0 <= uncertainty < 0.1
         assert len(tap.pull(0.0)[1]) == 0
         tap.close()
-    assert taps[0].seen[5:] == (2, 100.0, "int16")
+    assert taps[0].seen[5:8] == (2, 100.0, "int16")
+    assert 0 < taps[0].seen.created <= CLOCK.now()
 
 
 def test_a_tap_says_when_its_stream_is_gone_for_good() -> None:
