@@ -21,6 +21,7 @@ from generator.memory import Memory
 from generator.settings import GeneratorSettings
 from rym.broker import free_port
 from session.simulate import live
+from tests.faults.laptop import Laptop
 from tests.faults.live import PASSWORD, RIGS, Run
 
 
@@ -40,19 +41,24 @@ def _place(item: pytest.Item) -> int:
 
 
 def _looks_at_a_run(item: pytest.Item) -> bool:
-    return bool(set(RIGS) & set(getattr(item, "fixturenames", ())))
+    return bool({*RIGS, "laptop"} & set(getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture(autouse=True)
 def _early(request: pytest.FixtureRequest) -> None:
     """Let the runs go on while tests of other streams wait for theirs."""
-    if _place(request.node) and any(map(_looks_at_a_run, request.session.items)):
+    if not _place(request.node):
+        return
+    asked = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    if asked & set(RIGS):
         request.getfixturevalue("runs")
+    if "laptop" in asked:
+        request.getfixturevalue("sleeping")
 
 
 @pytest.fixture(scope="session")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
-    """Start all rigs and one broker; all of it is gone in the end."""
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a bank and a model."""
     folder = tmp_path_factory.mktemp("faults")
     build(
         Memory(text="A lantern.", seed=11),
@@ -60,6 +66,27 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Run]]:
         GeneratorSettings(sections=1, variants=1, bars=2),
     )
     _model(folder / "model")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sleeping(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
+    """Start a session on a machine that sleeps; all of it is gone in the end."""
+    laptop = Laptop(tmp_path_factory.mktemp("laptop"), made)
+    yield laptop
+    laptop.close()
+
+
+@pytest.fixture(scope="session")
+def laptop(sleeping: Laptop) -> Laptop:
+    """Return the session whose machine slept, once that is over."""
+    return sleeping.done()
+
+
+@pytest.fixture(scope="session")
+def runs(made: Path) -> Iterator[dict[str, Run]]:
+    """Start all rigs and one broker; all of it is gone in the end."""
+    folder = made
     url = f"127.0.0.1:{free_port()}"
     environment = {**os.environ, "RYM_BROKER_PASSWORD": PASSWORD, "OMP_NUM_THREADS": "1"}
     broker = subprocess.Popen(

@@ -9,8 +9,14 @@ LINES = {
     6: "Samples or chunks come twice: dropped and counted",
     7: "Chunks in the wrong order, stamps that go back: no mixture, no exception",
     8: "The sender's clock is set, by seconds, hours or to 0: a new segment",
-    9: "A clock that is 200 ppm off for eight hours: within 2 ms",
-    10: "A computer that slept, NTP, daylight saving: only monotonic clocks count",
+    9: (
+        "A clock that is 200 ppm off for eight hours: within 2 ms; stamps that count too fast: "
+        "some ms, by their arrival"
+    ),
+    10: (
+        "A computer that sleeps, a wall clock set by an hour, the end of summer time: only "
+        "monotonic clocks count; on within seconds, nothing of before is shown"
+    ),
     11: "No numbers on one channel: masked; on all: neutral 2 s later, on once they are back",
     12: "A flat channel: masked within a second; too many: neutral 2 s later, on after them",
     13: "Rail, wrap, pop, slow drift: the window is rejected, nothing is learned from it",
