@@ -64,28 +64,13 @@ def pytest_addoption(parser) -> None:
 
 
 def pytest_collection_modifyitems(items) -> None:
-    """Send the lines that a test proves with its report, from a process of its own, too."""
+    """Send the lines that a test proves with its report; keep alone what looks at the rigs."""
     for item in items:
+        # They hold deadlines, and two workers would run the rigs twice.
+        if "runs" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.alone)
         for mark in item.iter_markers("fault"):
             item.user_properties.append(("fault", mark.args[0]))
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config, log):
-    """With `--dist loadfile`, give one worker all tests of faults too: they look at the same rigs.
-
-    `--dist loadgroup`, made for this, leaves tests apart under pytest 9.2 and pytest-xdist 3.8.
-    """
-    if config.getvalue("dist") != "loadfile":
-        return None
-    from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415  (only where it is installed)
-
-    class Together(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            folder, _, file = nodeid.partition("::")[0].rpartition("/")
-            return folder if folder == "tests/faults" else f"{folder}/{file}"
-
-    return Together(config, log)
 
 
 def pytest_runtest_logreport(report) -> None:
