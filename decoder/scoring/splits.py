@@ -50,7 +50,7 @@ class Rules(NamedTuple):
     delay: float = 0.0
     """Seconds after a row until its label is known (`prequential`)."""
     seed: int = 0
-    """Of `random`."""
+    """Deals units, or in `random` windows, into folds."""
 
 
 def purge_of(table: Table, rules: Rules) -> float:
