@@ -49,11 +49,15 @@ def _early(request: pytest.FixtureRequest) -> None:
     """Let the runs go on while tests of other streams wait for theirs."""
     if not _place(request.node):
         return
-    asked = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
-    if asked & set(RIGS):
+    if set(RIGS) & _asked(request):
         request.getfixturevalue("runs")
-    if "laptop" in asked:
+    if "laptop" in _asked(request):
         request.getfixturevalue("sleeping")
+
+
+def _asked(request: pytest.FixtureRequest) -> set[str]:
+    """Return the fixtures that the tests of this run ask for."""
+    return {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
 
 
 @pytest.fixture(scope="session")
@@ -70,9 +74,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sleeping(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laptop]:
-    """Start a session on a machine that sleeps; all of it is gone in the end."""
-    laptop = Laptop(tmp_path_factory.mktemp("laptop"), made)
+def sleeping(
+    request: pytest.FixtureRequest, made: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Laptop]:
+    """Start a session on a machine that sleeps, behind the rigs; all of it is gone in the end."""
+    before: list[Run] = []
+    if set(RIGS) & _asked(request):
+        before = list(request.getfixturevalue("runs").values())
+    folder = tmp_path_factory.mktemp("laptop")
+    laptop = Laptop(folder, made, lambda: [run.begun() for run in before])
     yield laptop
     laptop.close()
 

@@ -336,6 +336,11 @@ class Run:
         """Return what the stream's status said, in order."""
         return [message.content.facts for message in self.of(STATUS["stream"])]
 
+    def begun(self) -> None:
+        """Return once it has windows, or is over."""
+        while self._thread.is_alive() and not self.of(WINDOW):
+            self._thread.join(0.2)
+
     def done(self) -> Run:
         """Wait until the run is over."""
         self._thread.join(110)

@@ -93,7 +93,7 @@ def test_10_what_the_amplifier_sent_meanwhile_is_recorded(laptop: Laptop) -> Non
     stamps = np.concatenate([chunk.stamps for chunk in chunks])
     late = np.concatenate([np.full(len(chunk.stamps), chunk.late) for chunk in chunks])
     asleep = (slept < stamps) & (stamps < woke)
-    assert np.diff(stamps[asleep]) == pytest.approx(1 / 500, abs=1e-6)
+    assert np.diff(stamps[asleep]) == pytest.approx(1 / 500, abs=1e-5)
     assert np.count_nonzero(asleep) == pytest.approx(500 * (woke - slept), abs=50)
     assert np.count_nonzero(late & asleep) >= 500 * (SLEEP_S - OLDEST - GRACE)
 
