@@ -164,6 +164,9 @@ def _between(before: m.Message, after: m.Message) -> Gap:
     t = t_last(old) + passed / old.rate
     missing = new.t_first - t - 1 / old.rate
     arrived = after.meta.mono - before.meta.mono - (passed + n_times(new)) / old.rate
+    if abs(missing) <= NO_GAP_S and not passed:
+        words = "nothing is missing: filters began anew behind a signal that could not be used"
+        return Gap(t=t, seconds=0.0, reason=words)
     if abs(missing) <= NO_GAP_S:
         t -= passed / old.rate
         # Among them may be the end of the segment before, less than a hop and what was pending.

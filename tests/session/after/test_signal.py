@@ -101,6 +101,16 @@ def test_a_gap_is_told_with_its_length_and_why(
     assert (second.seconds, second.reason) == (pytest.approx(1.0), "nothing came")
 
 
+def test_filters_that_began_anew_are_no_loss(windows: Windows) -> None:
+    """The next segment follows to the sample: nothing is missing, and why is told."""
+    windows.segment += 1
+    windows._on(N - HOP)  # the last one counted a hop
+    windows.send(3)
+    (gap,) = gaps(windows.talk.log[topics.WINDOW.short])
+    assert gap.seconds == 0.0
+    assert gap.reason.startswith("nothing is missing: filters began anew")
+
+
 def test_no_gap_is_made_up(windows: Windows) -> None:
     """Within a segment there is none, whatever the windows are worth."""
     windows.send(4, invalid="pop", lost=9)
