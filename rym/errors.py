@@ -6,6 +6,8 @@ numbers stay readable as attributes, so that a caller never parses a sentence.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class RymError(Exception):
     """A failure that has a remedy.
@@ -27,6 +29,14 @@ class RymError(Exception):
         self.error = error
         self.remedy = remedy
         self.facts = facts
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what it is made of, so that it can come back from another process."""
+        return _again, (type(self), self.error, self.remedy, self.facts)
+
+
+def _again(kind: type[RymError], error: str, remedy: str, facts: dict[str, object]) -> RymError:
+    return kind(error, remedy, **facts)
 
 
 class UsageError(RymError):
