@@ -212,6 +212,13 @@ def _check_data(data: DataSettings, origin: str) -> None:
 
 def _check_pattern(dataset: Dataset, origin: str) -> None:
     text = dataset.files.pattern
+    if not text and dataset.labels.by == "file":
+        raise _refuse(
+            origin,
+            "files.pattern",
+            "is empty, but files bear the labels",
+            "Write the pattern of their paths, or say `by` in [labels].",
+        )
     if not text:
         return
     try:

@@ -20,14 +20,14 @@ import msgspec
 import numpy as np
 
 from rym.errors import SignalError, UsageError
-from stream.files.reading import READABLE
+from stream.files.reading import READABLE, TABLES
 
 from .assemble import Gathered, Progress, Rules, Source, about_rows, silent, table_of
 from .dataset import NONE, Dataset
 from .facts import RecordingFacts
 from .kept import file_rows, looked
 from .labels import Held, Mark, Stretch, by_keys, by_markers, merged
-from .windows import VERSION, Looked, Shape, scalp_of
+from .windows import VERSION, FileRows, Looked, Shape, scalp_of
 
 Each = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 """As `map`: applies a picklable function to every argument, in order; workers may share them."""
@@ -117,7 +117,10 @@ def planned(dataset: Dataset, folder: Path) -> tuple[list[Plan], list[str]]:
             "Correct [files] pattern, or give another folder with --data.",
             pattern=dataset.files.pattern,
         )
-    return plans, [f"Left out by name: {listed(others)}."] if others else []
+    # Lists of people and of events are tables, too.
+    tables = any(plan.name.lower().endswith(TABLES) for plan in plans)
+    told = [name for name in others if tables or not name.lower().endswith(TABLES)]
+    return plans, [f"Left out by name: {listed(told)}."] if told else []
 
 
 def recordings_in(folder: Path) -> list[Path]:
@@ -202,31 +205,16 @@ def gathered(
         source=dataset.files.stream,
     )
     rows = _told(each(partial(file_rows, shape=shape, cache=cache), paths), plans, progress, 0.2, 1)
-    offsets = _offsets(plans, files)
-    sources = []
-    for plan, file, row, offset in zip(plans, files, rows, offsets, strict=True):
-        stretches = stretches_of(dataset, plan, file, keys)
-        sources.append(
-            Source(
-                name=plan.name,
-                person=plan.person,
-                session=_session_of(plan),
-                rows=row,
-                stretches=stretches,
-                scope=plan.name,
-                baseline=(),
-                learn=[(0.0, file.length)],
-                offset=offset,
-                lag=dataset.labels.delay,
-            )
-        )
-    sources = _with_baselines(dataset, sources, files)
+    sources = _sources(dataset, plans, files, rows, keys)
     table = table_of(sources, shape, rate, rules_of(dataset))
     return Gathered(
         name=dataset.data.name,
         table=table,
         facts=tuple(facts_of(p, f) for p, f in zip(plans, files, strict=True)),
-        sha256=data_hash(dataset, zip(names, (file.sha256 for file in files), strict=True)),
+        sha256=data_hash(
+            {"dataset": dataset, "marks": [plan.marks for plan in plans]},
+            zip(names, (file.sha256 for file in files), strict=True),
+        ),
         unit=dataset.data.unit,
         dealt=dataset.data.dealt,
         primary=dataset.data.primary,
@@ -236,6 +224,33 @@ def gathered(
         notes=(*notes, *left_out, *about_rows(sources, table)),
         about=" ".join(dataset.data.notes.split()),
     )
+
+
+def _sources(
+    dataset: Dataset,
+    plans: Sequence[Plan],
+    files: Sequence[Looked],
+    rows: Sequence[FileRows],
+    keys: Sequence[str],
+) -> list[Source]:
+    """Lay beside one another what every file gave and what is said of it."""
+    offsets = _offsets(plans, files)
+    sources = [
+        Source(
+            name=plan.name,
+            person=plan.person,
+            session=_session_of(plan),
+            rows=row,
+            stretches=stretches_of(dataset, plan, file, keys),
+            scope=plan.name,
+            baseline=(),
+            learn=[(0.0, file.length)],
+            offset=offset,
+            lag=dataset.labels.delay,
+        )
+        for plan, file, row, offset in zip(plans, files, rows, offsets, strict=True)
+    ]
+    return _with_baselines(dataset, sources, files)
 
 
 def _told(
@@ -421,8 +436,8 @@ def data_hash(said: Any, files: Iterable[tuple[str, str]]) -> str:
 
     Parameters
     ----------
-    said : Dataset or dict
-        Settings.
+    said : object
+        Settings and labels.
     files : iterable of (str, str)
         Name and SHA-256 of each.
     """
