@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rym import messages as m
 from rym.errors import UsageError
 
-VERSION = 2
+VERSION = 3
 """Raised by one whenever a message changes its form."""
 
 RIG = re.compile(r"[a-z0-9-]{1,32}\Z")
