@@ -186,6 +186,8 @@ _COLUMNS = (
 
 
 def _joined(parts: Sequence[Table]) -> Table:
+    # A recording without a row does not know how wide its columns are.
+    parts = [part for part in parts if len(part)] or parts
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(p, name) for p in parts]) for name in _COLUMNS
     }

@@ -21,8 +21,9 @@ from stream.settings import ConditioningSettings, StreamSettings
 
 from .assemble import Gathered, Progress, silent
 from .dataset import Dataset, DataSettings, LabelSettings
-from .gather import Each, Plan, gathered, listed, planned
+from .gather import Each, gathered
 from .labels import Mark
+from .plans import Plan, listed, planned
 
 PATTERN = (
     r"sub-(?P<person>[A-Za-z0-9]+)/(?:ses-(?P<session>[A-Za-z0-9]+)/)?eeg/"

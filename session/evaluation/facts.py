@@ -87,7 +87,7 @@ def spectrum(samples: Samples, rate: float, breaks: Sequence[int] = ()) -> tuple
     kept = frequencies >= LOWEST
     frequencies = frequencies[kept]
     starts = _pieces(len(samples), size, breaks)
-    if not len(starts):
+    if not starts or not samples.shape[1]:
         return frequencies, np.full((len(frequencies), samples.shape[1]), np.nan)
     taper = signal.get_window("hann", size)
     scale = 2.0 / (rate * float((taper**2).sum()))
@@ -135,6 +135,8 @@ def trace(samples: Samples, rate: float) -> tuple[Samples, float]:
         A whole fraction of `rate`.
     """
     factor = max(1, math.ceil(rate / TRACE_RATE))
+    if not samples.shape[1]:
+        return samples[::factor], rate / factor
     high = 0.4 * rate / factor
     sos = signal.butter(4, (LOWEST, high), "bandpass", fs=rate, output="sos")
     centered = _whole(samples) - np.nan_to_num(_middle(samples))

@@ -10,47 +10,29 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
 
-from rym.errors import SignalError, UsageError
-from stream.files.reading import READABLE, TABLES
+from rym.errors import SignalError
 
 from .assemble import Gathered, Progress, Rules, Source, about_rows, silent, table_of
-from .dataset import NONE, Dataset
+from .dataset import Dataset
 from .facts import RecordingFacts
 from .kept import file_rows, looked
 from .labels import Held, Mark, Stretch, by_keys, by_markers, merged
-from .windows import VERSION, FileRows, Looked, Shape, scalp_of
+from .plans import Plan, planned
+from .windows import VERSION, FileRows, Looked, Reading, Shape, scalp_of
 
 Each = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 """As `map`: applies a picklable function to every argument, in order; workers may share them."""
 
 PAUSE = 60.0
 """Seconds that are laid between two files of a session whose stamps do not say when they were."""
-SHOWN = 5
-"""Names that a sentence lists at most."""
-
-
-class Plan(NamedTuple):
-    """One file and what is said of it before it is opened."""
-
-    path: Path
-    name: str
-    """Path below the data set's folder, with `/`."""
-    person: str
-    session: str = ""
-    state: str = ""
-    """Of the whole file; empty where it holds several."""
-    stimulus: str = ""
-    marks: tuple[Mark, ...] | None = None
-    """Events that stand beside the file; None: those in it."""
 
 
 def gather(
@@ -89,86 +71,6 @@ def gather(
     return gathered(dataset, plans, notes, cache, each=each, progress=progress)
 
 
-def planned(dataset: Dataset, folder: Path) -> tuple[list[Plan], list[str]]:
-    """Return the files that the pattern matches, in natural order, and what was left out."""
-    pattern = re.compile(dataset.files.pattern)
-    readable = recordings_in(folder)
-    plans, others = [], []
-    for path in readable:
-        name = path.relative_to(folder).as_posix()
-        match = pattern.fullmatch(name)
-        said = {} if match is None else {k: v or "" for k, v in match.groupdict().items()}
-        if not said.get("person"):
-            others.append(name)
-            continue
-        state = _state_of(dataset, name, said.get("state", ""))
-        if state == NONE:
-            others.append(name)
-            continue
-        plans.append(
-            Plan(
-                path, name, said["person"], said.get("session", ""), state, said.get("stimulus", "")
-            )
-        )
-    if not plans:
-        raise UsageError(
-            f"None of the {len(readable)} recordings in {folder} matches {dataset.files.pattern!r}"
-            f"{f', such as {others[0]}' if others else ''}.",
-            "Correct [files] pattern, or give another folder with --data.",
-            pattern=dataset.files.pattern,
-        )
-    # Lists of people and of events are tables, too.
-    tables = any(plan.name.lower().endswith(TABLES) for plan in plans)
-    told = [name for name in others if tables or not name.lower().endswith(TABLES)]
-    return plans, [f"Left out by name: {listed(told)}."] if told else []
-
-
-def recordings_in(folder: Path) -> list[Path]:
-    """Return all readable recordings below a folder, numbers in their natural order.
-
-    Raises
-    ------
-    UsageError
-        If there is no such folder.
-    """
-    if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder}.", "Check the path given with --data.")
-    found = [
-        path
-        for path in folder.rglob("*")
-        if path.name.lower().endswith(READABLE) and path.is_file()
-    ]
-    return sorted(found, key=lambda path: natural(path.relative_to(folder).as_posix()))
-
-
-def natural(name: str) -> list[tuple[int, int, str]]:
-    """Return a key that sorts `run-10` behind `run-9`."""
-    parts = re.split(r"(\d+)", name)
-    return [(1, int(p), "") if p.isdigit() else (0, 0, p) for p in parts if p]
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return the first names, and how many more there are."""
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
-
-
-def _state_of(dataset: Dataset, name: str, said: str) -> str:
-    """Return the state that a file's name says; empty where labels are not by file."""
-    if dataset.labels.by != "file":
-        return ""
-    states = dataset.files.states or {s: s for s in dataset.data.states}
-    known = {*states, dataset.baseline.state} - {""}
-    if said not in known:
-        raise UsageError(
-            f"{name} says the state {said!r}; known are {', '.join(sorted(known))}.",
-            "Add it to [files.states], as `none` where the file is to be left out.",
-            file=name,
-            state=said,
-        )
-    return states.get(said, said)
-
-
 def gathered(
     dataset: Dataset,
     plans: Sequence[Plan],
@@ -193,7 +95,8 @@ def gathered(
     """
     keys = tuple(dict.fromkeys(row.channel for row in dataset.labels.keys))
     paths = [plan.path for plan in plans]
-    look = partial(looked, source=dataset.files.stream, keys=keys, cache=cache)
+    reading = Reading(source=dataset.files.stream, montage=dataset.stream.montage, keys=keys)
+    look = partial(looked, reading=reading, cache=cache)
     files: list[Looked] = _told(each(look, paths), plans, progress, 0.0, 0.2)
     names = [plan.name for plan in plans]
     rate = one_rate(names, [file.rate for file in files])
@@ -321,7 +224,7 @@ def common_channels(
             )
     if wanted:
         return tuple(wanted), []
-    of_files = [scalp_of(file.channels, file.kinds) for file in files]
+    of_files = [scalp_of(file) for file in files]
     common = tuple(c for c in of_files[0] if all(c in channels for channels in of_files))
     if not common:
         other = next(
@@ -330,7 +233,8 @@ def common_channels(
         raise SignalError(
             f"{names[0]} has {', '.join(of_files[0]) or 'no electrode'}, {names[other]} "
             f"{', '.join(of_files[other]) or 'no electrode'}: no channel is in all files.",
-            "Evaluate files of one montage.",
+            "Evaluate files of one montage; where channels bear no electrode's name, name all of "
+            "them in [stream] montage.",
         )
     notes = []
     for name, channels in zip(names, of_files, strict=True):
@@ -421,7 +325,7 @@ def facts_of(plan: Plan, file: Looked) -> RecordingFacts:
         duration=file.duration,
         n_gaps=file.n_gaps,
         rate=file.rate,
-        channels=scalp_of(file.channels, file.kinds),
+        channels=scalp_of(file),
         filters=file.filters,
         frequencies=file.frequencies,
         power=file.power,

@@ -16,7 +16,7 @@ from uuid import uuid4
 import msgspec
 import numpy as np
 
-from .windows import FileRows, Looked, Shape, code_hash, content_hash, look, rows
+from .windows import FileRows, Looked, Reading, Shape, code_hash, content_hash, look, rows
 
 K = TypeVar("K", Looked, FileRows)
 
@@ -25,21 +25,19 @@ _META = "meta.json"
 log = logging.getLogger("evaluation")
 
 
-def looked(path: Path, source: str, keys: tuple[str, ...], cache: Path | None) -> Looked:
+def looked(path: Path, reading: Reading, cache: Path | None) -> Looked:
     """Return `windows.look`, from the cache where it is known.
 
     Parameters
     ----------
     path : Path
         Any readable recording.
-    source : str
-        Which stream of an `.xdf`.
-    keys : tuple of str
-        Channels that tell held keys.
+    reading : Reading
+        How it is opened.
     cache : Path or None
         Folder, made where missing; None: nothing is kept.
     """
-    return _known(Looked, path, (source, keys), lambda: look(path, source, keys), cache)
+    return _known(Looked, path, reading, lambda: look(path, reading), cache)
 
 
 def file_rows(path: Path, shape: Shape, cache: Path | None) -> FileRows:

@@ -28,10 +28,11 @@ from ..after.triggers import labels_of
 from ..folder import Folder, Record
 from ..live.lines import Journal, read
 from .assemble import Gathered, Progress, Rules, Source, about_rows, silent, table_of
-from .gather import Each, Plan, common_channels, data_hash, facts_of, one_rate
+from .gather import Each, common_channels, data_hash, facts_of, one_rate
 from .kept import file_rows, looked
 from .labels import Stretch
-from .windows import FileRows, Looked, Shape
+from .plans import Plan
+from .windows import FileRows, Looked, Reading, Shape
 
 PHASES = ("calibration", "feedback")
 """Phases in which people hold keys."""
@@ -86,7 +87,7 @@ def gather_sessions(
         _check_alike(told[0], other)
     plans = [_plan(one, path) for one in told for path in one.files]
     of_plan = [one for one in told for _ in one.files]
-    look = partial(looked, source="", keys=(), cache=cache)
+    look = partial(looked, reading=Reading(), cache=cache)
     files: list[Looked] = list(each(look, [plan.path for plan in plans]))
     names = [plan.name for plan in plans]
     rate = one_rate(names, [file.rate for file in files])

@@ -28,6 +28,7 @@ from stream.files.reading import read
 from stream.files.recording import Recording, regular_stamps
 from stream.files.xdf import replay_file
 from stream.line import StreamLine
+from stream.montage import clean, kind
 from stream.settings import Artifact, StreamSettings
 from stream.windows import samples_of
 
@@ -128,25 +129,39 @@ WALL = 9.4e8
 _FILTER = ("pass", "filter", "notch")
 
 
-def look(path: Path, source: str, keys: tuple[str, ...]) -> Looked:
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """How a file is opened."""
+
+    source: str = ""
+    """Which stream of an `.xdf`."""
+    montage: tuple[str, ...] = ()
+    """Names of all channels by position; empty: those of the file."""
+    keys: tuple[str, ...] = ()
+    """Channels that tell held keys."""
+
+
+def look(path: Path, reading: Reading) -> Looked:
     """Read a file and tell what it is.
 
     Parameters
     ----------
     path : Path
         Any readable recording.
-    source : str
-        Which stream of an `.xdf`.
-    keys : tuple of str
-        Channels that tell held keys.
+    reading : Reading
+        How it is opened.
+
+    Raises
+    ------
+    SignalError
+        If a key's channel is missing, or the montage names another number of channels.
     """
-    it = read(path, stream=source)
+    it = _named(read(path, stream=reading.source), reading.montage)
     times = regular_stamps(it)
-    scalp = scalp_of(it.channels, it.kinds)
+    scalp = scalp_of(it)
     samples = np.ascontiguousarray(it.samples[:, [it.channels.index(name) for name in scalp]])
     frequencies, power = spectrum(samples, it.rate, [gap.sample for gap in it.gaps])
     small, trace_rate = trace(samples, it.rate)
-    held = [_held(it, times, name) for name in keys]
+    held = [_held(it, times, name) for name in reading.keys]
     return Looked(
         sha256=content_hash(path),
         rate=it.rate,
@@ -164,17 +179,31 @@ def look(path: Path, source: str, keys: tuple[str, ...]) -> Looked:
         power=power,
         trace=small,
         trace_rate=trace_rate,
-        key_channel=np.repeat(np.arange(len(keys)), [len(t) for t, _ in held]).astype(np.int64),
+        key_channel=np.repeat(np.arange(len(held)), [len(t) for t, _ in held]).astype(np.int64),
         key_times=np.concatenate([np.zeros(0), *(t for t, _ in held)]),
         key_values=np.concatenate([np.zeros(0), *(value for _, value in held)]),
     )
 
 
-def scalp_of(channels: Iterable[str], kinds: Iterable[str]) -> tuple[str, ...]:
-    """Return the electrodes on the scalp; where there is none, what says nothing of its place."""
-    both = list(zip(channels, kinds, strict=True))
-    scalp = tuple(name for name, kind in both if kind == "scalp")
-    return scalp or tuple(name for name, kind in both if kind == "other")
+def _named(recording: Recording, montage: tuple[str, ...]) -> Recording:
+    """Return a recording under the montage's names, as a live stream would come."""
+    if not montage:
+        return recording
+    if len(montage) != len(recording.channels):
+        raise SignalError(
+            f"{recording.file} has {len(recording.channels)} channels "
+            f"({', '.join(recording.channels)}), [stream] montage names {len(montage)}.",
+            "Name every channel, in the file's order.",
+        )
+    names = tuple(clean(name) for name in montage)
+    kinds = tuple(kind(name) for name in names)
+    return msgspec.structs.replace(recording, channels=names, kinds=kinds)
+
+
+def scalp_of(file: Looked | Recording) -> tuple[str, ...]:
+    """Return the electrodes on the scalp."""
+    both = zip(file.channels, file.kinds, strict=True)
+    return tuple(name for name, kind in both if kind == "scalp")
 
 
 def _began(recording: Recording) -> float | None:
@@ -215,7 +244,7 @@ def rows(path: Path, shape: Shape) -> FileRows:
     """
     if shape.as_recorded:
         return rows_of((window for window, _ in replay_file(path, shape.stream)), shape)
-    recording = read(path, stream=shape.source)
+    recording = _named(read(path, stream=shape.source), shape.stream.montage)
     return rows_of(_windows(recording, shape), shape)
 
 
