@@ -3,6 +3,10 @@
 Blocks of two groups, one block of each held out at a time, rows within the purge of a held-out
 block left out. The null deals the same blocks to the two groups in every other way: whatever makes
 neighbouring rows alike is in it, too, so that only a difference of the groups themselves counts.
+
+On noise in place of the features of 10 files of rest and arithmetic, as slow as the features,
+groups are found to differ in 1 of 20 draws; on noise with a memory beyond the purge (0.95 from row
+to row, where features keep 0.6) in 19 of 20, as it should be: that is drift.
 """
 
 from __future__ import annotations

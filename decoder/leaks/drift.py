@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..table import Table
 from .contrasts import LEVEL, N_BLOCKS, Contrast, blocks, shortest, tell
-from .found import Found, listed
+from .found import Found, counted, listed
 
 Ints = npt.NDArray[np.int64]
 
@@ -84,16 +84,16 @@ def drift(table: Table, seconds: float, rng: np.random.Generator) -> Found:
         "The signal drifts: states that come at different times can be told apart without knowing "
         "either, so believe only scores in which states alternate."
         if found
-        else "Time within a state leaves no trace that band power shows."
+        else "Early and late do not differ by more than parts dealt otherwise do."
     )
     return Found(
         NAME,
         found,
         told.score,
         told.critical,
-        f"Early and late parts of {len(contrasts)} stretches of one state ({listed(states)}) are "
-        f"told apart with {told.score:.2f} (chance 0.50, 95 % of dealt blocks up to "
-        f"{told.critical:.2f}, p = {told.p:.3g}).",
+        f"Early and late parts of {counted(len(contrasts), 'stretch', 'stretches')} of one state "
+        f"({listed(states)}) are told apart with {told.score:.2f} (chance 0.50, 95 % of dealt "
+        f"blocks up to {told.critical:.2f}, p = {told.p:.3g}).",
         meaning,
         tuple(f"{c.name}: {score:.2f}" for c, score in zip(contrasts, told.scores, strict=True)),
     )

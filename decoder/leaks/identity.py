@@ -13,7 +13,7 @@ import numpy as np
 from ..table import Table
 from .contrasts import LEVEL, N_BLOCKS, Contrast, blocks, shortest, tell
 from .drift import stretches
-from .found import Found
+from .found import Found, counted
 
 NAME = "file identity"
 
@@ -86,8 +86,8 @@ def file_identity(table: Table, seconds: float, rng: np.random.Generator) -> Fou
         told.score,
         told.critical,
         f"Which of two files of the same person and state a row comes from is told with "
-        f"{told.score:.2f} over {len(contrasts)} pairs (chance 0.50, 95 % of dealt blocks up to "
-        f"{told.critical:.2f}, p = {told.p:.3g}).",
+        f"{told.score:.2f} over {counted(len(contrasts), 'pair')} (chance 0.50, 95 % of dealt "
+        f"blocks up to {told.critical:.2f}, p = {told.p:.3g}).",
         meaning,
         tuple(f"{c.name}: {score:.2f}" for c, score in zip(contrasts, told.scores, strict=True)),
     )
@@ -95,11 +95,28 @@ def file_identity(table: Table, seconds: float, rng: np.random.Generator) -> Fou
 
 def _no_pairs(table: Table, seconds: float) -> Found:
     need = N_BLOCKS * shortest(table, seconds) * table.hop / table.rate
-    what = f"Nobody has two files of one state with {need:.0f} s each, so none could be compared."
-    meaning = "Whether files differ apart from their state is not known."
-    if bound(table):
-        meaning = (
-            "State and file cannot be told apart by design: what is found may be the file, and "
-            "early against late within a file says how much a file varies by itself."
+    if bound(table) and not _several(table):
+        return Found(
+            NAME,
+            True,
+            None,
+            None,
+            f"Each of {len(np.unique(table.recording[table.newest]))} files holds one state, and "
+            "nobody has two files of one state.",
+            "State and file cannot be told apart by design: what is found within a person may be "
+            "the file, and early against late says how much a file varies by itself.",
         )
-    return Found(NAME, None, None, None, what, meaning)
+    return Found(
+        NAME,
+        None,
+        None,
+        None,
+        f"Nobody has two files of one state with {need:.0f} s each, so none could be compared.",
+        "Whether files differ apart from their state is not known.",
+    )
+
+
+def _several(table: Table) -> bool:
+    """Return whether somebody has two files of one state, however short."""
+    owners = [(table.person[rows[0]], state) for _, state, rows in stretches(table)]
+    return len(set(owners)) < len(owners)

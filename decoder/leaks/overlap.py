@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ..embedding import FIELD
 from ..scoring.splits import Split
 from ..table import Table
-from .found import Found, listed
+from .found import Found, counted, listed
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -115,11 +115,12 @@ def overlap(
     found = both > 0 or bool(pairs)
     what = (
         f"Under {protocol} {both} of {n_rows} scored rows share samples with what is learned from, "
-        f"and {copied} lie in a file of which a copy is learned from, in {len(splits)} splits."
+        f"and {copied} lie in a file of which a copy is learned from, in "
+        f"{counted(len(splits), 'split')}."
     )
     details = [
         f"{table.recordings[a]} and {table.recordings[b]} hold the same minutes and stand on two "
-        f"sides of {sum((a, b) in part.copies for part in parts)} splits"
+        f"sides of {counted(sum((a, b) in part.copies for part in parts), 'split')}"
         for a, b in pairs
     ]
     if files:
