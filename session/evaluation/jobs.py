@@ -1,0 +1,243 @@
+"""What an evaluation consists of: jobs that know of one another nothing (pure).
+
+A job is the answers of one method to some splits of one protocol, or the null scores of some draws
+of labels. Its key is a hash of everything that its result follows from, so that a result on the
+disk is a job that is done, whoever did it and when, and a changed row, fold, seed or line of the
+decoder asks for it anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from decoder.methods.candidates import CANDIDATES
+from decoder.methods.method import Method
+from decoder.scoring.held_out import seed_of
+from decoder.scoring.nulls import Draws, Kind, draws_of
+from decoder.scoring.protocols import Protocol
+from decoder.scoring.splits import Rules, Split, used
+from decoder.scoring.units import Units, units_of
+from decoder.table import Table
+
+Ints = npt.NDArray[np.int64]
+
+N_DRAWS = 200
+"""Draws of a null where the relabelings are too many to try them all."""
+N_FULL = 100
+"""Draws of a null for which a network is fitted anew (`--nulls full`)."""
+CHUNKS = 8
+"""Jobs that the null of a quick method is dealt into: each prepares the folds once."""
+
+
+class Setup(NamedTuple):
+    """What shapes the scores beside the table; the same on every worker."""
+
+    smoothing: float
+    """Seconds over which answers are smoothed."""
+    delay: float
+    """Seconds until a label is known."""
+    dealt: Literal["person", "session"]
+    null: Kind
+    seed: int = 0
+    nulls: Literal["fast", "full"] = "fast"
+    primary: str = "within"
+    n_draws: int = N_DRAWS
+    n_full: int = N_FULL
+
+    def rules(self) -> Rules:
+        """Return what the protocols are told."""
+        return Rules(smoothing=self.smoothing, delay=self.delay, seed=self.seed)
+
+
+class Job(NamedTuple):
+    """A piece of work; its result is a few arrays."""
+
+    kind: Literal["answers", "null", "latent"]
+    protocol: str
+    method: str
+    part: tuple[int, ...]
+    """Numbers of the splits, or of the draws."""
+    key: str
+    """Of its result; hex."""
+    cost: float
+    """About how long it takes beside others."""
+
+
+class Laid:
+    """One protocol laid out over a table: its splits, units and draws.
+
+    Parameters
+    ----------
+    table : Table
+        With the true labels.
+    protocol : Protocol
+        How to hold out.
+    setup : Setup
+        What the protocol and the draws are told.
+    """
+
+    def __init__(self, table: Table, protocol: Protocol, setup: Setup) -> None:
+        self.table, self.protocol, self.setup = table, protocol, setup
+
+    @cached_property
+    def splits(self) -> list[Split]:
+        """The splits; none where the table lacks what the protocol needs."""
+        return self.protocol.splits(self.table, self.setup.rules())
+
+    @cached_property
+    def units(self) -> Units:
+        """Units that labels are dealt over."""
+        return units_of(self.table, used(self.splits), per=self.setup.dealt)
+
+    @cached_property
+    def draws(self) -> Draws:
+        """Tables with labels dealt anew; the same for all methods."""
+        setup = self.setup
+        seed = seed_of(setup.seed, self.protocol.name, "null")
+        return draws_of(self.table, self.units, setup.null, setup.n_draws, seed=seed)
+
+    def drawn(self, method: Method) -> tuple[int, ...]:
+        """Return the numbers of the draws that a method is fitted to; none: its null is not run.
+
+        A network is fitted to `n_full` of them. They are picked at random: where all relabelings
+        are tried, neighbours in the list resemble one another.
+        """
+        setup = self.setup
+        if self.protocol.leaky:
+            return ()
+        if method.fast:
+            return tuple(range(len(self.draws)))
+        if setup.nulls == "fast" or self.protocol.name != setup.primary:
+            return ()
+        if len(self.draws) <= setup.n_full:
+            return tuple(range(len(self.draws)))
+        rng = np.random.default_rng(seed_of(setup.seed, self.protocol.name, "picked"))
+        picked = rng.choice(len(self.draws), setup.n_full, replace=False)
+        return tuple(np.sort(picked).tolist())
+
+
+def plan(laid: Sequence[Laid], methods: Sequence[Method], code: str) -> list[Job]:
+    """Return the jobs of an evaluation, those first that take longest.
+
+    Parameters
+    ----------
+    laid : sequence of Laid
+        The protocols; each has splits.
+    methods : sequence of Method
+        Methods that can be fitted to the table.
+    code : str
+        Names the version of everything that a result follows from beside its arguments.
+    """
+    if not laid:
+        return []
+    data = digest(laid[0].table)
+    jobs = []
+    for one in laid:
+        keys = _Keys(one, data, code)
+        for method in methods:
+            jobs += _answers(one, method, keys)
+            jobs += _nulls(one, method, keys)
+        jobs += _latent(one, methods, keys)
+    return sorted(jobs, key=lambda job: -job.cost)  # stable: the rest stays in order
+
+
+def digest(table: Table) -> str:
+    """Return a hash of everything that a table holds; hex."""
+    found = hashlib.sha256()
+    for field in fields(table):
+        value = getattr(table, field.name)
+        found.update(field.name.encode() + b"\0")
+        if isinstance(value, np.ndarray):
+            found.update(f"{value.dtype.str}{value.shape}".encode())
+            found.update(np.ascontiguousarray(value).data)
+        else:
+            found.update(msgspec.json.encode(value))
+    return found.hexdigest()
+
+
+class _Keys:
+    """Names results by what they follow from."""
+
+    def __init__(self, laid: Laid, data: str, code: str) -> None:
+        setup = laid.setup
+        folds = hashlib.sha256()
+        for split in laid.splits:
+            folds.update(split.name.encode() + b"\0")
+            for rows in (split.train, split.test, split.seen):
+                folds.update(len(rows).to_bytes(8, "little") + rows.astype("<i8").tobytes())
+        common = (data, code, laid.protocol.name, folds.hexdigest(), tuple(setup.rules()))
+        self._common = (*common, setup.seed)
+        self._draws: tuple[object, ...] = ()
+        if not laid.protocol.leaky:
+            labels = hashlib.sha256(laid.draws.labels.astype("<i8").tobytes()).hexdigest()
+            self._draws = (setup.null, setup.dealt, laid.draws.seed, laid.draws.margin, labels)
+
+    def __call__(self, kind: str, method: Method, part: tuple[int, ...]) -> str:
+        draws = self._draws if kind == "null" else ()
+        said = msgspec.json.encode((*self._common, kind, method.name, draws, part))
+        return hashlib.sha256(said).hexdigest()[:32]
+
+
+def _answers(laid: Laid, method: Method, keys: _Keys) -> list[Job]:
+    """Return one job for a quick method, one per fit for a slow one.
+
+    Where the splits of a leaky protocol share an embedding they are one job.
+    """
+    numbers = range(len(laid.splits))
+    apart = not method.fast and not laid.splits[0].seen.size
+    parts: Iterable[tuple[int, ...]] = ((i,) for i in numbers) if apart else (tuple(numbers),)
+    return [
+        Job(
+            "answers",
+            laid.protocol.name,
+            method.name,
+            part,
+            keys("answers", method, part),
+            _cost(laid, method, len(part)),
+        )
+        for part in parts
+    ]
+
+
+def _nulls(laid: Laid, method: Method, keys: _Keys) -> list[Job]:
+    drawn = laid.drawn(method)
+    if not drawn:
+        return []
+    n_parts = min(CHUNKS, len(drawn)) if method.fast else len(drawn)
+    parts = [tuple(part.tolist()) for part in np.array_split(np.array(drawn), n_parts)]
+    return [
+        Job(
+            "null",
+            laid.protocol.name,
+            method.name,
+            part,
+            keys("null", method, part),
+            _cost(laid, method, len(laid.splits) * len(part)),
+        )
+        for part in parts
+    ]
+
+
+def _latent(laid: Laid, methods: Sequence[Method], keys: _Keys) -> list[Job]:
+    """Return the job of the picture: what the network makes of one held-out fold."""
+    if laid.protocol.name != laid.setup.primary:
+        return []
+    return [
+        Job("latent", laid.protocol.name, m.name, (0,), keys("latent", m, (0,)), _cost(laid, m, 1))
+        for m in methods
+        if m.name == next(iter(CANDIDATES))
+    ]
+
+
+def _cost(laid: Laid, method: Method, n_fits: int) -> float:
+    """Return about how many rows are learned, a network's weighing more."""
+    rows = float(np.mean([len(split.seen) or len(split.train) for split in laid.splits]))
+    return n_fits * (rows + 100.0) * (1.0 if method.fast else 300.0)
