@@ -291,6 +291,7 @@ def _labelled(source: Source, laid: _Laid, rules: Rules, field: float) -> _Label
     """Return what may be learned from one recording; `field` is the seconds behind an answer."""
     rows, features = laid.rows, rules.features
     place = place_of(source.stretches, rows.t_last + source.lag)
+    place[~_within(rows.t_last, source.learn, 0.0)] = -1
     number = {state: i for i, state in enumerate(rules.states)}
     label = np.array([*(number.get(s.state, -1) for s in source.stretches), -1])[place]
     changes = borders(source.stretches) - source.lag
