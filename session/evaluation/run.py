@@ -123,8 +123,10 @@ def results(
     items: Sequence[Any],
     workers: int,
     backend: Backend = "loky",
+    *,
+    ordered: bool = False,
 ) -> Iterator[Any]:
-    """Yield what a function makes of items, as it comes, in any order.
+    """Yield what a function makes of items, as it comes.
 
     Parameters
     ----------
@@ -138,11 +140,14 @@ def results(
         How many at once.
     backend : {"loky", "dask", "ray"}
         Where.
+    ordered : bool
+        Whether they come in the order of the items.
     """
     if not items:
         return
+    come = "generator" if ordered else "generator_unordered"
     with _where(backend, workers, common):
-        parallel = Parallel(return_as="generator_unordered", pre_dispatch="2 * n_jobs")
+        parallel = Parallel(return_as=come, pre_dispatch="2 * n_jobs")
         yield from parallel(delayed(do)(*common, item) for item in items)
 
 
