@@ -97,7 +97,7 @@ def gathered(
     paths = [plan.path for plan in plans]
     reading = Reading(source=dataset.files.stream, montage=dataset.stream.montage, keys=keys)
     look = partial(looked, reading=reading, cache=cache)
-    files: list[Looked] = _told(each(look, paths), plans, progress, 0.0, 0.2)
+    files: list[Looked] = reported(each(look, paths), plans, progress, 0.0, 0.2)
     names = [plan.name for plan in plans]
     rate = one_rate(names, [file.rate for file in files])
     channels, left_out = common_channels(dataset.features.channels, names, files)
@@ -107,7 +107,9 @@ def gathered(
         preset=dataset.features.preset,
         source=dataset.files.stream,
     )
-    rows = _told(each(partial(file_rows, shape=shape, cache=cache), paths), plans, progress, 0.2, 1)
+    rows = reported(
+        each(partial(file_rows, shape=shape, cache=cache), paths), plans, progress, 0.2, 1
+    )
     sources = _sources(dataset, plans, files, rows, keys)
     table = table_of(sources, shape, rate, rules_of(dataset))
     return Gathered(
@@ -156,9 +158,22 @@ def _sources(
     return _with_baselines(dataset, sources, files)
 
 
-def _told(
+def reported(
     found: Iterable[Any], plans: Sequence[Plan], progress: Progress, start: float, end: float
 ) -> list[Any]:
+    """Return what comes, and report each file as it comes.
+
+    Parameters
+    ----------
+    found : iterable
+        One of each plan.
+    plans : sequence of Plan
+        The files.
+    progress : callable
+        Called with the share done and the file.
+    start, end : float
+        Share done before the first and after the last.
+    """
     out = []
     for i, (one, plan) in enumerate(zip(found, plans, strict=True), 1):
         out.append(one)

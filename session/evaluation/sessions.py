@@ -28,7 +28,7 @@ from ..after.triggers import labels_of
 from ..folder import Folder, Record
 from ..live.lines import Journal, read
 from .assemble import Gathered, Progress, Rules, Source, about_rows, silent, table_of
-from .gather import Each, common_channels, data_hash, facts_of, one_rate
+from .gather import Each, common_channels, data_hash, facts_of, one_rate, reported
 from .kept import file_rows, looked
 from .labels import Stretch
 from .plans import Plan
@@ -88,14 +88,14 @@ def gather_sessions(
     plans = [_plan(one, path) for one in told for path in one.files]
     of_plan = [one for one in told for _ in one.files]
     look = partial(looked, reading=Reading(), cache=cache)
-    files: list[Looked] = list(each(look, [plan.path for plan in plans]))
+    paths = [plan.path for plan in plans]
+    files: list[Looked] = reported(each(look, paths), plans, progress, 0.0, 0.2)
     names = [plan.name for plan in plans]
     rate = one_rate(names, [file.rate for file in files])
     channels, notes = common_channels(told[0].decoder.features.channels, names, files)
     shapes = [_shape(one, channels) for one in of_plan]
-    progress(0.2, "recordings read")
-    rows = list(each(partial(_rows, cache=cache), list(zip(plans, shapes, strict=True))))
-    progress(1.0, "windows made")
+    work = list(zip(plans, shapes, strict=True))
+    rows = reported(each(partial(_rows, cache=cache), work), plans, progress, 0.2, 1.0)
     sources = [_source(*of) for of in zip(plans, of_plan, rows, strict=True)]
     table = table_of(sources, shapes[0], rate, _rules(told))
     said = [_said(one) for one in told]
