@@ -66,12 +66,15 @@ class Canvas:
         Size of the drawing, in its own units.
     title : str
         Read aloud in place of the drawing.
+    about : str
+        What the drawing shows, read aloud after the title.
     """
 
-    def __init__(self, width: float, height: float, title: str) -> None:
+    def __init__(self, width: float, height: float, title: str, about: str = "") -> None:
         self.width = width
         self.height = height
         self._title = title
+        self._about = about
         self._marks: list[str] = []
 
     def rect(self, box: tuple[float, float, float, float], fill: str, tip: str = "") -> None:
@@ -83,11 +86,14 @@ class Canvas:
             f'fill="{fill}">{inside}</rect>'
         )
 
-    def line(self, a: Point, b: Point, colour: str = HAIR, width: float = 1.0) -> None:
-        """Draw a straight line."""
+    def line(
+        self, a: Point, b: Point, colour: str = HAIR, width: float = 1.0, dash: str = ""
+    ) -> None:
+        """Draw a straight line; `dash` names the lengths of strokes and holes."""
+        dashed = f' stroke-dasharray="{dash}"' if dash else ""
         self._marks.append(
             f'<line x1="{a[0]:.1f}" y1="{a[1]:.1f}" x2="{b[0]:.1f}" y2="{b[1]:.1f}" '
-            f'stroke="{colour}" stroke-width="{width}"/>'
+            f'stroke="{colour}" stroke-width="{width}"{dashed}/>'
         )
 
     def path(self, points: Sequence[Point], colour: str, width: float = 1.5) -> None:
@@ -102,27 +108,36 @@ class Canvas:
         """Fill the outline that the points make."""
         self._marks.append(f'<polygon points="{_joined(points)}" fill="{fill}"/>')
 
-    def dot(self, at: Point, fill: str, radius: float = 2.0) -> None:
-        """Draw a dot."""
+    def dot(self, at: Point, fill: str, radius: float = 2.0, rim: str = "", tip: str = "") -> None:
+        """Draw a dot, with a rim and a tip where they are given."""
+        edge = f' stroke="{rim}" stroke-width="1.4"' if rim else ""
+        inside = f"<title>{escape(tip)}</title>" if tip else ""
         self._marks.append(
-            f'<circle cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="{radius}" fill="{fill}"/>'
+            f'<circle cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="{radius}" fill="{fill}"{edge}>'
+            f"{inside}</circle>"
         )
 
-    def text(self, at: Point, words: str, anchor: str = "start", style: str = "") -> None:
-        """Write words; `style` names classes of the page."""
+    def text(
+        self, at: Point, words: str, anchor: str = "start", style: str = "", turn: float = 0.0
+    ) -> None:
+        """Write words; `style` names classes of the page, `turn` degrees clockwise."""
+        turned = f' transform="rotate({turn:g} {at[0]:.1f} {at[1]:.1f})"' if turn else ""
         self._marks.append(
             f'<text x="{at[0]:.1f}" y="{at[1]:.1f}" text-anchor="{anchor}" '
-            f'class="{style}">{escape(words)}</text>'
+            f'class="{style}"{turned}>{escape(words)}</text>'
         )
 
     def svg(self) -> str:
         """Return the drawing."""
         marks = "".join(self._marks)
         hatch = HATCH if UNKNOWN in marks else ""
+        about = ""
+        if self._about:
+            about = f"<title>{escape(self._title)}</title><desc>{escape(self._about)}</desc>"
         return (
             f'<svg viewBox="0 0 {self.width:g} {self.height:g}" role="img" '
             f'aria-label="{escape(self._title)}" xmlns="http://www.w3.org/2000/svg">'
-            f"{hatch}{marks}</svg>"
+            f"{about}{hatch}{marks}</svg>"
         )
 
 
