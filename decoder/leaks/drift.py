@@ -95,5 +95,19 @@ def drift(table: Table, seconds: float, rng: np.random.Generator) -> Found:
         f"({listed(states)}) are told apart with {told.score:.2f} (chance 0.50, 95 % of dealt "
         f"blocks up to {told.critical:.2f}, p = {told.p:.3g}).",
         meaning,
-        tuple(f"{c.name}: {score:.2f}" for c, score in zip(contrasts, told.scores, strict=True)),
+        _details(table, contrasts, told.scores),
+    )
+
+
+def _details(table: Table, contrasts: list[Contrast], scores: tuple[float, ...]) -> tuple[str, ...]:
+    """Return the mean of every state, then every stretch."""
+    state = np.array([table.label[one.rows[0]] for one in contrasts])
+    means = [
+        f"{table.states[s]}: {np.array(scores)[state == s].mean():.2f}, "
+        f"{counted(int((state == s).sum()), 'stretch', 'stretches')}"
+        for s in np.unique(state)
+    ]
+    return (
+        *means,
+        *(f"{one.name}: {score:.2f}" for one, score in zip(contrasts, scores, strict=True)),
     )

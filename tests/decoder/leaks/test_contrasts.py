@@ -49,7 +49,8 @@ def test_drift_is_found(size, least):
     assert shares([one.found for one in found]) == 1.0
     assert np.mean([one.score for one in found]) > least
     assert "4 stretches" in found[0].what
-    assert len(found[0].details) == 4
+    assert len(found[0].details) == 2 + 4
+    assert found[0].details[1].endswith("2 stretches")
 
 
 def test_a_larger_drift_scores_higher():
@@ -63,8 +64,8 @@ def test_a_larger_drift_scores_higher():
 
 def test_noise_does_not_drift():
     """Short memory is no drift: found as seldom as the level allows, scores at chance."""
-    found = [drift(files(ONE_EACH, seed=seed), PURGE, rng()) for seed in range(10)]
-    assert shares([one.found for one in found]) <= 2 / 10
+    found = [drift(files(ONE_EACH, seed=seed), PURGE, rng()) for seed in range(8)]
+    assert shares([one.found for one in found]) <= 2 / 8
     assert abs(np.mean([one.score for one in found]) - 0.5) < 0.05
 
 
@@ -107,8 +108,8 @@ def test_files_that_differ_are_told(size, least):
 
 def test_files_of_one_kind_are_not_told():
     """Noise has no files."""
-    found = [file_identity(files(TWO_EACH, 140, seed=s), PURGE, rng()) for s in range(10)]
-    assert shares([one.found for one in found]) <= 2 / 10
+    found = [file_identity(files(TWO_EACH, 140, seed=s), PURGE, rng()) for s in range(8)]
+    assert shares([one.found for one in found]) <= 2 / 8
     assert abs(np.mean([one.score for one in found]) - 0.5) < 0.05
 
 

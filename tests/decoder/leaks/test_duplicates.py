@@ -15,7 +15,7 @@ RATE = 64.0
 NAMES = ("TP9", "AF7", "AF8", "TP10")
 
 
-def trace(samples, name="f", person="p", sha256="", channels=NAMES, rate=RATE):
+def trace(samples, name="f", person="p", *, sha256="", channels=NAMES, rate=RATE):
     """Return a file."""
     return Trace(name, person, sha256, channels, np.asarray(samples, dtype=np.float32), rate)
 

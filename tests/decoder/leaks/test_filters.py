@@ -91,7 +91,8 @@ def test_filters_that_go_with_the_state_are_said(n_people):
     found = filters(files)
     assert f"in {n_people} of 4 people" in found.what
     assert "told apart by the filter alone" in found.meaning
-    assert ("P0" in found.meaning) and ("P3" not in found.meaning)
+    assert "P0" in found.meaning
+    assert "P3" not in found.meaning
 
 
 def test_filters_that_go_with_the_person_are_said():
