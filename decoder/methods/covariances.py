@@ -58,6 +58,10 @@ def _definite(total: Array, known: Array) -> Array:
     level = (power * there).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
     level = np.where(level > 0, level, 1.0)[:, None]
     np.einsum("nii->ni", mean)[:] = np.where(there, power, level)
+    # Entries that are means over different windows need not belong to one covariance.
+    mixed = known.max(axis=(1, 2)) != known.min(axis=(1, 2))
+    values, vectors = np.linalg.eigh(mean[mixed])
+    mean[mixed] = (vectors * np.maximum(values, 0.0)[:, None]) @ vectors.transpose(0, 2, 1)
     out: Array = (1.0 - RIDGE) * mean + RIDGE * level[:, :, None] * np.eye(p)
     return out
 
