@@ -13,6 +13,7 @@ import msgspec
 
 from rym.errors import RymError, UsageError
 
+from .evaluation.verb import add as add_evaluate
 from .rig.verbs import Outcome, number
 from .rig.verbs import add as add_rig
 
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_simulate(verbs)
     _add_after(verbs)
     _add_bank(verbs)
+    add_evaluate(verbs, _verb)
     add_rig(verbs, _verb)
     return parser
 

@@ -1,8 +1,8 @@
 """What an evaluation found, as it is written to `evaluation.json`.
 
 Every number in here follows from the predictions and null scores that are stored beside it
-(`predictions/`, `nulls/`) and from the folds named here; nothing is rounded. How long it took is not
-said: a run that was killed and resumed ends with the same bytes as one that was not.
+(`predictions/`, `nulls/`) and from the folds named here; nothing is rounded. How long it took is
+not said: a run that was killed and resumed ends with the same bytes as one that was not.
 """
 
 from __future__ import annotations

@@ -151,6 +151,11 @@ def results(
         yield from parallel(delayed(do)(*common, item) for item in items)
 
 
+def in_turn(do: Callable[[Any], Any], items: Sequence[Any], workers: int) -> Iterator[Any]:
+    """Yield what a function makes of items, in their order, as `map` does; several at a time."""
+    return results(do, (), items, workers, ordered=True)
+
+
 @contextmanager
 def _where(backend: Backend, workers: int, common: Sequence[Any]) -> Iterator[None]:
     """Name the backend to joblib while something runs on it."""
