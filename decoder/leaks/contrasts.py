@@ -35,6 +35,11 @@ p = 1/35."""
 N_DRAWS = 4000
 """Deals drawn where there are several stretches."""
 LEVEL = 0.05
+MOST_ROWS = 100
+"""Rows of a block that are looked at, evenly spread: neighbours share most of their samples."""
+MOST_CONTRASTS = 60
+"""Contrasts that are looked at, as many of everybody: 0.1 s each with 100 features. Ten files of
+one state make 45 pairs for one person alone."""
 
 
 class Contrast(NamedTuple):
@@ -84,6 +89,35 @@ def deals() -> list[tuple[int, ...]]:
     return [(0, *others) for others in rest]
 
 
+def spread(contrasts: Sequence[Contrast]) -> list[Contrast]:
+    """Return as many contrasts of everybody, evenly spread, `MOST_CONTRASTS` at most.
+
+    Parameters
+    ----------
+    contrasts : sequence of Contrast
+        All that could be looked at.
+    """
+    people: dict[int, list[Contrast]] = {}
+    for one in contrasts:
+        people.setdefault(one.person, []).append(one)
+    each = max(1, MOST_CONTRASTS // max(len(people), 1))
+    found = []
+    for own in list(people.values())[:MOST_CONTRASTS]:
+        chosen = np.linspace(0, len(own) - 1, min(each, len(own))).round().astype(int)
+        found += [own[i] for i in chosen]
+    return found
+
+
+def thinned(contrast: Contrast) -> Contrast:
+    """Return a contrast with at most `MOST_ROWS` rows of each block."""
+    kept = []
+    for block in np.unique(contrast.block):
+        own = np.flatnonzero(contrast.block == block)
+        kept.append(own[:: math.ceil(len(own) / MOST_ROWS)])
+    places = np.concatenate(kept)
+    return contrast._replace(rows=contrast.rows[places], block=contrast.block[places])
+
+
 def scores_of(table: Table, contrast: Contrast, seconds: float) -> Array:
     """Return how well the groups are told apart for every deal of the blocks, shape (35,).
 
@@ -99,6 +133,7 @@ def scores_of(table: Table, contrast: Contrast, seconds: float) -> Array:
     seconds : float
         The purge.
     """
+    contrast = thinned(contrast)
     x = field_means(OwnScale(table, contrast.rows), contrast.rows)
     far = np.array(
         [

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..table import Table
-from .contrasts import LEVEL, N_BLOCKS, Contrast, blocks, shortest, tell
+from .contrasts import LEVEL, N_BLOCKS, Contrast, blocks, shortest, spread, tell
 from .found import Found, counted, listed
 
 Ints = npt.NDArray[np.int64]
@@ -64,7 +64,7 @@ def drift(table: Table, seconds: float, rng: np.random.Generator) -> Found:
     rng : numpy.random.Generator
         Draws the null.
     """
-    contrasts = early_and_late(table, seconds)
+    contrasts = spread(early_and_late(table, seconds))
     if not contrasts:
         need = 2 * N_BLOCKS * shortest(table, seconds) * table.hop / table.rate
         longest = max((len(rows) for *_, rows in stretches(table)), default=0)

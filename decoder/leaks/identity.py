@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 
 from ..table import Table
-from .contrasts import LEVEL, N_BLOCKS, Contrast, blocks, shortest, tell
+from .contrasts import LEVEL, N_BLOCKS, Contrast, blocks, shortest, spread, tell
 from .drift import stretches
 from .found import Found, counted
 
@@ -67,7 +67,7 @@ def file_identity(table: Table, seconds: float, rng: np.random.Generator) -> Fou
     rng : numpy.random.Generator
         Draws the null.
     """
-    contrasts = pairs_of_files(table, seconds)
+    contrasts = spread(pairs_of_files(table, seconds))
     if not contrasts:
         return _no_pairs(table, seconds)
     told = tell(table, contrasts, seconds, rng)

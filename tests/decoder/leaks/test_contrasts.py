@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from decoder.leaks.contrasts import N_BLOCKS, blocks, deals
+from decoder.leaks.contrasts import (
+    MOST_CONTRASTS,
+    MOST_ROWS,
+    N_BLOCKS,
+    Contrast,
+    blocks,
+    deals,
+    spread,
+    thinned,
+)
 from decoder.leaks.drift import drift, early_and_late
 from decoder.leaks.identity import bound, file_identity, pairs_of_files
 from tests.decoder.leaks.made import PURGE, files, shares
@@ -40,6 +49,29 @@ def test_deals_are_all_ways_to_choose_once():
     assert len(set(found)) == len(found) == comb(2 * N_BLOCKS, N_BLOCKS) // 2
     mirrored = {tuple(sorted(set(range(2 * N_BLOCKS)) - set(group))) for group in found}
     assert not mirrored & set(found)
+
+
+@given(counts=st.lists(st.integers(1, 90), min_size=1, max_size=80))
+def test_contrasts_are_spread_over_people(counts):
+    """Never more than the limit, nobody with more than another who has enough, each only once."""
+    rows = np.arange(8)
+    made = [Contrast(f"{p}.{i}", p, rows, rows) for p, n in enumerate(counts) for i in range(n)]
+    names = [one.name for one in spread(made)]
+    assert len(names) <= MOST_CONTRASTS
+    assert len(set(names)) == len(names)
+    own = np.bincount([int(name.split(".")[0]) for name in names], minlength=len(counts))
+    each = max(1, MOST_CONTRASTS // len(counts))
+    assert own[:MOST_CONTRASTS].tolist() == [min(n, each) for n in counts[:MOST_CONTRASTS]]
+
+
+@pytest.mark.parametrize("n", [40, 5000])
+def test_long_blocks_are_thinned(n):
+    """No block keeps more rows than the limit, short ones keep all, order stays."""
+    one = thinned(Contrast("", 0, np.arange(n), blocks(n, 2 * N_BLOCKS)))
+    sizes = np.bincount(one.block)
+    assert sizes.max() <= MOST_ROWS
+    assert (np.diff(one.rows) > 0).all()
+    assert len(one.rows) == n or sizes.min() > MOST_ROWS / 2
 
 
 @pytest.mark.parametrize(("size", "least"), [(2.0, 0.6), (4.0, 0.75)])
