@@ -125,7 +125,7 @@ def _places(electrodes: Sequence[str]) -> npt.NDArray[np.float64]:
     return where
 
 
-def _distances(one: Sequence[str], other: Sequence[str]) -> npt.NDArray[np.float64]:
+def distances(one: Sequence[str], other: Sequence[str]) -> npt.NDArray[np.float64]:
     """Return the straight distances between electrodes in head radii, shape (n_one, n_other)."""
     found: npt.NDArray[np.float64] = np.linalg.norm(
         _places(one)[:, None] - _places(other)[None], axis=2
@@ -135,7 +135,7 @@ def _distances(one: Sequence[str], other: Sequence[str]) -> npt.NDArray[np.float
 
 def _near(electrodes: Sequence[str], *names: str, reach: float) -> npt.NDArray[np.float64]:
     """Return weights 0…1 that fall with the distance from the nearest of some names."""
-    nearest = _distances(electrodes, names).min(axis=1)
+    nearest = distances(electrodes, names).min(axis=1)
     weights: npt.NDArray[np.float64] = np.exp(-((nearest / reach) ** 2))
     return weights
 
@@ -151,7 +151,7 @@ def _shift(
     for i, band in enumerate(BANDS):
         for name, weight in weights.get(band, {}).items():
             table[i, SCALP.index(name)] = weight
-    shares = np.exp(-((_distances(electrodes, SCALP) / NEIGHBOUR) ** 2))
+    shares = np.exp(-((distances(electrodes, SCALP) / NEIGHBOUR) ** 2))
     shares /= shares.sum(axis=1, keepdims=True)
     columns = [
         table[:, SCALP.index(name)] if name in SCALP else (table * share).sum(axis=1)
@@ -267,7 +267,7 @@ class SimulatedHead:
         rate, places = device.rate, device.electrodes
         self._n, self._n_channels = len(places), len(device.channels)
         fixed, self._noise, self._wax, self._artefacts, self._sensor = rng.spawn(5)
-        self._mixing = np.linalg.cholesky(np.exp(-_distances(places, places) / SPREAD))
+        self._mixing = np.linalg.cholesky(np.exp(-distances(places, places) / SPREAD))
         self._weights = weights
         self._pink = _Filter(_pink(rate), self._n_channels)
         alpha = signal.butter(1, (9.2, 10.8), "bandpass", fs=rate, output="sos")
