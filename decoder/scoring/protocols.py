@@ -59,21 +59,54 @@ def _in_order(column: Ints, rows: Ints) -> Ints:
     return np.asarray(names[np.argsort(first, kind="stable")])
 
 
-def _dealt(table: Table, rows: Ints, column: Ints, n_folds: int, seed: int) -> Ints:
+def _sessions(table: Table, rows: Ints, column: Ints, rules: Rules) -> Ints:
+    """Return within what each row's unit (or stimulus) is dealt: its session, or 0 for all.
+
+    A stimulus that several sessions show is dealt with all its rows.
+    """
+    everywhere = np.zeros(len(rows), dtype=np.int64)
+    pairs = np.unique(np.stack([column[rows], table.session[rows]]), axis=1)
+    if rules.dealt == "person" or pairs.shape[1] > len(np.unique(pairs[0])):
+        return everywhere
+    session = table.session[rows]
+    return session if _rarest(table, rows, column, session) > 1 else everywhere
+
+
+def _rarest(table: Table, rows: Ints, column: Ints, group: Ints) -> int:
+    """Return in how many units the rarest state of each group occurs, added up over groups."""
+    states = np.unique(table.label[rows])
+    pairs = np.unique(np.stack([group, table.label[rows], column[rows]]), axis=1)[:2]
+    return sum(
+        min(int(((pairs[0] == name) & (pairs[1] == state)).sum()) for state in states)
+        for name in np.unique(group)
+    )
+
+
+def _dealt(table: Table, rows: Ints, column: Ints, rules: Rules, most: int | None = None) -> Ints:
     """Return each row's fold: every state's units (or stimuli) dealt at random.
 
     A stimulus that goes with several states is held out with all its rows, in a fold of its own.
+    Otherwise there are as many folds as the rarest state allows, `most` at most.
     """
     label = table.label[rows]
     names, fold = np.unique(column[rows], return_inverse=True)
     if len(np.unique(np.stack([column[rows], label]), axis=1)[0]) > len(names):
         return fold.astype(np.int64)
-    rng = np.random.default_rng([seed, int(table.person[rows[0]])])
-    for state in np.unique(label):
-        own = rng.permutation(_in_order(column, rows[label == state]))
-        for i, part in enumerate(np.array_split(own, n_folds)):
-            fold[(label == state) & np.isin(column[rows], part)] = i
-    return fold
+    group = _sessions(table, rows, column, rules)
+    n_folds = _rarest(table, rows, column, group)
+    n_folds = n_folds if most is None else min(n_folds, most)
+    rng = np.random.default_rng([rules.seed, int(table.person[rows[0]])])
+    begin = 0
+    for name in np.unique(group):
+        fewest = n_folds
+        for state in np.unique(label):
+            here = (label == state) & (group == name)
+            own = rng.permutation(_in_order(column, rows[here]))
+            for i, unit in enumerate(own.tolist()):
+                fold[here & (column[rows] == unit)] = (begin + i) % n_folds
+            fewest = min(fewest, len(own))
+        begin += fewest  # the next session goes on where this one's rarest state ended
+    return fold.astype(np.int64)
 
 
 def _cut(table: Table, rows: Ints, n_folds: int) -> Ints:
@@ -111,11 +144,10 @@ def within(table: Table, rules: Rules) -> list[Split]:
     """Within each person, by blocks of units, or of time where a state has one unit."""
     found = []
     for person, rows in _people(table):
-        fewest = _fewest(table, rows, table.unit)
-        if fewest < 2:
+        if _fewest(table, rows, table.unit) < 2:
             fold = _cut(table, rows, rules.n_folds)
         else:
-            fold = _dealt(table, rows, table.unit, min(rules.n_folds, fewest), rules.seed)
+            fold = _dealt(table, rows, table.unit, rules, rules.n_folds)
         found += _splits(table, person, rows, fold, purge_of(table, rules))
     return found
 
@@ -126,7 +158,7 @@ def _leave_out(table: Table, column: Ints, rules: Rules) -> list[Split]:
     for person, own in _people(table):
         rows = own[column[own] >= 0]  # what is unknown may be what is held out
         if len(np.unique(table.label[rows])) > 1 and _fewest(table, rows, column) > 1:
-            fold = _dealt(table, rows, column, _fewest(table, rows, column), rules.seed)
+            fold = _dealt(table, rows, column, rules)
             found += _splits(table, person, rows, fold, purge_of(table, rules))
     return _other_units(table, found)
 

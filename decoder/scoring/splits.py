@@ -8,7 +8,7 @@ scored; `check` refuses a split that breaks this.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,8 @@ class Rules(NamedTuple):
     """Seconds after a row until its label is known (`prequential`)."""
     seed: int = 0
     """Deals units, or in `random` windows, into folds."""
+    dealt: Literal["person", "session"] = "person"
+    """Within what the labels were dealt: units are dealt into folds within the same."""
 
 
 def purge_of(table: Table, rules: Rules) -> float:

@@ -54,7 +54,7 @@ class Setup(NamedTuple):
 
     def rules(self) -> Rules:
         """Return what the protocols are told."""
-        return Rules(smoothing=self.smoothing, delay=self.delay, seed=self.seed)
+        return Rules(smoothing=self.smoothing, delay=self.delay, seed=self.seed, dealt=self.dealt)
 
 
 class Job(NamedTuple):

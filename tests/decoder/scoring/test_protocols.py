@@ -247,3 +247,21 @@ def test_used_names_every_row_that_can_change_a_score():
     table = table_of([[[0, 1]], [[0]]], rows=30)
     splits = pr.leave_one_person_out(table, RULES)
     np.testing.assert_array_equal(used(splits), table.newest)
+
+
+@pytest.mark.parametrize("name", ["within", "leave-one-episode-out"])
+@pytest.mark.parametrize(
+    "sessions", [[[0, 0, 1, 1, 2, 2], [2, 2, 2, 1, 1, 1, 0, 0, 0]], [[0, 1]] * 4]
+)
+def test_where_labels_were_dealt_per_session_a_fold_takes_as_many_of_every_state(name, sessions):
+    """Of each session by itself: what is left of it does not say what was taken."""
+    table = table_of([sessions])
+    rules = RULES._replace(dealt="session")
+    splits = pr.protocol(name).splits(table, rules)
+    assert len(splits) > 1
+    for split in splits:
+        for session in np.unique(table.session[split.test]):
+            rows = split.test[table.session[split.test] == session]
+            pairs = np.unique(np.stack([table.label[rows], table.unit[rows]]), axis=1)
+            taken = np.bincount(pairs[0], minlength=table.n_states)
+            assert len(np.unique(taken)) == 1
