@@ -144,6 +144,16 @@ def masked_row(
     return values
 
 
+def _medians(rows: Array) -> Array:
+    """Return each column's median of what is known; a null asks for it thousands of times.
+
+    The same numbers as `np.nanmedian`, in a tenth of the time where everything is known.
+    """
+    if np.isnan(rows).any():
+        return np.asarray(np.nanmedian(rows, axis=0))
+    return np.asarray(np.median(np.ascontiguousarray(rows.T), axis=1))
+
+
 class Standardizer(NamedTuple):
     """z-score by the baseline, with limits; what is unknown (NaN) becomes the baseline's middle."""
 
@@ -168,8 +178,8 @@ class Standardizer(NamedTuple):
         known = ~np.all(np.isnan(rows), axis=0)
         center = np.zeros(rows.shape[1])
         scale = np.full(rows.shape[1], np.inf)
-        center[known] = np.nanmedian(rows[:, known], axis=0)
-        spread = 1.4826 * np.nanmedian(np.abs(rows[:, known] - center[known]), axis=0)
+        center[known] = _medians(rows[:, known])
+        spread = 1.4826 * _medians(np.abs(rows[:, known] - center[known]))
         scale[known] = np.where(spread > 1e-6, spread, np.inf)
         return cls(center, scale, clip)
 

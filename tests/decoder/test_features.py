@@ -95,3 +95,17 @@ def test_z_score_turns_the_unknown_into_the_baselines_middle():
     rows[:, 1], rows[:, 2] = np.nan, 7.0
     zscore = Standardizer.fit(rows, clip=5.0)
     assert zscore(np.array([np.nan, 3.0, 9.0])).tolist() == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("n_rows", [1, 20, 117])
+@pytest.mark.parametrize("unknown", [False, True])
+def test_z_score_rests_on_medians_of_what_is_known(n_rows, unknown):
+    """Middle and spread are numpy's medians to the last bit, with and without unknown values."""
+    rows = np.random.default_rng(n_rows).standard_normal((n_rows, 4))
+    if unknown:
+        rows[: n_rows // 2, 1] = np.nan
+    zscore = Standardizer.fit(rows, clip=5.0)
+    center = np.nanmedian(rows, axis=0)
+    np.testing.assert_array_equal(zscore.center, center)
+    spread = 1.4826 * np.nanmedian(np.abs(rows - center), axis=0)
+    np.testing.assert_array_equal(zscore.scale, np.where(spread > 1e-6, spread, np.inf))
