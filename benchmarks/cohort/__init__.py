@@ -1,0 +1,1 @@
+"""The simulated cohort: whether interval and verdict keep their word."""
