@@ -17,7 +17,7 @@ COUNTERPARTS = {"paper": "leave-one-person-out", "random": "within", "fitted": "
 """The honest protocol that asks what a leaky one pretends to ask."""
 LEVEL = 0.05
 """How often chance may pass for more, at most."""
-PALETTE = ("#123f63", "#e0a100", "#7db7d8", "#9b4f96", "#4d4d4d")
+PALETTE = ("#123f63", "#c98a00", "#8cc4e4", "#9b4f96", "#4d4d4d")
 """Colours of states that are no affect: apart in lightness as well as in hue, so that they stay
 apart for every kind of colour vision and in grey print; neither green nor red."""
 MEANS = {

@@ -159,7 +159,7 @@ def p_text(p: float | None) -> str:
     """Return a p as people write it."""
     if p is None:
         return "not run"
-    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+    return f"{p:.3g}" if p >= 0.001 else "< 0.001"
 
 
 def signed(value: float) -> str:

@@ -62,6 +62,7 @@ tbody th {{ color: {svg.INK}; font-weight: 600; border-bottom: 1px solid {svg.HA
 tbody th small {{ display: block; color: {svg.SOFT}; font-weight: 400; }}
 .head {{ display: flex; gap: 14px; align-items: baseline; flex-wrap: wrap; }}
 .head h2 {{ margin: 0; }}
+.head + figure {{ margin-top: 12px; }}
 .tag {{ border: 1.5px solid {svg.INK}; border-radius: 4px; padding: 0 9px; font-size: 15px;
   font-weight: 600; background: #fff; }}
 .simulated {{ background-image: {_tile("SIMULATED", svg.INK, 0.045)}; }}
@@ -81,9 +82,11 @@ svg .leakwater {{ fill: {plot.LEAK_WATER}; }}
 svg .water, svg .leakwater {{ pointer-events: none; }}
 svg .small {{ font-size: 24px; }}
 @media (max-width: 1000px) {{ .panels {{ grid-template-columns: repeat(2, 1fr); }} }}
-@media (max-width: 760px) {{ .sides, .findings {{ grid-template-columns: 1fr; }} }}
+@media (max-width: 760px) {{ .sides, .findings {{ grid-template-columns: 1fr; }}
+  section > figure {{ overflow-x: auto; }} section > figure svg {{ min-width: 760px; }} }}
 @media (max-width: 520px) {{ .panels {{ grid-template-columns: 1fr; }} }}
-@media print {{ .finding, .verdict, .panels figure {{ break-inside: avoid; }}
+@media print {{ .screen {{ display: none; }} .head, .leakline, .part {{ break-after: avoid; }}
+  .finding, .verdict, .panels figure {{ break-inside: avoid; }}
   .panels {{ grid-template-columns: repeat(2, 1fr); }} table {{ font-size: 8.5pt; }} }}
 """
 

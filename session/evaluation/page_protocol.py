@@ -11,7 +11,7 @@ import numpy as np
 from ..after.markup import NONE, caption, details, figure, paragraph, percent, rows_of, share
 from . import curves, figures, told
 from .derived import answered, best, candidates, n_above
-from .result import Curve, Evaluation, MethodResult, ProtocolResult
+from .result import Curve, Evaluation, MethodResult, PersonScore, ProtocolResult
 
 LEAK_LINE = (
     "LEAKY: the answer was let in. Nothing below says anything of the decoder; it is shown to be "
@@ -122,20 +122,21 @@ def _everybody(p: ProtocolResult) -> str:
     names = list(dict.fromkeys(one.person for m in p.decoders for one in m.people))
     if not names:
         return ""
-    head = ["method", *names]
-    rows = []
-    for m in sorted(p.decoders, key=lambda m: m.kind != "candidate"):
-        own = {one.person: one for one in m.people}
-        cells = [
-            f"{share(own[n].balanced_accuracy)} ({share(own[n].null_95)})" if n in own else NONE
-            for n in names
-        ]
-        rows.append([m.name, *cells])
+    ordered = sorted(p.decoders, key=lambda m: m.kind != "candidate")
+    own = [{one.person: one for one in m.people} for m in ordered]
+    rows = [[name, *(_one(scores.get(name)) for scores in own)] for name in names]
     notes = (
         f"Balanced accuracy (chance {share(p.chance)}), and in brackets what 95 % of the person's "
         "own null lie at or below."
     )
+    head = ("person", *(m.name for m in ordered))
     return details("Everybody's score in numbers", rows_of(head, rows) + caption(notes))
+
+
+def _one(person: PersonScore | None) -> str:
+    if person is None:
+        return NONE
+    return f"{share(person.balanced_accuracy)} ({share(person.null_95)})"
 
 
 def _answers(e: Evaluation, p: ProtocolResult, water: Sequence[str]) -> str:
@@ -158,10 +159,11 @@ def _panels(e: Evaluation, p: ProtocolResult, m: MethodResult, water: Sequence[s
         f"<figure><h4>{escape(name)}</h4>{drawing}</figure>"
         for name, drawing in curves.panels(p, m, e.data.states, water)
     )
+    numbers = details("These four in numbers", _numbers(m, e.data.states, p.chance))
     return (
         f'<div class="panels">{four}</div>{caption(_about_answers(m))}'
-        + details("These four in numbers", _numbers(m, e.data.states, p.chance))
-    )  # fmt: skip
+        f'<div class="screen">{numbers}</div>'
+    )
 
 
 def _about_answers(m: MethodResult) -> str:
