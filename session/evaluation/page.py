@@ -81,10 +81,10 @@ svg .water, svg .leakwater {{ font-size: 46px; font-weight: 700; letter-spacing:
 svg .leakwater {{ fill: {plot.LEAK_WATER}; }}
 svg .water, svg .leakwater {{ pointer-events: none; }}
 svg .small {{ font-size: 24px; }}
-@media (max-width: 1000px) {{ .panels {{ grid-template-columns: repeat(2, 1fr); }} }}
-@media (max-width: 760px) {{ .sides, .findings {{ grid-template-columns: 1fr; }}
+@media screen and (max-width: 1000px) {{ .panels {{ grid-template-columns: repeat(2, 1fr); }} }}
+@media screen and (max-width: 760px) {{ .sides, .findings {{ grid-template-columns: 1fr; }}
   section > figure {{ overflow-x: auto; }} section > figure svg {{ min-width: 760px; }} }}
-@media (max-width: 520px) {{ .panels {{ grid-template-columns: 1fr; }} }}
+@media screen and (max-width: 520px) {{ .panels {{ grid-template-columns: 1fr; }} }}
 @media print {{ .screen {{ display: none; }} .head, .leakline, .part {{ break-after: avoid; }}
   .finding, .verdict, .panels figure {{ break-inside: avoid; }}
   .panels {{ grid-template-columns: repeat(2, 1fr); }} table {{ font-size: 8.5pt; }} }}

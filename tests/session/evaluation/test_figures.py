@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -18,6 +21,7 @@ from session.evaluation import curves, derived, figures, plot
 from session.evaluation.result import Curve, Latent, Timing
 from tests.session.evaluation import builders
 
+ROOT = Path(__file__).resolve().parents[3]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -196,6 +200,19 @@ def test_the_published_figure_stands_alone() -> None:
     for name in builders.CANDIDATES:
         assert f">{name}<" in drawing
     assert figures.published(builders.evaluation(protocols=("within", "random"))) == ""
+
+
+def test_the_published_figure_is_written_from_a_finished_evaluation(tmp_path: Path) -> None:
+    """One command makes the drawing; where a protocol is missing it writes nothing and says so."""
+    source, target = tmp_path / "evaluation.json", tmp_path / "leaky.svg"
+    command = [sys.executable, str(ROOT / "tools" / "leaky_figure.py"), str(source), str(target)]
+    source.write_bytes(msgspec.json.encode(builders.evaluation(protocols=("within",))))
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 1
+    assert not target.exists()
+    evaluation = builders.evaluation(n_people=3)
+    source.write_bytes(msgspec.json.encode(evaluation))
+    assert subprocess.run(command, check=False, capture_output=True).returncode == 0
+    assert target.read_text(encoding="utf-8") == figures.published(evaluation) + "\n"
 
 
 def test_confusion_gives_shares_of_the_true_state() -> None:
