@@ -17,13 +17,13 @@ import msgspec
 from rym.clock import SystemClock
 from rym.errors import UsageError
 from session.bar import Bar
-from session.evaluation import cohort, cohort_check, cohort_rows
+from session.evaluation import cohort, cohort_check, cohort_rows, conclude
 from session.evaluation.run import code_version, results
 
 from . import cases
 from .cases import Answer, Case, Drawn
 
-WEIGHT = {"truth": 1.0, "interval": 1.0, "chance": 40.0, "found": 45.0, "named": 45.0}
+WEIGHT = {"truth": 1.0, "interval": 1.0, "chance": 40.0, "found": 25.0, "named": 25.0}
 """About how long a cohort takes beside others."""
 
 
@@ -91,7 +91,7 @@ def _kept(keep: Path) -> list[Drawn]:
 
 def _code() -> str:
     found = hashlib.sha256(code_version().encode())
-    for module in (cohort, cohort_check, cohort_rows, cases):
+    for module in (cohort, cohort_check, cohort_rows, conclude, cases):
         found.update(Path(str(module.__file__)).read_bytes())
     return found.hexdigest()
 

@@ -1,11 +1,12 @@
 """What an evaluation says of a simulated cohort: score, interval, verdict (pure).
 
-The parts are those that `rym evaluate` puts together: protocol `within`, one shrinkage LDA, all
-controls that can be fitted, permuted units, t over people, `verdicts.conclude`.
+By the very functions that `rym evaluate` calls: `work` scores, `conclude.verdict` concludes.
+Protocol `within`, one candidate (shrinkage LDA), all controls that can be fitted, permuted units.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,21 +15,20 @@ import numpy.typing as npt
 from decoder.methods.catalog import of
 from decoder.methods.controls import CONTROLS
 from decoder.methods.method import Method
-from decoder.scoring.held_out import held_out, people_scores, seed_of
 from decoder.scoring.intervals import Estimate, over_people
-from decoder.scoring.metrics import answers_of, balanced_accuracy
-from decoder.scoring.nulls import TINY, draws_of, weigh
-from decoder.scoring.protocols import one_unit, protocol
-from decoder.scoring.splits import Rules, used
-from decoder.scoring.units import n_relabelings, smallest_p, units_of
-from decoder.scoring.verdicts import LEVEL, Evidence, Rival, conclude
+from decoder.scoring.nulls import TINY
+from decoder.scoring.protocols import protocol
+from decoder.scoring.verdicts import LEVEL
 from decoder.settings import DecoderSettings
 from decoder.table import Table
 
-Array = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from .conclude import Scored, verdict
+from .jobs import Laid, Setup
+from .work import answers, null_scores
 
-CANDIDATE = "lda"
+Array = npt.NDArray[np.float64]
+
+CANDIDATE = of("lda")
 
 
 class Told(NamedTuple):
@@ -36,39 +36,37 @@ class Told(NamedTuple):
 
     score: Estimate
     """Of the candidate, over people."""
-    p: float
     above: bool
     """Whether chance reaches the score in at most 5 of 100 cases."""
     verdict: str
     confounds: tuple[str, ...]
+    """Controls within one standard error."""
     controls: dict[str, float]
     """Mean score of every control."""
+    n_drawn: int
+    """Draws of the null."""
 
 
-def people_of(table: Table, method: Method, seed: int) -> Array:
-    """Return everybody's held-out balanced accuracy within person, shape (n_people,)."""
-    splits = protocol("within").splits(table, rules(seed))
-    answer = answers_of(held_out(table, splits, method.fit, seed))
-    rows = np.flatnonzero(answer >= 0)
-    return people_scores(table, rows, answer[rows].astype(np.float64), _score)
-
-
-def _score(truth: Ints, said: Array) -> float:
-    return balanced_accuracy(truth, said.astype(np.int64))
-
-
-def rules(seed: int) -> Rules:
-    """Return what the protocol is told."""
-    return Rules(smoothing=DecoderSettings().smoothing, seed=seed)
+def laid_out(table: Table, seed: int, n_draws: int = 0) -> Laid:
+    """Return the protocol over a cohort's table."""
+    setup = Setup(
+        smoothing=DecoderSettings().smoothing,
+        delay=0.0,
+        dealt="session",
+        null="permuted units",
+        seed=seed,
+        n_draws=n_draws,
+    )
+    return Laid(table, protocol("within"), setup)
 
 
 def estimate(table: Table, seed: int) -> Estimate:
     """Return the candidate's mean score over people, with its interval; no null is drawn."""
-    return over_people(people_of(table, of(CANDIDATE), seed))
+    return over_people(_scored(laid_out(table, seed), CANDIDATE).balanced(table))
 
 
 def told(table: Table, seed: int, n_draws: int) -> Told:
-    """Return score, p and verdict.
+    """Return score and verdict.
 
     Parameters
     ----------
@@ -80,57 +78,55 @@ def told(table: Table, seed: int, n_draws: int) -> Told:
         Draws of the null at most. No more are drawn than decide whether p exceeds 0.05: once so
         many reach the score that it does whatever the others give, the answer stands.
     """
-    candidate = people_of(table, of(CANDIDATE), seed)
-    null = _null(table, seed, n_draws, candidate)
-    weight = weigh(candidate, null, complete=False)
-    controls = {
-        name: people_of(table, method, seed)
-        for name, method in CONTROLS.items()
-        if not method.why_not(table)
-    }
-    units = units_of(table, used(protocol("within").splits(table, rules(seed))))
-    evidence = Evidence(
-        leaky=False,
-        candidate=CANDIDATE,
-        score=float(candidate.mean()),
-        p=weight.p,
-        null_95=weight.null_95,
-        n_people=len(candidate),
-        n_relabelings=n_relabelings(units),
-        smallest_p=max(smallest_p(units, own=True), 1 / (1 + n_draws)),
-        rivals=tuple(_rival(name, candidate - scores) for name, scores in controls.items()),
-        cut=bool(one_unit(table)),
-    )
-    said = conclude(evidence)
+    laid = laid_out(table, seed, n_draws)
+    candidate = _scored(laid, CANDIDATE)
+    own = candidate.balanced(table)
+    null = _null(laid, float(own.mean()))
+    controls = [_scored(laid, one) for one in CONTROLS.values() if not one.why_not(table)]
+    said = verdict(laid, [_with_null(candidate, null), *controls])
+    reached = int((null.mean(axis=1) >= own.mean() - TINY).sum())
     return Told(
-        score=over_people(candidate),
-        p=weight.p,
-        above=weight.p <= LEVEL,
+        score=over_people(own),
+        above=(1 + reached) / (1 + len(null)) <= LEVEL,
         verdict=said.verdict,
         confounds=said.confounds,
-        controls={name: float(scores.mean()) for name, scores in controls.items()},
+        controls={one.method.name: float(one.balanced(table).mean()) for one in controls},
+        n_drawn=len(null),
     )
 
 
-def _rival(name: str, difference: Array) -> Rival:
-    found = over_people(difference)
-    return Rival(name, found.mean, found.standard_error)
+def _scored(laid: Laid, method: Method) -> Scored:
+    """Return a method's held-out answers, without a null."""
+    found = answers(laid, method, tuple(range(len(laid.splits))))
+    order = np.argsort(found["row"])
+    return Scored(
+        method=method,
+        row=found["row"][order].astype(np.int64),
+        p=found["p"][order].astype(np.float64),
+        fold=found["fold"][order].astype(np.int64),
+        draw=np.zeros(0, dtype=np.int64),
+        score=np.zeros((0, len(laid.table.people))),
+        predictions="",
+        nulls="",
+    )
 
 
-def _null(table: Table, seed: int, n_draws: int, observed: Array) -> Array:
+def _with_null(scored: Scored, null: Array) -> Scored:
+    return replace(scored, draw=np.arange(len(null)), score=null)
+
+
+def _null(laid: Laid, observed: float) -> Array:
     """Return null scores, shape (n_drawn, n_people), as many as decide.
 
     p ≤ 0.05 asks that no more than 0.05 (1 + n_draws) − 1 draws reach the score. One more ends it:
-    p of those drawn is then above 0.05, too.
+    p of those drawn is then above 0.05, too (Besag & Clifford 1991).
     """
-    units = units_of(table, used(protocol("within").splits(table, rules(seed))))
-    dealt = draws_of(table, units, "permuted units", n_draws, seed=seed_of(seed, "null"))
-    may_reach = int(LEVEL * (1 + n_draws) + TINY) - 1
+    may_reach = int(LEVEL * (1 + laid.setup.n_draws) + TINY) - 1
     found: list[Array] = []
     reached = 0
-    for i in range(len(dealt)):
-        found.append(people_of(dealt[i], of(CANDIDATE), seed))
-        reached += bool(found[-1].mean() >= observed.mean() - TINY)
+    for i in range(len(laid.draws)):
+        found.append(null_scores(laid, CANDIDATE, (i,))[0])
+        reached += bool(found[-1].mean() >= observed - TINY)
         if reached > may_reach:
             break
     return np.array(found)
