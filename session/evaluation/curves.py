@@ -129,14 +129,14 @@ def _bars(canvas: Canvas, came: Sequence[float], never: int) -> None:
     last = max(came, default=1.0)
     step = next((s for s in STEPS if last / s < 10), last / 9)
     n_bins = int(last / step) + 1
-    counts = np.histogram(came, n_bins, (0.0, step * n_bins))[0].tolist()
+    counts = np.histogram(came, n_bins, (0.0, step * n_bins))[0].tolist() if came else []
     wide = len(counts) + 2.0
-    most = max(*counts, never, 1)
+    most = max([*counts, never, 1])
     frame = Frame(canvas, BOX, (0.0, wide), (0.0, float(most)))
     every = max(1, math.ceil(most / 5))
     frame.up([(v, f"{v}") for v in range(0, most + 1, every)], "changes of the true state")
     skip = max(1, math.ceil(len(counts) / 5))
-    ticks = [(float(i), f"{i * step:g}") for i in range(0, len(counts) + 1, skip)]
+    ticks = [(float(i), f"{i * step:g}") for i in range(0, len(counts) + bool(came), skip)]
     frame.across([t for t in ticks if t[0] <= wide - 1.6], "seconds until the right state")
     for i, n in enumerate(counts):
         _bar(frame, i, n, INK, f"{i * step:g} … {(i + 1) * step:g} s: {n}")

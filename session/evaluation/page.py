@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 from urllib.parse import quote
 
 from ..after import svg
-from ..after.markup import bullets, caption, figure, paragraph, rows_of, section, share
+from ..after.markup import bullets, caption, details, figure, paragraph, rows_of, section, share
 from ..after.style import CSS
 from . import curves, figures, plot, told
 from .derived import in_order, leaky_minus_honest
@@ -109,7 +109,7 @@ def render(evaluation: Evaluation) -> str:
             _head(evaluation),
             _verdict(evaluation),
             _warnings(evaluation),
-            _leaks(evaluation.leaks),
+            _leaks(evaluation),
             *(protocol_section(evaluation, p) for p in in_order(evaluation)),
             _latent(evaluation),
             _leaky_minus_honest(evaluation),
@@ -168,19 +168,26 @@ def _warnings(e: Evaluation) -> str:
 MARKS = {True: "FOUND", False: "not found", None: "could not be looked for"}
 
 
-def _leaks(leaks: Sequence[Finding]) -> str:
-    """Return what the leak detectors found, what was found first."""
-    if not leaks:
+def _leaks(e: Evaluation) -> str:
+    """Return what the leak detectors found, what was found first; leaky protocols folded away."""
+    if not e.leaks:
         return section("Leaks that were looked for", paragraph("None was looked for."))
+    aside = [f for f in e.leaks if told.about_leaky(e, f)]
+    inside = _cards(f for f in e.leaks if f not in aside)
+    if aside:
+        inside += details("Checks of the protocols marked LEAKY", _cards(aside))
+    return section("Leaks that were looked for", inside)
+
+
+def _cards(leaks: Iterable[Finding]) -> str:
     order = {True: 0, None: 1, False: 2}
     cards = "".join(_finding(f) for f in sorted(leaks, key=lambda f: order[f.found]))
-    return section("Leaks that were looked for", f'<div class="findings">{cards}</div>')
+    return f'<div class="findings">{cards}</div>'
 
 
 def _finding(f: Finding) -> str:
-    more = ""
-    if f.details:
-        more = f"<details><summary>{len(f.details)} details</summary>{bullets(f.details)}</details>"
+    n = len(f.details)
+    more = details("one detail" if n == 1 else f"{n} details", bullets(f.details)) if n else ""
     return (
         f'<div class="finding{" found" if f.found else ""}">'
         f'<span class="mark">{MARKS[f.found]}</span><h4>{escape(f.name)}</h4>'
@@ -244,7 +251,6 @@ def _how(e: Evaluation) -> str:
 def _again(e: Evaluation) -> str:
     """Return how every number can be recomputed."""
     files = rows_of(("protocol", "method", "predictions", "null scores"), _files(e))
-    folded = f"<details><summary>Files behind every score</summary>{files}</details>"
     return section(
         "How to recompute it",
         paragraph(
@@ -253,7 +259,7 @@ def _again(e: Evaluation) -> str:
             "lines that does it. The same files, settings and seed give the same numbers, "
             "whatever the number of workers."
         )
-        + folded,
+        + details("Files behind every score", files),
     )
 
 

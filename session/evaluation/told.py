@@ -14,7 +14,7 @@ from .derived import (
     primary,
     right_in_a_hundred,
 )
-from .result import DataFacts, Evaluation, MethodResult, Null, ProtocolResult
+from .result import DataFacts, Evaluation, Finding, MethodResult, Null, ProtocolResult
 
 VERDICTS = {
     "follows": "From recordings that it had not learned from, the decoder told the states apart "
@@ -107,8 +107,8 @@ def _counted(n: int, of: int) -> str:
             else "The person's score does not lie above what 95 of 100 guessing decoders reach."
         )
     return (
-        f"{n} of {of} people score above what 95 of 100 guessing decoders reach on the same "
-        f"person; by guessing about {max(1, round(LEVEL * of))} would."
+        f"{n or 'None'} of {of} people {'scores' if n < 2 else 'score'} above what 95 of 100 "
+        "guessing decoders reach on the same person; by guessing, one in 20 would."
     )
 
 
@@ -171,13 +171,18 @@ def _nobody_new(e: Evaluation) -> str:
 
 
 def _found(e: Evaluation) -> str:
-    names = [f.name for f in e.leaks if f.found]
+    names = [f.name for f in e.leaks if f.found and not about_leaky(e, f)]
     if not names:
         return ""
     return (
         f"Leak checks that found something: {', '.join(names)}. Scores may rest on that in part; "
         "what follows from each is told below."
     )
+
+
+def about_leaky(e: Evaluation, f: Finding) -> bool:
+    """Return whether a check was about a leaky protocol, where finding something is expected."""
+    return f.name.rpartition(": ")[2] in {p.name for p in e.protocols if p.leaky}
 
 
 def _no_null(e: Evaluation) -> str:

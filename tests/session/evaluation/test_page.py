@@ -265,6 +265,42 @@ def test_what_is_not_believed_names_every_reason() -> None:
     assert "not learned from" not in calm
 
 
+def test_what_leaky_protocols_let_in_is_no_news() -> None:
+    """A check of a leaky protocol is folded away and not counted against the others."""
+    expected = msgspec.structs.replace(builders.FINDINGS[1], name="overlap across folds: random")
+    evaluation = builders.evaluation(leaks=(*builders.FINDINGS, expected))
+    told_of = next(line for line in told.not_believed(evaluation) if "Leak checks" in line)
+    assert "early against late" in told_of
+    assert "random" not in told_of
+    part = sections(page.render(evaluation))["Leaks that were looked for"]
+    before, _, aside = part.partition("Checks of the protocols marked LEAKY")
+    assert "overlap across folds: random" not in before
+    assert "overlap across folds: random" in aside
+    honest = msgspec.structs.replace(expected, name="overlap across folds: within")
+    calm = builders.evaluation(leaks=(honest,))
+    assert "marked LEAKY</summary>" not in page.render(calm)
+    assert any("overlap across folds: within" in line for line in told.not_believed(calm))
+
+
+@pytest.mark.parametrize(
+    ("scores", "says"),
+    [((0.9, 0.9, 0.5), "2 of 3 people score"), ((0.5, 0.5, 0.5), "None of 3 people scores")],
+)
+def test_people_above_their_own_null_are_counted(scores: tuple[float, ...], says: str) -> None:
+    """Each against the own null, beside what guessing gives."""
+    evaluation = builders.evaluation(n_people=3, protocols=("within",), methods=("lda",))
+    (protocol,) = evaluation.protocols
+    (method,) = protocol.decoders
+    people = tuple(
+        msgspec.structs.replace(p, balanced_accuracy=score, null_95=0.6)
+        for p, score in zip(method.people, scores, strict=True)
+    )
+    method = msgspec.structs.replace(method, people=people)
+    protocol = msgspec.structs.replace(protocol, decoders=(method,))
+    lines = told.believed(msgspec.structs.replace(evaluation, protocols=(protocol,)))
+    assert any(line.startswith(says) and "one in 20" in line for line in lines)
+
+
 def test_too_few_people_are_told_before_any_score() -> None:
     """Five people with one rest and one task each: 32 relabelings, p no smaller than 0.0625."""
     evaluation = builders.evaluation(n_people=5, states=("rest", "task"), protocols=("within",))
