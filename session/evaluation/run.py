@@ -11,6 +11,8 @@ import hashlib
 import io
 import os
 import platform
+import threading
+import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +39,8 @@ from .jobs import Job, Setup
 Arrays = dict[str, npt.NDArray[np.generic]]
 Backend = Literal["loky", "dask", "ray"]
 Progress = Callable[[float, str], None]
+LOOK_S = 1.0
+"""Seconds between two looks of a worker at whether its master still lives."""
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "cebra", "pyriemann")
 
 
@@ -160,7 +164,11 @@ def in_turn(do: Callable[[Any], Any], items: Sequence[Any], workers: int) -> Ite
 def _where(backend: Backend, workers: int, common: Sequence[Any]) -> Iterator[None]:
     """Name the backend to joblib while something runs on it."""
     if backend == "loky":
-        with parallel_config("loky", n_jobs=workers, inner_max_num_threads=1):
+        watched = {"initializer": _end_with, "initargs": (os.getpid(),)}
+        options = {"n_jobs": workers, "inner_max_num_threads": 1, **watched}
+        with warnings.catch_warnings(), parallel_config("loky", **options):
+            # A worker that has grown is replaced by a fresh one, as torch makes them all do.
+            warnings.filterwarnings("ignore", "A worker stopped", UserWarning)
             yield
     elif backend == "dask":
         # Sent once to every worker instead of with every job.
@@ -170,6 +178,18 @@ def _where(backend: Backend, workers: int, common: Sequence[Any]) -> Iterator[No
         _ray()
         with parallel_config("ray", n_jobs=workers):
             yield
+
+
+def _end_with(master: int) -> None:
+    """End this worker when its master is gone: killed, it cannot say so, and loky would wait."""
+
+    def watch() -> None:
+        never = threading.Event()
+        while os.getppid() == master:
+            never.wait(LOOK_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="watch", daemon=True).start()
 
 
 def _dask(workers: int) -> Any:
