@@ -48,7 +48,7 @@ from session.after.episodes import Score, Span, Steps, score
 from session.after.facts import gather
 from session.after.injected import HEAD, Aftermath, cells
 from session.after.replay import Verdict, verify
-from session.after.svg import clock as minutes
+from session.drawing.svg import clock as minutes
 from session.folder import Folder
 from session.live.lines import Journal, read
 from session.settings import Tables

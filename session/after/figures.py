@@ -13,12 +13,12 @@ import numpy as np
 from rym import messages as m
 from rym import topics
 
+from ..drawing import svg
+from ..drawing.markup import milliseconds
 from ..words import WORDS
-from . import svg
 from .analysis import Analysis, Log, of
 from .episodes import Steps
 from .latency import PlayerClock, audible, by_start
-from .markup import milliseconds
 from .provenance import t_last
 
 WIDTH = 1120.0

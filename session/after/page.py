@@ -6,16 +6,12 @@ from html import escape
 
 from rym import messages as m
 
-from ..words import WORDS
-from . import figures, signal_page, svg
-from .analysis import Analysis, Log, heard_after, percentile
-from .episodes import Score
-from .injected import HEAD, cells
-from .latency import TOTAL, PlayerClock
-from .markup import (
+from ..drawing import svg
+from ..drawing.markup import (
     NONE,
     bullets,
     caption,
+    document,
     figure,
     headline,
     legend,
@@ -26,15 +22,20 @@ from .markup import (
     section,
     share,
 )
+from ..drawing.style import CSS
+from ..words import WORDS
+from . import figures, signal_page
+from .analysis import Analysis, Log, heard_after, percentile
+from .episodes import Score
+from .injected import HEAD, cells
+from .latency import TOTAL, PlayerClock
 from .provenance import Change
-from .style import CSS
 from .summary import cautions
 
 NOTICE = (
     "The music is steered by an experimental estimate from EEG. It is often wrong. "
     "You know best how you feel."
 )
-FOOT = "For research and wellness; no diagnosis, no treatment."
 VERDICTS = {
     "follows": "On held-out parts of the calibration the estimate did better than guessing would.",
     "unclear": "The calibration cannot tell the estimate from guessing.",
@@ -79,16 +80,10 @@ def render(a: Analysis, log: Log) -> str:
             _provenance(a),
             _services(a),
             _files(a),
-            f"<footer>{escape(FOOT)}</footer>",
         )
     )
     mark = f"{a.facts.kind.upper()}: " if a.facts.kind in BANNERS else ""
-    title = escape(f"{mark}RYM session report {a.facts.session}")
-    return (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{CSS}</style></head><body><main>{body}</main></body></html>\n"
-    )
+    return document(f"{mark}RYM session report {a.facts.session}", CSS, body)
 
 
 def missing(a: Analysis) -> list[str]:

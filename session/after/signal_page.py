@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from . import figures, svg
-from .analysis import Analysis, Log
-from .markup import (
+from ..drawing import svg
+from ..drawing.markup import (
     caption,
     details,
     figure,
@@ -16,6 +15,8 @@ from .markup import (
     rows_of,
     section,
 )
+from . import figures
+from .analysis import Analysis, Log
 from .signal import Counts, Gap, Signal
 
 TITLE = "Signal"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..after.markup import percent, share
-from ..after.svg import HAIR, INK, SOFT, UNKNOWN, Canvas, Point
+from ..drawing.markup import percent, share
+from ..drawing.svg import HAIR, INK, SOFT, UNKNOWN, Canvas, Point
 from .derived import answered, colours
 from .plot import UNIT, Frame, finite, key, short, watermark
 from .result import Curve, Latent, MethodResult, ProtocolResult

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..after.svg import COLOURS
+from ..drawing.svg import COLOURS
 from .result import Evaluation, MethodResult, PersonScore, ProtocolResult
 
 COUNTERPARTS = {"paper": "leave-one-person-out", "random": "within", "fitted": "within"}

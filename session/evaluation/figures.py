@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from ..after.markup import share
-from ..after.svg import HAIR, INK, SOFT, Canvas, Point
+from ..drawing.markup import share
+from ..drawing.svg import HAIR, INK, SOFT, Canvas, Point
 from .derived import Difference, above, in_order, leaky_minus_honest
 from .plot import LEAK, NULL, PALE, STYLE, UNIT, Frame, diamond, key, short, tick, watermark
 from .result import Evaluation, MethodResult, PersonScore, ProtocolResult

@@ -6,15 +6,24 @@ from collections.abc import Iterable
 from html import escape
 from urllib.parse import quote
 
-from ..after import svg
-from ..after.markup import bullets, caption, details, figure, paragraph, rows_of, section, share
-from ..after.style import CSS
+from ..drawing import svg
+from ..drawing.markup import (
+    bullets,
+    caption,
+    details,
+    document,
+    figure,
+    paragraph,
+    rows_of,
+    section,
+    share,
+)
+from ..drawing.style import CSS
 from . import curves, figures, plot, told
 from .derived import in_order, leaky_minus_honest
 from .page_protocol import render as protocol_section
 from .result import Evaluation, Finding
 
-FOOT = "For research and wellness; no diagnosis, no treatment."
 SIMULATED = "Nobody wore the cap: EEG and states were made by a program."
 
 
@@ -115,19 +124,12 @@ def render(evaluation: Evaluation) -> str:
             _leaky_minus_honest(evaluation),
             _how(evaluation),
             _again(evaluation),
-            f"<footer>{escape(FOOT)}</footer>",
         )
     )
     body = body.replace(" %", "\u00a0%")
-    opening = '<body class="simulated">' if evaluation.data.simulated else "<body>"
-    mark = "SIMULATED: " if evaluation.data.simulated else ""
-    title = escape(f"{mark}RYM evaluation of {evaluation.data.name}")
-    return (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{title}</title><style>{CSS}{OWN_CSS}</style></head>"
-        f"{opening}<main>{body}</main></body></html>\n"
-    )
+    simulated = evaluation.data.simulated
+    title = f"{'SIMULATED: ' if simulated else ''}RYM evaluation of {evaluation.data.name}"
+    return document(title, CSS + OWN_CSS, body, "simulated" if simulated else "")
 
 
 def _head(e: Evaluation) -> str:

@@ -8,7 +8,7 @@ from itertools import groupby
 
 import numpy as np
 
-from ..after.markup import NONE, caption, details, figure, paragraph, percent, rows_of, share
+from ..drawing.markup import NONE, caption, details, figure, paragraph, percent, rows_of, share
 from . import curves, figures, told
 from .derived import answered, best, candidates, n_above
 from .result import Curve, Evaluation, MethodResult, PersonScore, ProtocolResult

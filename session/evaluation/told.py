@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..after.markup import NONE, share
+from ..drawing.markup import NONE, share
 from .derived import (
     LEVEL,
     MEANS,

@@ -16,7 +16,7 @@ from defusedxml import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from session.after.svg import COLOURS, Canvas
+from session.drawing.svg import COLOURS, Canvas
 from session.evaluation import curves, derived, figures, plot
 from session.evaluation.result import Curve, Latent, Timing
 from tests.session.evaluation import builders

@@ -1,4 +1,4 @@
-"""How the report looks; kept apart so that the page's words can be read without it."""
+"""How pages look; kept apart so that their words can be read without it."""
 
 from __future__ import annotations
 

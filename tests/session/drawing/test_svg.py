@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from session.after import svg
+from session.drawing import svg
 
 
 def test_a_scale_maps_ends_to_ends_and_keeps_within() -> None:

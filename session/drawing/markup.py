@@ -1,4 +1,4 @@
-"""The few pieces of HTML that the report is made of, and how its numbers are written."""
+"""The few pieces of HTML that pages are made of, and how their numbers are written."""
 
 from __future__ import annotations
 
@@ -7,6 +7,30 @@ from html import escape
 
 NONE = "–"
 """Written where there is no value."""
+FOOT = "For research and wellness; no diagnosis, no treatment."
+
+
+def document(title: str, css: str, body: str, style: str = "") -> str:
+    """Return a whole page that needs nothing from outside.
+
+    Parameters
+    ----------
+    title : str
+        What the window is called.
+    css : str
+        All of its style.
+    body : str
+        HTML between the page's edges; the footer comes after it.
+    style : str
+        Class of the whole, where it has one.
+    """
+    opening = f'<body class="{style}">' if style else "<body>"
+    return (
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{css}</style></head>"
+        f"{opening}<main>{body}<footer>{escape(FOOT)}</footer></main></body></html>\n"
+    )
 
 
 def section(title: str, inside: str) -> str:

@@ -1,0 +1,1 @@
+"""What pages are made of: drawings, markup, style; pure."""
