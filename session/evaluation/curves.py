@@ -6,12 +6,15 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from ..drawing.markup import percent, share
-from ..drawing.svg import HAIR, INK, SOFT, UNKNOWN, Canvas, Point
+from ..drawing.svg import INK, SOFT, UNKNOWN, Canvas, Point
 from .derived import answered, colours
 from .plot import UNIT, Frame, finite, key, short, watermark
 from .result import Curve, Latent, MethodResult, ProtocolResult
+
+Points = npt.NDArray[np.float64]
 
 WIDTH = 268.0
 HIGH = 258.0
@@ -181,7 +184,7 @@ def latent(picture: Latent, states: Sequence[str], water: Sequence[str] = ()) ->
     """
     pairs = ((0, 1), (0, 2), (1, 2))
     canvas = Canvas(
-        1120.0, 408.0, f"Where {picture.method} puts windows that it did not learn from",
+        1120.0, 418.0, f"Where {picture.method} puts windows that it did not learn from",
         "Three views of the same points, two of the three axes each; colour and shape tell the "
         "true state. Axes have no unit.",
     )  # fmt: skip
@@ -192,16 +195,14 @@ def latent(picture: Latent, states: Sequence[str], water: Sequence[str] = ()) ->
     key(canvas, items, 50.0, 0.0)
     points = np.array(picture.points, dtype=float).reshape(-1, 3)
     kept = _thinned(points)
-    reach = float(np.abs(points[kept]).max(initial=1e-9)) * 1.06
+    spans = _spans(points[kept])
     for k, (i, j) in enumerate(pairs):
         left = 50.0 + 364.0 * k
-        frame = Frame(canvas, (left, 36.0, left + 336.0, 372.0), (-reach, reach), (-reach, reach))
-        canvas.line(frame.at(-reach, 0), frame.at(reach, 0), HAIR)
-        canvas.line(frame.at(0, -reach), frame.at(0, reach), HAIR)
-        frame.across((), "")
-        frame.up((), "")
-        canvas.text(((frame.left + frame.right) / 2, 392), f"axis {i + 1}", "middle")
-        canvas.text((frame.left - 10, 204), f"axis {j + 1}", "middle", turn=-90)
+        frame = Frame(canvas, (left, 36.0, left + 336.0, 372.0), spans[i], spans[j])
+        frame.across(((0.0, "0"),) if spans[i][0] < 0 < spans[i][1] else ())
+        frame.up(((0.0, "0"),) if spans[j][0] < 0 < spans[j][1] else ())
+        canvas.text(((frame.left + frame.right) / 2, 408), f"axis {i + 1}", "middle")
+        canvas.text((frame.left - 21, 204), f"axis {j + 1}", "middle", turn=-90)
         for row in kept:
             state = picture.states[row]
             at = frame.at(points[row, i], points[row, j])
@@ -210,11 +211,23 @@ def latent(picture: Latent, states: Sequence[str], water: Sequence[str] = ()) ->
     return canvas.svg()
 
 
-def _thinned(points: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[int]:
-    """Return the rows to draw: finite ones, evenly fewer where there are too many."""
+def _spans(points: Points) -> list[tuple[float, float]]:
+    """Return what each axis shows: all points in the middle, as many units on every axis."""
+    if not len(points):
+        return [(-1.0, 1.0)] * 3
+    low, high = points.min(axis=0), points.max(axis=0)
+    half = max(float((high - low).max()) * 0.53, 1e-9)
+    return [(float(m - half), float(m + half)) for m in (low + high) / 2]
+
+
+def _thinned(points: Points) -> list[int]:
+    """Return the rows to draw: finite ones, evenly fewer where there are too many.
+
+    Shuffled, always alike: were they drawn in order, the last state would cover the others.
+    """
     rows = np.flatnonzero(np.isfinite(points).all(axis=1))
     every = max(1, math.ceil(len(rows) / N_POINTS))
-    return [int(row) for row in rows[::every]]
+    return [int(row) for row in np.random.default_rng(0).permutation(rows[::every])]
 
 
 def panels(

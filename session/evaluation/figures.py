@@ -236,8 +236,10 @@ def published(evaluation: Evaluation) -> str:
     canvas.rect((0, 0, wide, high), "#fff")
     canvas.text((14, 26), "The published protocol beside the honest one", style="name")
     people_ = f"{len(evaluation.data.people)} {'simulated ' if simulated else ''}people"
-    canvas.text((14, 46), f"{evaluation.data.name}: {people_}; each line is one person", "start",
-                "tick")  # fmt: skip
+    below = (
+        f"{evaluation.data.name}: {people_}, a line for each; chance is {share(pairs[0].chance)}"
+    )
+    canvas.text((14, 46), below, style="tick")
     for i, d in enumerate(pairs):
         box = (64.0 + 300.0 * i, 100.0, 64.0 + 300.0 * i + 250.0, high - 92.0)
         _slopes(canvas, box, d, evaluation, first=i == 0)
@@ -287,7 +289,6 @@ def _halves(frame: Frame, d: Difference, a: float, b: float) -> None:
     canvas.text((b, below + 34), short(d.honest, 24), "middle", "tick")
     y = frame.y(d.chance)
     canvas.line((frame.left, y), (frame.right, y), INK, 1.2, "5 4")
-    canvas.text((frame.right, y + 16), f"chance {share(d.chance)}", "end", "tick")
 
 
 SLOPE_KEY = (

@@ -22,6 +22,7 @@ UNIT = ((0.0, "0"), (0.25, "0.25"), (0.5, "0.5"), (0.75, "0.75"), (1.0, "1"))
 STYLE = (
     f'<style>text{{font:12px "Source Sans 3","Segoe UI",Arial,sans-serif;fill:{INK}}}'
     f".row{{font-size:13px}}.tick{{fill:{SOFT}}}.bold{{font-size:14px;font-weight:650}}"
+    ".bold{paint-order:stroke;stroke:#fff;stroke-width:4px}"
     f".name{{font-size:17px;font-weight:650}}.onDark{{fill:#fff}}"
     f".leak{{fill:{LEAK};font-weight:650}}"
     f".water{{font-size:46px;font-weight:700;letter-spacing:.14em;fill:{WATER}}}"
