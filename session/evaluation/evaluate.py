@@ -300,7 +300,8 @@ def _scored(laid: Laid, method: Method, jobs: Sequence[Job], out: Path) -> Score
     keep(out / "predictions" / name, said)
     null = _joined(laid, method, jobs, "null", out / "work")
     if null:
-        keep(out / "nulls" / name, null)
+        every = laid.draws.complete and len(null["draw"]) == len(laid.draws)
+        keep(out / "nulls" / name, null | {"complete": np.array(every)})
     return Scored(
         method=method,
         row=said["row"],
