@@ -184,7 +184,7 @@ def latent(picture: Latent, states: Sequence[str], water: Sequence[str] = ()) ->
     """
     pairs = ((0, 1), (0, 2), (1, 2))
     canvas = Canvas(
-        1120.0, 418.0, f"Where {picture.method} puts windows that it did not learn from",
+        1120.0, 400.0, f"Where {picture.method} puts windows that it did not learn from",
         "Three views of the same points, two of the three axes each; colour and shape tell the "
         "true state. Axes have no unit.",
     )  # fmt: skip
@@ -198,11 +198,11 @@ def latent(picture: Latent, states: Sequence[str], water: Sequence[str] = ()) ->
     spans = _spans(points[kept])
     for k, (i, j) in enumerate(pairs):
         left = 50.0 + 364.0 * k
-        frame = Frame(canvas, (left, 36.0, left + 336.0, 372.0), spans[i], spans[j])
+        frame = Frame(canvas, (left, 36.0, left + 318.0, 354.0), spans[i], spans[j])
         frame.across(((0.0, "0"),) if spans[i][0] < 0 < spans[i][1] else ())
         frame.up(((0.0, "0"),) if spans[j][0] < 0 < spans[j][1] else ())
-        canvas.text(((frame.left + frame.right) / 2, 408), f"axis {i + 1}", "middle")
-        canvas.text((frame.left - 21, 204), f"axis {j + 1}", "middle", turn=-90)
+        canvas.text(((frame.left + frame.right) / 2, 390), f"axis {i + 1}", "middle")
+        canvas.text((frame.left - 21, 195), f"axis {j + 1}", "middle", turn=-90)
         for row in kept:
             state = picture.states[row]
             at = frame.at(points[row, i], points[row, j])

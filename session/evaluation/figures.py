@@ -163,8 +163,9 @@ def p_text(p: float | None) -> str:
 
 
 def signed(value: float) -> str:
-    """Return a difference with its sign."""
-    return f"{value:+.2f}".replace("-", "−")
+    """Return a difference with its sign; none where it rounds to nothing."""
+    words = f"{value:+.2f}".replace("-", "−")
+    return words if words[1:] != "0.00" else "0.00"
 
 
 def dumbbell(differences: Sequence[Difference], water: Sequence[str] = ("LEAKY",)) -> str:

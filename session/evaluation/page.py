@@ -20,7 +20,7 @@ from ..drawing.markup import (
 )
 from ..drawing.style import CSS
 from . import curves, figures, plot, told
-from .derived import in_order, leaky_minus_honest
+from .derived import Difference, in_order, leaky_minus_honest
 from .page_protocol import render as protocol_section
 from .result import Evaluation, Finding
 
@@ -218,19 +218,24 @@ def _leaky_minus_honest(e: Evaluation) -> str:
     chosen = [d for d in differences if d.kind == "candidate"] or list(differences)
     head = ("decoder", "leaky protocol", "leaky: balanced accuracy (chance)", "honest protocol",
             "honest: balanced accuracy (chance)", "leaky minus honest")  # fmt: skip
-    rows = [
-        (d.method, f"{d.leaky} (LEAKY)", f"{share(d.leaky_score)} ({share(d.chance)})", d.honest,
-         f"{share(d.honest_score)} ({share(d.chance)})", figures.signed(d.difference))
-        for d in differences
-    ]  # fmt: skip
+    controls = [d for d in differences if d not in chosen]
+    below = rows_of(head, map(_difference, chosen))
+    if controls:
+        below += details("Controls", rows_of(head, map(_difference, controls)))
     notes = (
         "The same decoders on the same data; only the protocol differs. What a leaky protocol adds "
         "is no ability of the decoder: it is the answer, let in. A published score that was made "
-        "like this has to be expected to fall by about as much."
+        "like this may fall by as much. A small difference does not clear the honest score, which "
+        "may rest on something else: see its controls."
     )
     drawn = figure(figures.dumbbell(chosen, told.water(e, leaky=True)))
     title = '<div class="head"><h2>Leaky minus honest</h2><span class="tag">LEAKY</span></div>'
-    return f'<section class="leaky">{title}{drawn}{rows_of(head, rows)}{caption(notes)}</section>'
+    return f'<section class="leaky">{title}{drawn}{below}{caption(notes)}</section>'
+
+
+def _difference(d: Difference) -> tuple[str, ...]:
+    leaky, honest = (f"{share(v)} ({share(d.chance)})" for v in (d.leaky_score, d.honest_score))
+    return (d.method, f"{d.leaky} (LEAKY)", leaky, d.honest, honest, figures.signed(d.difference))
 
 
 def _how(e: Evaluation) -> str:

@@ -184,7 +184,9 @@ def test_the_dumbbell_says_every_difference() -> None:
         assert f"honest {d.honest_score:.2f}" in drawing
         assert f"leaky {d.leaky_score:.2f}" in drawing
     assert figures.dumbbell(()) == ""
-    assert figures.signed(-0.1) == "−0.10"
+    assert [figures.signed(v) for v in (-0.1, 0.1, 0.001, -0.001)] == [
+        "−0.10", "+0.10", "0.00", "0.00",
+    ]  # fmt: skip
 
 
 def test_the_published_figure_stands_alone() -> None:
