@@ -14,9 +14,9 @@ RATE, N_TIMES, HOP = 100.0, 100, 25
 
 
 def table_of(
-    *, n_people: int = 4, n_units: int = 6, rows: int = 25, strength: float = 0.6, seed: int = 0
+    *, n_people: int = 4, n_units: int = 6, rows: int = 25, strength: float = 1.0, seed: int = 0
 ) -> Table:
-    """Return people with a rest and units of two states in turn, one file each, a pattern added."""
+    """Return people with a rest and units of two states in turn, a file each, told at C3 and C4."""
     rng = np.random.default_rng(seed)
     n_files = n_units + 1
     n = n_people * n_files * rows
@@ -27,6 +27,7 @@ def table_of(
     label = np.where(number < 0, -1, number % 2)
     width = len(CHANNELS) * len(BANDS["default"])
     pattern = strength * rng.standard_normal((2, width))
+    pattern[:, : 4 * len(BANDS["default"])] = 0.0  # in front nothing, so that no control sees it
     features = rng.standard_normal((n, width)) + 3 * rng.standard_normal((n_people, width))[person]
     features[label >= 0] += pattern[label[label >= 0]]
     at = (np.arange(n) % (n_files * rows)) * HOP / RATE + 1.0

@@ -142,7 +142,7 @@ def test_planted_states_are_found_but_few_people_prove_nothing(quick):
 
 def test_more_people_prove_it(tmp_path):
     """Three people with two units of every state: above chance, no control, exit code 0."""
-    table = planted.table_of(n_people=3, n_units=4, strength=0.4)
+    table = planted.table_of(n_people=3, n_units=4)
     options = QUICK._replace(protocols=("leave-one-person-out",))
     found = evaluate(planted.gathered(table), tmp_path, options)
     assert found.verdict == "follows"
