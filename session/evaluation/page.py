@@ -50,7 +50,7 @@ OWN_CSS = f"""
 .sides li {{ margin-bottom: 5px; }}
 .panels {{ display: grid; grid-template-columns: repeat(4, 1fr); gap: 12px; margin-top: 12px; }}
 .panels figure {{ padding: 10px 6px 4px; }}
-.panels h4, h4 {{ margin: 0 0 4px; font-size: 14px; font-weight: 600; }}
+h4 {{ margin: 0 0 4px; font-size: 14px; font-weight: 600; }}
 .part {{ margin: 22px 0 0; font-size: 16px; color: {svg.INK}; }}
 .findings {{ display: grid; grid-template-columns: repeat(2, 1fr); gap: 14px; margin-top: 12px; }}
 .finding {{ background: #fff; border: 1px solid {svg.HAIR}; border-radius: 6px;
@@ -63,7 +63,6 @@ OWN_CSS = f"""
 td.n, th.n {{ text-align: right; padding: 6px 0 6px 12px; }}
 td.n {{ white-space: nowrap; }}
 .scores th:first-child {{ min-width: 190px; }}
-td small {{ display: block; color: {svg.SOFT}; }}
 tr.group td {{ color: {svg.SOFT}; font-weight: 600; padding-top: 12px; }}
 tr.best th, tr.best td {{ font-weight: 650; }}
 tbody th {{ color: {svg.INK}; font-weight: 600; border-bottom: 1px solid {svg.HAIR};
@@ -80,10 +79,6 @@ tbody th small {{ display: block; color: {svg.SOFT}; font-weight: 400; }}
 .leaky .tag {{ border-color: {plot.LEAK}; background: {plot.LEAK}; color: #fff;
   letter-spacing: .2em; }}
 .leakline {{ margin: 8px 0 0; color: {plot.LEAK}; font-weight: 600; }}
-pre {{ background: #fff; border: 1px solid {svg.HAIR}; border-radius: 6px; padding: 12px 14px;
-  overflow-x: auto; font-size: 13px; line-height: 1.45; white-space: pre-wrap; }}
-.hash {{ font-family: ui-monospace, Menlo, Consolas, monospace; font-size: 13px;
-  overflow-wrap: anywhere; }}
 svg .leak {{ fill: {plot.LEAK}; font-weight: 650; }}
 svg .water, svg .leakwater {{ font-size: 46px; font-weight: 700; letter-spacing: .14em;
   fill: {plot.WATER}; }}
@@ -249,8 +244,9 @@ def _how(e: Evaluation) -> str:
         f"{e.data.exchangeable_unit}); relabelings count how often they can be dealt differently, "
         "and with so many no p can be smaller than the one named. Scores are means over people of "
         "each person's balanced accuracy (chance: one divided by the number of states); the "
-        "interval is Student's t over people. Every fit, the z-score "
-        "included, saw what is learned from and nothing else, but for protocols marked LEAKY."
+        "interval is Student's t over people. Every fit saw what is learned from, the z-score also "
+        "each person's own baseline, which is never scored; nothing else, but for protocols marked "
+        "LEAKY."
     )
     return section("How it was done", rows_of(head, rows) + caption(notes) + below)
 
