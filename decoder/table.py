@@ -74,6 +74,9 @@ class Table:
     )
     """Of each window's samples in µV², shape (n, n_channels, n_channels), or (0, 0, 0)."""
 
+    stood_in: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    """Rows for which the mean of the clean ones before stands in, shape (n,), or (0,) for none."""
+
     def __len__(self) -> int:
         return len(self.label)
 
@@ -88,6 +91,16 @@ class Table:
         return np.flatnonzero(self.usable)
 
     @property
+    def reach(self) -> int:
+        """Samples that one answer rests on at most: a window and the nine hops before it.
+
+        And nine more where rows are stood in for: the oldest of the ten may be one of them, and
+        what stands in for it comes from the nine before.
+        """
+        n_hops = (FIELD - 1) * (2 if self.stood_in.any() else 1)
+        return self.n_times + n_hops * self.hop
+
+    @property
     def field_seconds(self) -> float:
-        """Seconds of signal that one answer rests on: a window and the nine hops before it."""
-        return (self.n_times + (FIELD - 1) * self.hop) / self.rate
+        """Seconds of signal that one answer rests on at most, see `reach`."""
+        return self.reach / self.rate

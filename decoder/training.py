@@ -310,7 +310,8 @@ def fit(
 def _purge(task: _Task) -> float:
     """Return the seconds kept free around a held-out block: window, field and smoothing."""
     rows = task.rows
-    return (rows.n_times + (FIELD - 1) * rows.hop) / rows.rate + task.settings.smoothing
+    n_hops = (FIELD - 1) * (2 if rows.touched.any() else 1)  # a stand-in reaches back as far again
+    return (rows.n_times + n_hops * rows.hop) / rows.rate + task.settings.smoothing
 
 
 def _facts(

@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..embedding import FIELD
 from ..scoring.splits import Split
 from ..table import Table
 from .found import Found, counted, listed
@@ -42,17 +41,16 @@ def overlapping(table: Table, learned: Ints, scored: Ints) -> Bools:
     table : Table
         All rows.
     learned, scored : array of shape (n,)
-        Usable rows. Each stands for the samples of its ten windows.
+        Usable rows. Each stands for the samples that its answer rests on.
     """
-    field = table.n_times + (FIELD - 1) * table.hop
     shared = np.zeros(len(scored), dtype=bool)
     for recording in np.intersect1d(table.recording[learned], table.recording[scored]):
         here = table.recording[scored] == recording
         starts = np.sort(table.first[learned[table.recording[learned] == recording]])
         mine = table.first[scored[here]]
-        # Stretches of one length overlap where their starts lie nearer than that length.
-        near = np.searchsorted(starts, mine - field, "right")
-        shared[here] = near < np.searchsorted(starts, mine + field, "left")
+        # Stretches of one length (`Table.reach`) overlap where their starts lie nearer than that length.
+        near = np.searchsorted(starts, mine - table.reach, "right")
+        shared[here] = near < np.searchsorted(starts, mine + table.reach, "left")
     return shared
 
 

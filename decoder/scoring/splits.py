@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from rym.errors import SignalError
 
-from ..embedding import FIELD
 from ..table import Table
 
 Ints = npt.NDArray[np.int64]
@@ -100,16 +99,15 @@ def check(table: Table, splits: Iterable[Split]) -> None:
     SignalError
         With the recording and by how much.
     """
-    field = table.n_times + (FIELD - 1) * table.hop
     times = np.zeros(len(table), dtype=np.int64)
     for split in splits:
         gap = _nearest(table.first, table.recording, split.train, split.test)
-        if (gap < field).any():
+        if (gap < table.reach).any():
             row = int(split.train[int(gap.argmin())])
             name = table.recordings[int(table.recording[row])]
             raise SignalError(
                 f"In fold {split.name!r} rows of {name} that lie {gap.min():.0f} samples apart are "
-                f"learned from and scored; an answer rests on {field}.",
+                f"learned from and scored; an answer rests on {table.reach}.",
                 "Times and sample numbers of the recording disagree, or the purge is too short.",
                 fold=split.name,
             )

@@ -116,10 +116,11 @@ def table_of(sources: Sequence[Source], shape: Shape, rate: float, rules: Rules)
     stimuli = _stimuli(sources)
     units: dict[tuple[str, float], int] = {}
     empty = _empty(sources, shape, rate, rules.states)
+    all_laid = [_laid(source, kinds[source.person], empty.hop) for source in sources]
+    field = replace(empty, stood_in=np.concatenate([one.touched for one in all_laid])).field_seconds
     parts, run = [], 0
-    for number, source in enumerate(sources):
-        laid = _laid(source, kinds[source.person], empty.hop)
-        said = _labelled(source, laid, rules, empty.field_seconds)
+    for number, (source, laid) in enumerate(zip(sources, all_laid, strict=True)):
+        said = _labelled(source, laid, rules, field)
         units_of = [units.setdefault((source.scope, s.start), len(units)) for s in source.stretches]
         shown = [stimuli[s.stimulus] for s in source.stretches]
         n = len(laid.rows.first)
@@ -141,6 +142,7 @@ def table_of(sources: Sequence[Source], shape: Shape, rate: float, rules: Rules)
             muscle=laid.rows.muscle,
             motor=laid.rows.motor,
             covariance=laid.rows.covariance,
+            stood_in=laid.touched,
         )
         parts.append(part)
         run += int(laid.run.max(initial=-1)) + 1
@@ -182,6 +184,7 @@ def _empty(sources: Sequence[Source], shape: Shape, rate: float, states: tuple[s
 _COLUMNS = (
     *("features", "label", "person", "session", "recording", "unit", "stimulus", "audible"),
     *("first", "t", "run", "usable", "baseline", "muscle", "motor", "covariance"),
+    "stood_in",
 )
 
 
