@@ -48,7 +48,7 @@ def overlapping(table: Table, learned: Ints, scored: Ints) -> Bools:
         here = table.recording[scored] == recording
         starts = np.sort(table.first[learned[table.recording[learned] == recording]])
         mine = table.first[scored[here]]
-        # Stretches of one length (`Table.reach`) overlap where their starts lie nearer than that length.
+        # Stretches of one length overlap where their starts lie nearer than that length.
         near = np.searchsorted(starts, mine - table.reach, "right")
         shared[here] = near < np.searchsorted(starts, mine + table.reach, "left")
     return shared

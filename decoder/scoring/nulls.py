@@ -8,6 +8,7 @@ and drawn ones are counted with it, (1 + reached) / (1 + drawn) (Phipson & Smyth
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -112,25 +113,59 @@ def weigh(observed: Array, null: Array, *, complete: bool) -> Null:
     observed : array of shape (n_people,)
         True labels' scores; NaN for people who have none.
     null : array of shape (n_draws, n_people)
-        Null scores. Where somebody has none, the draw counts as one that reached the score.
+        Null scores, NaN where a draw leaves nothing of somebody to score, see `comparable`.
     complete : bool
         Whether the draws are all relabelings, the true one among them.
     """
     scored = ~np.isnan(observed)
-    null = np.where(np.isnan(null), np.inf, null)
-    means = null[:, scored].mean(axis=1)
+    kept = comparable(observed, null, complete=complete)
+    means = kept.mean(axis=1)
     people_p, people_95 = np.full(len(observed), np.nan), np.full(len(observed), np.nan)
     for person in np.flatnonzero(scored):
-        people_p[person] = _p(float(observed[person]), null[:, person], complete)
-        people_95[person] = _upper(null[:, person])
+        own = null[~np.isnan(null[:, person]), person]
+        people_p[person] = _p(float(observed[person]), own, complete)
+        people_95[person] = _upper(own)
     return Null(
         p=_p(float(observed[scored].mean()), means, complete),
         null_95=_upper(means),
         people_p=people_p,
         people_95=people_95,
-        n_drawn=len(null),
+        n_drawn=len(kept),
         complete=complete,
     )
+
+
+def comparable(observed: Array, null: Array, *, complete: bool) -> Array:
+    """Return null scores of everybody who has a score, from draws that could be scored.
+
+    What can be scored may depend on the labels: `calibrate` scores nobody whose first minutes hold
+    one state. Given that somebody is scored, all labels that let this person be scored are equally
+    likely, and the score is one of theirs. (To count the other draws as ones that reach the score
+    let no score of eight people be significant: some draw of somebody always lacks.)
+
+    Parameters
+    ----------
+    observed : array of shape (n_people,)
+        True labels' scores; NaN for people who have none.
+    null : array of shape (n_draws, n_people)
+        Null scores.
+    complete : bool
+        Whether the draws are all relabelings.
+
+    Returns
+    -------
+    array of shape (n, n_scored)
+        Of all relabelings, those that score all of these people. Of drawn ones, everybody's first n
+        scores, wherever somebody lacks one: people's labels are dealt without regard to one
+        another, and nobody is learned from for another where draws leave people out.
+    """
+    own = null[:, ~np.isnan(observed)]
+    there = ~np.isnan(own)
+    if complete:
+        return np.asarray(own[there.all(axis=1)])
+    n = int(there.sum(axis=0).min(initial=len(own)))
+    first = [column[known][:n] for column, known in zip(own.T, there.T, strict=True)]
+    return np.stack(first, axis=1) if first else own
 
 
 def _p(observed: float, null: Array, complete: bool) -> float:
@@ -139,6 +174,8 @@ def _p(observed: float, null: Array, complete: bool) -> float:
 
 
 def _upper(null: Array) -> float:
+    if not len(null):
+        return math.inf
     return float(np.quantile(null, 0.95, method="inverted_cdf"))
 
 
@@ -155,7 +192,7 @@ def best_of(observed: Array, null: Array, *, complete: bool) -> Array:
     observed : array of shape (n_candidates,)
         Mean scores over people.
     null : array of shape (n_draws, n_candidates)
-        Null scores; the same draws for all candidates.
+        Means over people of `comparable`; the same draws for all candidates.
     complete : bool
         Whether the draws are all relabelings.
     """

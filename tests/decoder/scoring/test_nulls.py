@@ -74,10 +74,44 @@ def test_a_null_weighs_people_apart_and_together():
     assert weigh(np.array([0.9]), null[:, :1], complete=True).p == 2 / 20
 
 
-def test_a_draw_that_scores_nobody_counts_against():
-    """Where a draw leaves nothing to score it cannot speak for the score."""
-    null = np.array([[0.1], [np.nan], [0.2]])
-    assert weigh(np.array([0.5]), null, complete=False).p == 2 / 4
+def test_draws_that_score_somebody_not_are_left_out_for_that_person():
+    """Of all relabelings those that score everybody count; of drawn ones everybody's own."""
+    null = np.array([[0.1, 0.9], [np.nan, 0.1], [0.6, 0.1], [0.2, np.nan]])
+    drawn = weigh(np.array([0.5, 0.5]), null, complete=False)
+    assert (drawn.p, drawn.n_drawn) == ((1 + 1) / (1 + 3), 3)  # means 0.5, 0.35, 0.15
+    assert drawn.people_p.tolist() == [2 / 4, 2 / 4]
+    every = weigh(np.array([0.6, 0.1]), null, complete=True)
+    assert (every.p, every.n_drawn) == (2 / 2, 2)  # means 0.5, 0.35
+    nobody = weigh(np.array([0.5]), np.full((3, 1), np.nan), complete=False)
+    assert (nobody.p, nobody.n_drawn) == (1.0, 0)
+
+
+def test_p_keeps_its_level_where_labels_decide_who_is_scored():
+    """Four people scored only if their first two units differ; 2000 runs of noise, 60 draws."""
+    rng = np.random.default_rng(0)
+    n_runs, n_draws, n_people = 2000, 60, 4
+    shape = (n_runs, n_draws + 1, n_people, 6)
+    labels = rng.permuted(np.broadcast_to([-1, -1, -1, 1, 1, 1], shape), axis=3)
+    noise = rng.standard_normal((n_runs, 1, n_people, 6))
+    scores = np.where(labels[..., 0] != labels[..., 1], (labels * noise).sum(axis=3), np.nan)
+    runs = [run for run in scores if not np.isnan(run[0]).all()]
+    p = np.array([weigh(run[0], run[1:], complete=False).p for run in runs])
+    for level in (0.05, 0.1, 0.5):
+        assert (p <= level).mean() <= level + 3 * np.sqrt(level * (1 - level) / len(p))
+    assert (p <= 0.5).mean() > 0.4
+
+
+@pytest.mark.parametrize("name", ["calibrate", "prequential"])
+def test_what_is_there_is_found_although_draws_leave_people_out(name):
+    """Eight people, a strong state: hardly a draw scores all of them."""
+    rng = np.random.default_rng(2)
+    labels = [[rng.permutation([0, 0, 0, 1, 1, 1]).tolist()] for _ in range(8)]
+    table = table_of(labels, rows=40, strength=5.0)
+    rules = RULES._replace(minutes=0.25)
+    draws = draws_of(table, units_of(table), "permuted units", 60, seed=1)
+    null = scores_of(draws, lambda drawn: score(drawn, name, rules))
+    assert np.isnan(null).any(axis=1).mean() > 0.5
+    assert weigh(score(table, name, rules), null, complete=False).p <= 0.05
 
 
 def test_the_best_of_several_is_held_against_the_best_of_chance():

@@ -62,7 +62,7 @@ def test_no_sample_is_learned_from_and_scored(table, n_folds):
 @settings(max_examples=15, deadline=None)
 @given(tables, st.integers(0, 99))
 def test_a_stand_in_reaches_back_and_so_does_the_purge(table, seed):
-    """Neither is what stands in for a row of a scored field learned from, in any honest protocol."""
+    """Nor is what stands in for a row of a scored field learned from, in any honest protocol."""
     stood_in = np.random.default_rng(seed).random(len(table)) < 0.3
     table = replace(table, stood_in=stood_in, usable=table.usable & ~stood_in)
     assert table.reach == N_TIMES + (FIELD - 1) * HOP * (2 if stood_in.any() else 1)
