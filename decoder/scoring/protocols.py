@@ -99,7 +99,8 @@ def _dealt(table: Table, rows: Ints, column: Ints, rules: Rules, most: int | Non
     begin = 0
     for name in np.unique(group):
         fewest = n_folds
-        for state in np.unique(label):
+        # In the order of time, so that states that change names keep their folds and their score.
+        for state in _in_order(table.label, rows):
             here = (label == state) & (group == name)
             own = rng.permutation(_in_order(column, rows[here]))
             for i, unit in enumerate(own.tolist()):
@@ -202,10 +203,11 @@ def calibrate(table: Table, rules: Rules) -> list[Split]:
     """
     n_rows = round(rules.minutes * 60.0 * table.rate / table.hop)
     found = []
-    for person, rows in _people(table):
-        if len(rows) <= n_rows:
+    for person, own in _people(table):
+        if len(own) <= n_rows:
             continue
-        train = rows[:n_rows]
+        rows = _in_time(table, own)
+        train, rows = np.sort(rows[:n_rows]), np.sort(rows[n_rows:])
         test = rows[~np.isin(table.unit[rows], np.unique(table.unit[train]))]
         train = apart(table, train, test, purge_of(table, rules))
         if len(test) and len(np.unique(table.label[train])) > 1:
@@ -221,12 +223,28 @@ def prequential(table: Table, rules: Rules) -> list[Split]:
     """
     wait = max(purge_of(table, rules), rules.delay)
     found = []
-    for person, rows in _people(table):
+    for person, own in _people(table):
+        rows = _in_time(table, own)
+        past = 0
         for i, test in enumerate(_rounds(table, rows)):
-            train = apart(table, rows[rows < test[0]], test, wait)
+            train = apart(table, np.sort(rows[:past]), test, wait)
+            past += len(test)
             if len(train):
                 found.append(Split(f"{table.people[person]}, round {i + 1}", train, test, person))
     return found
+
+
+def _in_time(table: Table, rows: Ints) -> Ints:
+    """Return rows as time went by: sessions in their order, each in the order of its units.
+
+    Recordings stand in the order of their names, which need not be that of their dates.
+    """
+    session = _in_order(table.session, rows)
+    of_session = np.argsort(session)[np.searchsorted(np.sort(session), table.session[rows])]
+    units, place = np.unique(table.unit[rows], return_inverse=True)
+    start = np.full(len(units), np.inf)
+    np.minimum.at(start, place, table.t[rows])
+    return rows[np.lexsort((table.t[rows], start[place], of_session))]
 
 
 def _rounds(table: Table, rows: Ints) -> list[Ints]:
@@ -243,7 +261,7 @@ def _rounds(table: Table, rows: Ints) -> list[Ints]:
     if len(held) < len(states) and len(rounds) > 1:
         last = rounds.pop()
         rounds[-1] += last
-    return [rows[np.isin(table.unit[rows], part)] for part in rounds]
+    return [np.sort(rows[np.isin(table.unit[rows], part)]) for part in rounds]
 
 
 def paper(table: Table, rules: Rules) -> list[Split]:

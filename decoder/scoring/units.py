@@ -221,10 +221,14 @@ def _all(units: Units) -> Ints:
 
 def _arrangements(labels: list[int]) -> Iterator[tuple[int, ...]]:
     """Yield every different order of some labels once."""
-    if not labels:
-        yield ()
-    for state in sorted(set(labels)):
-        rest = labels.copy()
-        rest.remove(state)
-        for tail in _arrangements(rest):
-            yield (state, *tail)
+    # By the next larger one, again and again: one level of calls for every unit would end at 1000.
+    order = sorted(labels)
+    while True:
+        yield tuple(order)
+        rises = [i for i in range(len(order) - 1) if order[i] < order[i + 1]]
+        if not rises:
+            return
+        at = rises[-1]
+        other = max(i for i in range(at + 1, len(order)) if order[i] > order[at])
+        order[at], order[other] = order[other], order[at]
+        order[at + 1 :] = order[:at:-1]

@@ -210,6 +210,32 @@ def test_prequential_learns_from_the_past_only():
         assert set(table.label[split.test]) == {0, 1}
 
 
+def test_time_and_not_the_names_of_files_says_what_comes_first():
+    """Two files of one session of which the second was recorded first."""
+    table = table_of([[[0, 1] * 3, [0, 1] * 3]], rows=40)
+    late = table.recording == 0
+    one = replace(table, session=np.zeros_like(table.session), t=table.t + 1000.0 * late)
+    early = set(table.unit[~late])
+    (split,) = pr.calibrate(one, RULES)
+    assert set(table.unit[split.train]) <= early
+    assert set(table.unit[late]) <= set(table.unit[split.test])
+    for split in pr.prequential(one, RULES):
+        assert one.t[split.train].max() < one.t[split.test].min()
+        assert (np.diff(split.train) > 0).all()
+        assert (np.diff(split.test) > 0).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(tables, st.permutations(range(3)))
+def test_states_that_change_names_keep_their_folds(table, names):
+    """Twins among relabelings score alike: no honest protocol knows what a state is called."""
+    other = np.array([*(name for name in names), -1])[table.label]
+    for protocol in HONEST:
+        both = [protocol.splits(one, RULES) for one in (table, replace(table, label=other))]
+        a, b = ([(s.name, s.train.tolist(), s.test.tolist()) for s in splits] for splits in both)
+        assert a == b
+
+
 def test_prequential_waits_for_the_label():
     """With a delay of 20 s the rows of the last 20 s are not learned from."""
     table = table_of([[[0, 1] * 4]], rows=60)

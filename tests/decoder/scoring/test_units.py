@@ -86,6 +86,14 @@ def test_enumeration_agrees_with_brute_force():
     assert got == set(permutations([0, 1, 2, 1, 0]))
 
 
+def test_many_units_of_one_state_are_enumerated_as_well():
+    """Two people: 1500 trials of one state, and two states once each: two relabelings."""
+    units = u.units_of(table_of([[[0] * 1500], [[0, 1]]], rows=10))
+    found = u.relabelings(units, 10, np.random.default_rng(0))
+    assert found.complete
+    assert found.labels[:, -2:].tolist() == [[0, 1], [1, 0]]
+
+
 def test_drawn_relabelings_keep_counts_and_are_evenly_spread():
     """Beyond a thousand they are drawn; every unit bears either state equally often."""
     units = u.units_of(table_of([[[0, 1] * 6, [1, 0]], [[1, 0] * 3]], rows=10))
