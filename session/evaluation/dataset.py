@@ -3,6 +3,7 @@
     [data]       name, states in order, exchangeable unit, primary protocol
     [files]      pattern of the paths: person, session, state, stimulus as named groups
     [labels]     by the file itself, by markers, or by channels that tell held keys
+    [audible]    what was heard, by markers
     [baseline]   what a person's z-score is measured on, never scored
     [stream]     window, hop, filters, quality: as live
     [features]   bands, channels: as live
@@ -25,6 +26,7 @@ from decoder.scoring.protocols import PROTOCOLS
 from decoder.settings import DecoderSettings, FeatureSettings
 from rym import settings as layers
 from rym.errors import UsageError
+from rym.messages import Affect
 from stream.settings import StreamSettings
 
 Unit = Literal["file", "trial", "episode"]
@@ -56,6 +58,8 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Seconds over which answers are smoothed; part of the purge."""
     notes: str = ""
     """What has to be known of the data, for people."""
+    simulated: bool = False
+    """Whether nobody was there: every output says SIMULATED."""
 
 
 class FileSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -115,6 +119,13 @@ class LabelSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return self.lag if self.lag is not None else 0.5 if self.by == "keys" else 0.0
 
 
+class AudibleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Table `[audible]`: what was heard, by markers."""
+
+    codes: dict[str, Affect | Literal["none"]] = {}
+    """Affect that is heard from an event of this code or text on; `none` is silence."""
+
+
 class BaselineSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Table `[baseline]`: what a person's z-score is measured on."""
 
@@ -134,6 +145,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     files: FileSettings = FileSettings()
     labels: LabelSettings = LabelSettings()
     baseline: BaselineSettings = BaselineSettings()
+    audible: AudibleSettings = AudibleSettings()
     stream: StreamSettings = StreamSettings()
     features: FeatureSettings = FeatureSettings()
 
@@ -143,6 +155,7 @@ SCHEMA: dict[str, Any] = {
     "files": FileSettings,
     "labels": LabelSettings,
     "baseline": BaselineSettings,
+    "audible": AudibleSettings,
     "stream": StreamSettings,
     "features": FeatureSettings,
 }

@@ -24,7 +24,7 @@ from .assemble import Gathered, Progress, Rules, Source, about_rows, silent, tab
 from .dataset import Dataset
 from .facts import RecordingFacts
 from .kept import file_rows, looked
-from .labels import Held, Mark, Stretch, by_keys, by_markers, merged
+from .labels import Held, Mark, Stretch, by_keys, by_markers, heard_of, merged
 from .plans import Plan, planned
 from .windows import VERSION, FileRows, Looked, Reading, Shape, scalp_of
 
@@ -125,7 +125,7 @@ def gathered(
         primary=dataset.data.primary,
         smoothing=dataset.data.smoothing,
         delay=max(0.0, dataset.labels.delay),
-        simulated=False,
+        simulated=dataset.data.simulated,
         notes=(*notes, *left_out, *about_rows(sources, table)),
         about=" ".join(dataset.data.notes.split()),
     )
@@ -152,6 +152,7 @@ def _sources(
             learn=[(0.0, file.length)],
             offset=offset,
             lag=dataset.labels.delay,
+            heard=heard_of(_marks(plan, file), dataset.audible.codes),
         )
         for plan, file, row, offset in zip(plans, files, rows, offsets, strict=True)
     ]
@@ -278,11 +279,15 @@ def stretches_of(dataset: Dataset, plan: Plan, file: Looked, keys: Sequence[str]
     if labels.by == "keys":
         held = [_held(file, keys.index(row.channel)) for row in labels.keys]
         return merged(by_keys(held, labels), unit)
-    marks = plan.marks
-    if marks is None:
-        both = zip(file.event_times.tolist(), file.event_codes, strict=True)
-        marks = tuple(Mark(t, code) for t, code in both)
-    return merged(by_markers(marks, labels), unit)
+    return merged(by_markers(_marks(plan, file), labels), unit)
+
+
+def _marks(plan: Plan, file: Looked) -> tuple[Mark, ...]:
+    """Return the events beside a file, else those in it."""
+    if plan.marks is not None:
+        return plan.marks
+    both = zip(file.event_times.tolist(), file.event_codes, strict=True)
+    return tuple(Mark(t, code) for t, code in both)
 
 
 def _held(file: Looked, channel: int) -> Held:

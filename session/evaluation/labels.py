@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ..after.episodes import Steps
 from .dataset import NONE, LabelSettings, Unit
 
 Array = npt.NDArray[np.float64]
@@ -79,6 +80,25 @@ def _several(labels: LabelSettings) -> set[str]:
     """Return the states that have several codes: there a code is a stimulus of its own."""
     states = list(labels.codes.values())
     return {state for state in states if states.count(state) > 1}
+
+
+def heard_of(marks: Iterable[Mark], codes: Mapping[str, str]) -> Steps | None:
+    """Return what was audible from when on, as markers tell it.
+
+    Parameters
+    ----------
+    marks : iterable of Mark
+        All events.
+    codes : mapping of str to str
+        Affect that is heard from an event on; `none` is silence.
+
+    Returns
+    -------
+    Steps or None
+        None where no event tells.
+    """
+    told = [(mark.t, codes[mark.code]) for mark in marks if mark.code in codes]
+    return Steps.of(told) if told else None
 
 
 def by_keys(held: Sequence[Held], labels: LabelSettings) -> list[Stretch]:

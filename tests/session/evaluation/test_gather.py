@@ -239,6 +239,27 @@ def test_markers_begin_trials(tmp_path: Path) -> None:
     check(table, protocol("within").splits(table, Rules(smoothing=0.75)))
 
 
+def test_markers_tell_what_was_heard(tmp_path: Path) -> None:
+    """From an event on, the affect it names is heard; before the first one, nothing is known."""
+    heard = '\n[audible.codes]\n1 = "positive"\n9 = "none"\n'
+    found = gather(load(toml(tmp_path / "m.toml", MARKERS + heard)), marked(tmp_path / "d"), None)
+    own = found.table.person == 0
+    t, audible = found.table.t[own], found.table.audible[own]
+    for start, end, affect in ((0.0, 2.0, -1), (2.0, 38.0, 2), (38.0, 41.0, -1), (41.0, 53.0, 2)):
+        inside = (t > start + 0.01) & (t < end - 0.01)
+        assert set(audible[inside]) == {affect}
+    silent = gather(load(toml(tmp_path / "n.toml", MARKERS)), tmp_path / "d", None)
+    assert set(silent.table.audible) == {-1}
+
+
+def test_nobody_was_there_if_it_says_so(tmp_path: Path) -> None:
+    """A data set that is called simulated is."""
+    text = MARKERS.replace('unit = "trial"', 'unit = "trial"\nsimulated = true')
+    folder = marked(tmp_path / "d")
+    assert gather(load(toml(tmp_path / "m.toml", text)), folder, None).simulated
+    assert not gather(load(toml(tmp_path / "n.toml", MARKERS)), folder, None).simulated
+
+
 def test_an_episode_goes_on_where_the_state_does(tmp_path: Path) -> None:
     """Two markers of one state in a row are two trials, but one episode."""
     text = MARKERS.replace('unit = "trial"', 'unit = "episode"')
