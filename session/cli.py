@@ -13,6 +13,7 @@ import msgspec
 
 from rym.errors import RymError, UsageError
 
+from .evaluation.cohort_verb import add as add_cohort
 from .evaluation.verb import add as add_evaluate
 from .rig.verbs import Outcome, number
 from .rig.verbs import add as add_rig
@@ -167,6 +168,7 @@ def _add_simulate(verbs: Any) -> None:
     parser.add_argument(
         "--decoder", choices=["auto", "cebra-knn", "lda"], default="auto", help="what is trained"
     )
+    add_cohort(parser.add_subparsers(metavar="cohort"), _verb)
 
 
 def _add_after(verbs: Any) -> None:

@@ -168,8 +168,18 @@ def visit(cohort: Cohort, rng: np.random.Generator) -> Visit:
     return Visit(state, hops * HOP_S)
 
 
-def draw(cohort: Cohort, seed: int) -> Table:
-    """Draw the rows of a cohort.
+class Member(NamedTuple):
+    """One person of a cohort, and what happens in each visit."""
+
+    name: str
+    person: Person
+    visits: tuple[Visit, ...]
+    noise: np.random.Generator
+    """Draws everything else."""
+
+
+def members(cohort: Cohort, seed: int) -> list[Member]:
+    """Draw the people of a cohort and their episodes.
 
     Parameters
     ----------
@@ -178,21 +188,37 @@ def draw(cohort: Cohort, seed: int) -> Table:
     seed : int
         Everything that is drawn follows from it, each person by itself: a larger cohort of the same
         seed begins with the same people.
+    """
+    found = []
+    for i, sequence in enumerate(np.random.SeedSequence(seed).spawn(cohort.people)):
+        own, course, rest = (np.random.default_rng(child) for child in sequence.spawn(3))
+        visits = tuple(visit(cohort, course) for _ in range(cohort.visits))
+        found.append(Member(f"P{i + 1:02}", person(cohort, own), visits, rest))
+    return found
+
+
+def draw(cohort: Cohort, seed: int) -> Table:
+    """Draw the rows of a cohort.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        What is true.
+    seed : int
+        See `members`.
 
     Returns
     -------
     Table
         Windows of 1 s every 0.25 s, 19 channels, five bands; no covariances. An episode is a unit.
     """
-    people = np.random.SeedSequence(seed).spawn(cohort.people)
     parts: list[dict[str, Any]] = []
-    for number, sequence in enumerate(people):
-        rng = np.random.default_rng(sequence)
-        one = person(cohort, rng)
-        for _ in range(cohort.visits):
-            columns = _recording(cohort, one, visit(cohort, rng), rng)
+    people = members(cohort, seed)
+    for number, member in enumerate(people):
+        for what in member.visits:
+            columns = _recording(cohort, member, what)
             parts.append(_numbered(columns, cohort, number, len(parts)))
-    return _joined(cohort, parts)
+    return _joined(cohort, people, parts)
 
 
 _COLUMNS = (
@@ -201,11 +227,11 @@ _COLUMNS = (
 )
 
 
-def _joined(cohort: Cohort, parts: list[dict[str, Any]]) -> Table:
+def _joined(cohort: Cohort, everybody: list[Member], parts: list[dict[str, Any]]) -> Table:
     columns: dict[str, Any] = {
         name: np.concatenate([part[name] for part in parts]) for name in _COLUMNS
     }
-    people = tuple(f"P{i + 1:02}" for i in range(cohort.people))
+    people = tuple(member.name for member in everybody)
     visits = tuple(f"{one} visit {i + 1}" for one in people for i in range(cohort.visits))
     return Table(
         **columns,
@@ -232,21 +258,19 @@ def _numbered(columns: dict[str, Any], cohort: Cohort, who: int, number: int) ->
     }
 
 
-def _recording(
-    cohort: Cohort, one: Person, what: Visit, rng: np.random.Generator
-) -> dict[str, Any]:
+def _recording(cohort: Cohort, member: Member, what: Visit) -> dict[str, Any]:
     """Return the columns of one recording's rows.
 
     A row bears the state in which its newest sample lies. What its older samples saw of the state
     before is not drawn: such rows are never learned from.
     """
-    rest = round(REST_S / HOP_S)
+    rest = round((REST_S - N_TIMES / RATE) / HOP_S)  # rows that end before the first episode
     n_rows = np.round(what.seconds / HOP_S).astype(np.int64)
     episode = np.concatenate([np.full(rest, -1), np.repeat(np.arange(len(n_rows)), n_rows)])
     label = np.concatenate([what.state, [-1]])[episode]
     n, place = len(label), np.arange(len(label))
     audible = _audible(label) if cohort.heard else np.full(n, -1)
-    rows = noise(n, cohort.drift, rng)
+    one, rows = member.person, noise(n, cohort.drift, member.noise)
     rows += _of(one.felt, label) + _of(one.held, label) + _of(one.heard, audible)
     features = one.level + one.scale * rows
     start = np.searchsorted(episode, episode)  # episodes are in order of time
