@@ -1,4 +1,4 @@
-"""Controls that explain the score as well: time, the hand, what was heard (pure)."""
+"""Controls that explain the score as well: time, rest, the hand, what was heard (pure)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ MEANINGS = {
     "time index": (
         "States can be told by the clock alone: whatever drifts with time passes for a state.",
         "The order of the states gives nothing away that a line and a bow over time could hold.",
+    ),
+    "nearness to rest": (
+        "The rest that people are measured by is of a scored file: what is followed may be the file.",
+        "The score is not explained by being of the file that the rest was taken from.",
     ),
     "motor": (
         "The hand that holds the key explains the score as well: what is followed may be movement.",

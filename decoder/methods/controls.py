@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ..table import Table
 from .candidates import linear_refit, prepare_lda
 from .method import Answer, Method, Refit, possible, prepared
+from .normalized import OwnScale, field_means
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -284,6 +285,31 @@ def _prepare_previous(table: Table, train: Ints) -> Refit:
     return refit
 
 
+def _prepare_nearness(table: Table, train: Ints) -> Refit:
+    """Prepare LDA on how far a row lies from the own rest, whatever the direction."""
+    scale = OwnScale(table, train)
+
+    def far(rows: Ints) -> Array:
+        z = field_means(scale, rows)
+        return np.asarray(np.log(np.mean(z * z, axis=1, keepdims=True) + 1e-12))
+
+    return linear_refit(table, far(train), far)
+
+
+def _rest_apart(table: Table) -> str:
+    """Return that nothing scored lies in a unit that a person is measured by.
+
+    Where a person's rest is a piece of the one file of a state, what is left of that file lies near
+    it for being of that file: with nothing but differences between files, LDA then scores 0.64
+    across 12 people (10 features), and is above 95 % of its null in 5 of 12 draws.
+    """
+    held = np.unique(table.unit[table.baseline])
+    scored = np.unique(table.unit[table.newest])
+    if len(np.intersect1d(held[held >= 0], scored)):
+        return ""
+    return "The rest that people are measured by is no part of what is scored."
+
+
 def _one_unit(table: Table) -> str:
     pairs = np.unique(np.stack([table.session, table.unit])[:, table.newest], axis=1)
     if len(np.unique(pairs[0])) == pairs.shape[1]:
@@ -332,6 +358,12 @@ CONTROLS: dict[str, Method] = {
             "α in front, right minus left",
             _looking_at(_asymmetry),
             _no_asymmetry,
+        ),
+        _control(
+            "nearness to rest",
+            "how far a row lies from the own rest, in no direction",
+            _prepare_nearness,
+            _rest_apart,
         ),
         _control("majority", "the commonest state, no signal", _prepare_majority),
     )

@@ -146,7 +146,7 @@ def table_of(sources: Sequence[Source], shape: Shape, rate: float, rules: Rules)
         )
         parts.append(part)
         run += int(laid.run.max(initial=-1)) + 1
-    table = _joined(parts)
+    table = _unspent(_joined(parts))
     _check_states(table)
     return table
 
@@ -202,6 +202,23 @@ def _joined(parts: Sequence[Table]) -> Table:
     number[used] = np.arange(len(used))
     columns["unit"] = number[columns["unit"]]
     return replace(parts[0], **columns)
+
+
+def _unspent(table: Table) -> Table:
+    """Leave out what is left of a unit that a baseline was taken from.
+
+    It lies near the baseline for being of that unit, whatever the state. Only where a person has no
+    other unit of that state it has to stay; the control *nearness to rest* tells what it does then.
+    """
+    usable = table.usable.copy()
+    spent = np.unique(table.unit[table.baseline & (table.unit >= 0)])
+    fresh = table.usable & ~np.isin(table.unit, spent)
+    for unit in spent.tolist():
+        own = table.unit == unit
+        at = int(np.argmax(own))
+        if (fresh & (table.person == table.person[at]) & (table.label == table.label[at])).any():
+            usable[own] = False
+    return replace(table, usable=usable)
 
 
 def _names(sources: Sequence[Source], field: int) -> list[str]:

@@ -78,8 +78,8 @@ def findings(
     Returns
     -------
     tuple of Finding
-        canary, time index, early against late, file identity, motor, audible clip, filter settings,
-        near-duplicates, overlap of every protocol.
+        canary, time index, early against late, file identity, nearness to rest, motor, audible
+        clip, filter settings, near-duplicates, overlap of every protocol.
     """
     jobs = _Detectors(data, rules, primary, seed, n_canaries).jobs(protocols)
     found = []
@@ -106,6 +106,7 @@ class _Detectors:
             ("time index", partial(self.control, "time index")),
             ("early against late", partial(self.contrast, drift)),
             ("file identity", partial(self.contrast, file_identity)),
+            ("nearness to rest", partial(self.control, "nearness to rest")),
             ("motor", partial(self.control, "motor")),
             ("audible clip", partial(self.control, "audible clip")),
             ("filter settings", self.filtered),

@@ -5,7 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from decoder.methods.candidates import CANDIDATES
 from decoder.methods.controls import CONTROLS, Earlier, Place, place_of
+from decoder.scoring.held_out import held_out, people_scores
+from decoder.scoring.metrics import answers_of, balanced_accuracy
+from decoder.scoring.protocols import protocol
+from decoder.scoring.splits import Rules
+from tests.decoder.scoring import tables
 
 SIGNALS = ("EOG", "EMG", "motor", "audible clip", "frontal asymmetry")
 OTHERS = ("time index", "file identity")
@@ -177,3 +183,46 @@ def test_what_was_not_made_or_never_differs_says_so(make_table):
     assert previous.why_not(table) == ""
     alone = replace(table, session=np.where(table.unit < 0, 0, table.unit))
     assert "two units" in previous.why_not(alone)
+
+
+def files_that_differ(seed, *, rest_apart):
+    """Return 12 people with a file of each state; files differ at random, states do not.
+
+    The rest that people are measured by is the first half of the first state's file, or apart.
+    """
+    labels = [[[0], [1]]] * 12
+    table = tables.table_of(labels, rows=100, n_features=10, seed=seed)
+    offset = 3.0 * np.random.default_rng(seed + 1000).standard_normal((len(table.recordings), 10))
+    place = table.first // table.hop
+    rest = (table.label == 0) & (place < 50)
+    apart = np.where(rest & rest_apart, -1, table.label)
+    return replace(
+        table,
+        features=table.features + offset[table.recording],
+        label=apart,
+        unit=np.where(apart < 0, -1, table.unit),
+        baseline=rest,
+        usable=place >= 60,
+    )
+
+
+def test_nearness_to_rest_tells_what_is_of_the_file_that_the_rest_was_taken_from():
+    """No state at all: across people LDA is above chance by that alone, the control even more."""
+    rules, scores = Rules(smoothing=0.75), {"lda": [], "nearness to rest": []}
+    for seed in range(6):
+        table = files_that_differ(seed, rest_apart=False)
+        splits = protocol("leave-one-person-out").splits(table, rules)
+        for name, method in (*CANDIDATES.items(), *CONTROLS.items()):
+            if name in scores:
+                answer = answers_of(held_out(table, splits, method.fit, 0))
+                rows = np.flatnonzero(answer >= 0)
+                scores[name].append(people_scores(table, rows, answer[rows], balanced_accuracy))
+    assert np.mean(scores["lda"]) > 0.55
+    assert np.mean(scores["nearness to rest"]) > 0.9
+
+
+def test_nearness_to_rest_is_no_rival_where_the_rest_is_apart():
+    """A rest that is no unit that could be dealt is the same for all states."""
+    control = CONTROLS["nearness to rest"]
+    assert "no part" in control.why_not(files_that_differ(0, rest_apart=True))
+    assert control.why_not(files_that_differ(0, rest_apart=False)) == ""

@@ -239,6 +239,21 @@ def test_markers_begin_trials(tmp_path: Path) -> None:
     check(table, protocol("within").splits(table, Rules(smoothing=0.75)))
 
 
+def test_a_trial_that_gave_the_baseline_is_scored_only_where_there_is_no_other(
+    tmp_path: Path,
+) -> None:
+    """What is left of the first calm trial lies near the baseline for being of that trial."""
+    rest = '\n[baseline]\nstate = "calm"\nseconds = 4.0\n'
+    folder = marked(tmp_path / "d")
+    for end, n_calm in ((53.0, 1), (40.0, 0)):
+        line = trigger(end, [(2, 1), (14, 2), (26, 3), (38, 9), *[(41, 1)] * n_calm])
+        write_csv(folder / "p.csv", eeg(end, 5), beside={"Trigger": line})
+        table = gather(load(toml(tmp_path / "m.toml", MARKERS + rest)), folder, None).table
+        first = table.unit[(table.person == 0) & table.baseline][0]
+        assert (table.usable & (table.unit == first)).any() == (n_calm == 0)
+        assert (table.usable & (table.person == 0) & (table.label == 0)).any()
+
+
 def test_markers_tell_what_was_heard(tmp_path: Path) -> None:
     """From an event on, the affect it names is heard; before the first one, nothing is known."""
     heard = '\n[audible.codes]\n1 = "positive"\n9 = "none"\n'

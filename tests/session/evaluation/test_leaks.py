@@ -113,11 +113,11 @@ def noise(data: Gathered, seed: int = 0) -> Gathered:
 def test_every_detector_answers_and_can_be_stored():
     """All names, in their order, as JSON and back."""
     found = looked_at(gathered(), HONEST)
-    assert [f.name for f in found[:8]] == [
-        "canary", "time index", "early against late", "file identity", "motor", "audible clip",
-        "filter settings", "near-duplicates",
+    assert [f.name for f in found[:9]] == [
+        "canary", "time index", "early against late", "file identity", "nearness to rest", "motor",
+        "audible clip", "filter settings", "near-duplicates",
     ]  # fmt: skip
-    assert [f.name for f in found[8:]] == [f"overlap across folds: {name}" for name in HONEST]
+    assert [f.name for f in found[9:]] == [f"overlap across folds: {name}" for name in HONEST]
     assert all(f.what.endswith(".") and f.meaning.endswith(".") for f in found)
     assert msgspec.json.decode(msgspec.json.encode(found), type=tuple[Finding, ...]) == found
 
