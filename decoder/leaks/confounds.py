@@ -14,7 +14,7 @@ MEANINGS = {
         "The order of the states gives nothing away that a line and a bow over time could hold.",
     ),
     "nearness to rest": (
-        "The rest that people are measured by is of a scored file: what is followed may be the file.",
+        "The rest that people are measured by is of a scored file, which may be what is followed.",
         "The score is not explained by being of the file that the rest was taken from.",
     ),
     "motor": (

@@ -18,6 +18,7 @@ and are shown for comparison only.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -218,17 +219,22 @@ def calibrate(table: Table, rules: Rules) -> list[Split]:
 def prequential(table: Table, rules: Rules) -> list[Split]:
     """Test, then train: each round of units scored by what was known before it began.
 
-    A round is the fewest units in a row that hold every state of the person. The label of a row is
-    known after its true delay, and a row is learned from only after the purge.
+    A round is as many units in a row as the person has states, and is scored if every state came
+    before it. The label of a row is known after its true delay, and a row is learned from only
+    after the purge.
+
+    Where a round ends does not follow from labels. A round that ended with the unit that completes
+    its states would end with its rarest one, of which more is to come: noise that drifts, and so
+    resembles what was last, scored 0.368 ± 0.004 of 0.333 then. What is worth nothing still is not
+    1/C here but less: where labels are dealt without replacement, a state that came oftener is to
+    come less often (four units of each of two states, offsets: 0.468 ± 0.007). Its null says so.
     """
     wait = max(purge_of(table, rules), rules.delay)
     found = []
     for person, own in _people(table):
         rows = _in_time(table, own)
-        past = 0
-        for i, test in enumerate(_rounds(table, rows)):
-            train = apart(table, np.sort(rows[:past]), test, wait)
-            past += len(test)
+        for i, (past, test) in enumerate(_rounds(table, rows)):
+            train = apart(table, past, test, wait)
             if len(train):
                 found.append(Split(f"{table.people[person]}, round {i + 1}", train, test, person))
     return found
@@ -247,21 +253,17 @@ def _in_time(table: Table, rows: Ints) -> Ints:
     return rows[np.lexsort((table.t[rows], start[place], of_session))]
 
 
-def _rounds(table: Table, rows: Ints) -> list[Ints]:
-    """Return the rows of every round; units after the last full round belong to it."""
-    states = np.unique(table.label[rows])
-    rounds: list[list[int]] = [[]]
-    held: set[int] = set()
-    for unit in _in_order(table.unit, rows).tolist():
-        if len(held) == len(states):
-            rounds.append([])
-            held = set()
-        rounds[-1].append(unit)
-        held.add(int(table.label[rows[table.unit[rows] == unit][0]]))
-    if len(held) < len(states) and len(rounds) > 1:
-        last = rounds.pop()
-        rounds[-1] += last
-    return [np.sort(rows[np.isin(table.unit[rows], part)]) for part in rounds]
+def _rounds(table: Table, rows: Ints) -> list[tuple[Ints, Ints]]:
+    """Return what was before every round and its rows, once every state has occurred."""
+    n_states = len(np.unique(table.label[rows]))
+    units = np.unique(table.unit[rows], return_index=True)[1]
+    borders = [*np.sort(units)[::n_states].tolist(), len(rows)]
+    both = [(rows[:a], rows[a:b]) for a, b in pairwise(borders)]
+    return [
+        (np.sort(past), np.sort(test))
+        for past, test in both
+        if len(np.unique(table.label[past])) == n_states
+    ]
 
 
 def paper(table: Table, rules: Rules) -> list[Split]:
@@ -369,7 +371,7 @@ PROTOCOLS = (
     Protocol(
         "prequential",
         "Each round of units is scored, then learned from, as on a live day.",
-        "It needs a person with two rounds of units that hold every state.",
+        "It needs a person with units after every state has occurred.",
         False,
         True,
         prequential,

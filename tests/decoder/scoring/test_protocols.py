@@ -201,13 +201,13 @@ def test_calibration_with_one_state_scores_nobody():
 
 
 def test_prequential_learns_from_the_past_only():
-    """Rounds of all states in order; each is scored by everything that was known before it."""
-    table = table_of([[[0, 1, 1, 0, 0, 1, 0]]], rows=40)
+    """Rounds of as many units as states, scored once every state came, by all that was known."""
+    table = table_of([[[0, 0, 0, 1, 1, 0, 0]]], rows=40)
     splits = pr.prequential(table, RULES)
-    assert [sorted(set(table.unit[s.test])) for s in splits] == [[2, 3], [4, 5, 6]]
+    assert [sorted(set(table.unit[s.test])) for s in splits] == [[4, 5], [6]]
     for split in splits:
         assert split.train.max() < split.test.min()
-        assert set(table.label[split.test]) == {0, 1}
+        assert set(table.label[split.train]) == {0, 1}
 
 
 def test_time_and_not_the_names_of_files_says_what_comes_first():
@@ -306,3 +306,15 @@ def test_where_labels_were_dealt_per_session_a_fold_takes_as_many_of_every_state
             pairs = np.unique(np.stack([table.label[rows], table.unit[rows]]), axis=1)
             taken = np.bincount(pairs[0], minlength=table.n_states)
             assert len(np.unique(taken)) == 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 2), min_size=6, max_size=12))
+def test_where_a_prequential_round_ends_does_not_follow_from_labels(states):
+    """Rounds lie at the same places whatever was felt; what differs is which are scored."""
+    table = table_of([[states]], rows=40)
+    n = len(set(states))
+    for split in pr.prequential(table, RULES):
+        units = sorted(set(table.unit[split.test].tolist()))
+        assert units == list(range(units[0], min(units[0] + n, len(states))))
+        assert units[0] % n == 0
