@@ -2,11 +2,12 @@
 # `py tools/dev.py demo`, `py tools/dev.py test`.
 PYTHON ?= python3
 
-.PHONY: setup demo test check bench bench-peers
+.PHONY: setup demo test check cohort-full bench bench-peers
 
 setup:  ; $(PYTHON) tools/dev.py setup
 demo:   ; $(PYTHON) tools/dev.py demo
 test:   ; $(PYTHON) tools/dev.py test
 check:  ; $(PYTHON) tools/dev.py check
+cohort-full:  ; $(PYTHON) tools/dev.py cohort-full
 bench:  ; $(PYTHON) tools/dev.py bench
 bench-peers:  ; $(PYTHON) tools/dev.py bench-peers

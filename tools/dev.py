@@ -103,6 +103,11 @@ def check(_rest: list[str]) -> int:
     return next((code for code in codes if code), 0)
 
 
+def cohort_full(rest: list[str]) -> int:
+    """Try interval and verdict on simulated cohorts; half an hour on two cores, resumable."""
+    return run("benchmarks.cohort", *rest)
+
+
 def bench(rest: list[str]) -> int:
     """Run every benchmark, one after the other."""
     codes = [
@@ -133,7 +138,14 @@ def bench_peers(_rest: list[str]) -> int:
 
 def main() -> int:
     """Parse the verb and run it in an up-to-date environment."""
-    verbs = {"demo": demo, "test": test, "check": check, "bench": bench, "bench-peers": bench_peers}
+    verbs = {
+        "demo": demo,
+        "test": test,
+        "check": check,
+        "cohort-full": cohort_full,
+        "bench": bench,
+        "bench-peers": bench_peers,
+    }
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("verb", choices=["setup", *verbs])
     arguments, rest = parser.parse_known_args()
