@@ -103,6 +103,11 @@ def check(_rest: list[str]) -> int:
     return next((code for code in codes if code), 0)
 
 
+def canary_full(rest: list[str]) -> int:
+    """Send noise through every protocol and decoder; half an hour on two cores, resumable."""
+    return run("benchmarks.canary", *rest)
+
+
 def cohort_full(rest: list[str]) -> int:
     """Try interval and verdict on simulated cohorts; half an hour on two cores, resumable."""
     return run("benchmarks.cohort", *rest)
@@ -142,6 +147,7 @@ def main() -> int:
         "demo": demo,
         "test": test,
         "check": check,
+        "canary-full": canary_full,
         "cohort-full": cohort_full,
         "bench": bench,
         "bench-peers": bench_peers,
