@@ -206,6 +206,15 @@ def _nothing_audible(table: Table) -> str:
     return "" if len(heard) > 1 else "The same was audible throughout."
 
 
+def _no_stimulus(table: Table) -> str:
+    """Return that no named stimulus was shown in two units: what comes once gives nothing away."""
+    newest = table.newest[table.stimulus[table.newest] >= 0]
+    pairs = np.unique(np.stack([table.stimulus[newest], table.unit[newest]]), axis=1)
+    if len(np.unique(pairs[0])) == pairs.shape[1]:
+        return "No stimulus is named that was shown more than once."
+    return ""
+
+
 class Earlier:
     """Which units learned from lie how many units before another one, in the same session.
 
@@ -346,6 +355,12 @@ CONTROLS: dict[str, Method] = {
             "what was heard, no signal",
             _by_value(lambda table: table.audible),
             _nothing_audible,
+        ),
+        _control(
+            "stimulus",
+            "what was shown, no signal",
+            _by_value(lambda table: table.stimulus),
+            _no_stimulus,
         ),
         _control("previous label", "the state before, no signal", _prepare_previous, _one_unit),
         _control(

@@ -26,9 +26,11 @@ MEANS = {
     "EMG": "muscle tension of forehead and temples",
     "motor": "activity over the hand's part of the brain, as when a key is held",
     "audible clip": "what was heard, without any signal",
+    "stimulus": "what was shown, without any signal",
     "previous label": "the order in which the states came, without any signal",
     "file identity": "which file it lies in, without any signal",
     "frontal asymmetry": "the difference of right and left forehead",
+    "nearness to rest": "being of the file that the rest was taken from",
     "majority": "the commonest state, without any signal",
 }
 """What a control looks at, in words for people who decode nothing."""

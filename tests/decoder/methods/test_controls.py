@@ -226,3 +226,19 @@ def test_nearness_to_rest_is_no_rival_where_the_rest_is_apart():
     control = CONTROLS["nearness to rest"]
     assert "no part" in control.why_not(files_that_differ(0, rest_apart=True))
     assert control.why_not(files_that_differ(0, rest_apart=False)) == ""
+
+
+def test_stimuli_that_everybody_sees_in_one_state_pass_for_it_unless_held_out():
+    """Two films of each state, the same for four people: across people the film alone tells it."""
+    table = tables.table_of([[[0, 1, 0, 1]]] * 4, rows=40)
+    table = replace(table, stimulus=table.unit % 4)
+    control, rules = CONTROLS["stimulus"], Rules(smoothing=0.75)
+    for name, expected in (("leave-one-person-out", 1.0), ("leave-one-stimulus-out", 0.5)):
+        splits = protocol(name).splits(table, rules)
+        answer = answers_of(held_out(table, splits, control.fit, 0))
+        rows = np.flatnonzero(answer >= 0)
+        scores = people_scores(table, rows, answer[rows], balanced_accuracy)
+        assert scores.tolist() == [expected] * 4
+    assert control.why_not(table) == ""
+    for unknown in (table.unit, np.full(len(table), -1)):
+        assert "No stimulus" in control.why_not(replace(table, stimulus=unknown))
