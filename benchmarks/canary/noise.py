@@ -37,7 +37,7 @@ class Layout(NamedTuple):
     name: str
     counts: tuple[int, ...]
     """Units of every state in each session (of the person where labels are dealt per person)."""
-    n_people: int = 4
+    n_people: int = 3
     n_sessions: int = 2
     rows: tuple[int, ...] = (24,)
     """Rows of the units in turn; the first nine of each are not usable."""
@@ -60,10 +60,10 @@ LAYOUTS = {
         Layout("drift", (3, 3, 3), drift=6.0),
         Layout("offsets", (4, 4), drift=3.0, offset=3.0),
         Layout("per person", (6, 6), dealt="person", drift=3.0, offset=3.0),
-        Layout("unequal", (3, 5), n_people=5, rows=(20, 34, 26), drift=3.0),
+        Layout("unequal", (3, 5), n_people=4, rows=(20, 34, 26), drift=3.0),
         Layout("files", (4, 4), n_people=5, n_sessions=1, offset=3.0, files=True),
         Layout("stimuli", (4, 4), drift=3.0, repeated=True),
-        Layout("small", (2, 2), n_people=3, rows=(20,), drift=2.0, offset=2.0),
+        Layout("small", (2, 2), rows=(20,), drift=2.0, offset=2.0),
         Layout("one of each", (1, 1), n_people=12, n_sessions=1, rows=(60,), drift=3.0, files=True),
     )
 }
