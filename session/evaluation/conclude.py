@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from decoder.scoring import metrics
 from decoder.scoring.held_out import people_scores
 from decoder.scoring.intervals import Estimate, over_people, over_units
 from decoder.scoring.nulls import Null as Weighed
-from decoder.scoring.nulls import best_of, weigh
+from decoder.scoring.nulls import best_of, comparable, weigh
 from decoder.scoring.protocols import one_unit
 from decoder.scoring.splits import purge_of
 from decoder.scoring.timing import flips_per_minute, seconds_to_right
@@ -192,7 +193,7 @@ def _null(laid: Laid, weighed: Weighed | None) -> Null:
         why="" if weighed is not None else _why_not_run(laid),
         n_drawn=0 if weighed is None else weighed.n_drawn,
         complete=weighed is not None and weighed.complete,
-        n_relabelings=str(found.n),
+        n_relabelings=str(Decimal(found.n)),  # str() refuses more than 4300 digits
         smallest_p=smallest,
         null_95=None if weighed is None else weighed.null_95,
         p=None if weighed is None else weighed.p,
@@ -279,14 +280,16 @@ def _best_p(laid: Laid, drawn: Sequence[Scored], balanced: dict[str, Array]) -> 
     for one in drawn[1:]:
         common = np.intersect1d(common, one.draw)
     observed = np.array([np.nanmean(balanced[one.method.name]) for one in drawn])
+    complete = laid.draws.complete and len(common) == len(laid.draws)
     columns = []
     for one in drawn:
         scores = one.score[np.isin(one.draw, common)]
-        known = ~np.isnan(balanced[one.method.name])
-        # Where somebody has no score, the draw counts as one that reached it, as in `weigh`.
-        columns.append(np.where(np.isnan(scores), np.inf, scores)[:, known].mean(axis=1))
-    complete = laid.draws.complete and len(common) == len(laid.draws)
-    return best_of(observed, np.stack(columns, axis=1), complete=complete)
+        like = comparable(balanced[one.method.name], scores, complete=complete)
+        columns.append(like.mean(axis=1))
+    # Which draws can be scored follows from their labels, not from the method.
+    shared = min(len(column) for column in columns)
+    null = np.stack([column[:shared] for column in columns], axis=1)
+    return best_of(observed, null, complete=complete)
 
 
 def _rival(laid: Laid, candidate: Scored, control: Scored) -> Rival:

@@ -49,6 +49,8 @@ class Options(NamedTuple):
     seed: int = 0
     workers: int = 1
     backend: Backend = "loky"
+    minutes: float = 5.0
+    """Of own data that `calibrate` learns from."""
 
 
 def known(names: Sequence[str], among: Collection[str], what: str) -> None:
@@ -181,6 +183,7 @@ def setup_of(data: Gathered, options: Options, primary: str) -> Setup:
         seed=options.seed,
         nulls=options.nulls,
         primary=primary,
+        minutes=options.minutes,
     )
 
 

@@ -51,10 +51,18 @@ class Setup(NamedTuple):
     primary: str = "within"
     n_draws: int = N_DRAWS
     n_full: int = N_FULL
+    minutes: float = 5.0
+    """Of own data that `calibrate` learns from."""
 
     def rules(self) -> Rules:
         """Return what the protocols are told."""
-        return Rules(smoothing=self.smoothing, delay=self.delay, seed=self.seed, dealt=self.dealt)
+        return Rules(
+            smoothing=self.smoothing,
+            minutes=self.minutes,
+            delay=self.delay,
+            seed=self.seed,
+            dealt=self.dealt,
+        )
 
 
 class Job(NamedTuple):

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..rig.verbs import Outcome, Verb
+from ..rig.verbs import Outcome, Verb, number
 
 if TYPE_CHECKING:
     from .result import Evaluation, ProtocolResult
@@ -65,6 +65,12 @@ def add(verbs: Any, verb: Verb) -> None:
         default="loky",
         help="where jobs run: processes here, or a cluster",
     )
+    parser.add_argument(
+        "--minutes",
+        type=number(),
+        default=5.0,
+        help="of own data that `calibrate` learns from (default: 5)",
+    )
     parser.add_argument("--no-page", action="store_true", help="write no evaluation.html")
 
 
@@ -96,6 +102,7 @@ def _evaluate(arguments: argparse.Namespace) -> Outcome:
         seed=arguments.seed,
         workers=arguments.workers,
         backend=arguments.backend,
+        minutes=arguments.minutes,
     )
     check_options(options)
     out = arguments.out or Path("evaluations") / arguments.what[0].resolve().stem
