@@ -24,7 +24,7 @@ from decoder.scoring.held_out import seed_of
 from decoder.scoring.nulls import Draws, Kind, draws_of
 from decoder.scoring.protocols import Protocol
 from decoder.scoring.splits import Rules, Split, used
-from decoder.scoring.units import Units, units_of
+from decoder.scoring.units import Units, stimuli_of, units_of
 from decoder.table import Table
 
 Ints = npt.NDArray[np.int64]
@@ -103,7 +103,8 @@ class Laid:
     @cached_property
     def units(self) -> Units:
         """Units that labels are dealt over."""
-        return units_of(self.table, used(self.splits), per=self.setup.dealt)
+        deal = stimuli_of if self.protocol.name == "leave-one-stimulus-out" else units_of
+        return deal(self.table, used(self.splits), per=self.setup.dealt)
 
     @cached_property
     def draws(self) -> Draws:

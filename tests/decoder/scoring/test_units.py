@@ -139,3 +139,26 @@ def test_a_usable_row_needs_a_unit():
     table = table_of([[[0, 1]]], rows=12)
     with pytest.raises(FormatError, match="no exchangeable unit"):
         u.units_of(replace(table, unit=np.full(len(table), -1)))
+
+
+def test_a_stimulus_that_is_shown_again_keeps_one_state():
+    """Labels are dealt over stimuli, not over their trials, where each goes with one state."""
+    table = table_of([[[0, 1, 0, 1], [1, 0, 1, 0]]] * 2, rows=12)
+    shown = np.array([0, 1, 2, 3, 3, 2, 1, 0] * 2)[table.unit]
+    again = replace(table, stimulus=shown)
+    units = u.stimuli_of(again, again.newest)
+    assert len(units) == 8
+    assert u.n_relabelings(units) == 6**2
+    for labels in u.relabelings(units, 9, np.random.default_rng(0)).labels:
+        dealt = u.relabeled(again, units, labels)
+        for person in (0, 1):
+            own = np.unique(np.stack([shown, dealt.label])[:, table.person == person], axis=1)
+            assert own[0].tolist() == [0, 1, 2, 3]
+
+
+def test_a_stimulus_of_several_states_or_a_unit_of_several_stimuli_leaves_the_units_as_they_are():
+    """Nothing is dealt over stimuli that would tear a unit or did not hold one state before."""
+    table = table_of([[[0, 1, 0, 1]]], rows=12)
+    for stimulus in (np.zeros(len(table), dtype=int), np.arange(len(table))):
+        changed = replace(table, stimulus=stimulus)
+        assert u.stimuli_of(changed, table.newest).number.tolist() == [0, 1, 2, 3]
