@@ -140,7 +140,8 @@ def limits(cell: Cell) -> Literal["leaky", "cut", "in time", "chance"]:
 def fits(cell: Cell, found: Weighed, n_cells: int, n_seeds: int = N_SEEDS) -> bool:
     """Return whether a cell is as it should be.
 
-    Honest: at chance, and no oftener above the 5 % critical value than by chance. Honest, but a
+    Honest: at chance, which is also the mean of its null, and no oftener above the 5 % critical
+    value than by chance. Honest, but a
     state has one unit, which is cut: whatever the score, never above the critical value, since its
     relabelings are all alike. Prequential: what comes follows from what came where labels are dealt
     without replacement, so that chance is less than 1/C; no more than that, and the null's mean.
@@ -150,9 +151,8 @@ def fits(cell: Cell, found: Weighed, n_cells: int, n_seeds: int = N_SEEDS) -> bo
         return found.mean > LEAKS
     if limits(cell) == "cut":
         return found.exceeded == 0
-    apart = abs(found.off)
-    if limits(cell) == "in time":
-        apart = max(found.off, abs(found.beyond))
+    off = found.off if limits(cell) == "in time" else abs(found.off)
+    apart = max(off, abs(found.beyond))
     return apart <= ERRORS and found.exceeded <= bound(n_cells, n_seeds)
 
 

@@ -55,7 +55,8 @@ def test_the_canary_would_sing():
     honest, leaky = Cell("small", "within", "lda"), Cell("small", "paper", "cebra-knn")
     good = Weighed(40, 0.51, 0.01, 0.5, 2, 1.0)
     assert fits(honest, good, 9)
-    for bad in (good._replace(mean=0.54), good._replace(mean=0.46), good._replace(exceeded=9)):
+    changes = ({"mean": 0.54}, {"mean": 0.46}, {"exceeded": 9}, {"beyond": 3.1})
+    for bad in (good._replace(**change) for change in changes):
         assert not fits(honest, bad, 9)
     assert not fits(leaky, good, 9)
 
