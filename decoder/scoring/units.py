@@ -108,7 +108,8 @@ def stimuli_of(table: Table, rows: Ints, per: Literal["person", "session"] = "pe
     """Return the units of folds by stimulus: each stimulus of a person with all its trials.
 
     A stimulus that is shown twice keeps its state. To deal labels over its trials would give it
-    several, which changes the folds: noise then scored more than its null (0.52 and 0.45, 40 tables).
+    several, which changes the folds: noise then scored more than its null (0.52 and 0.45 in the
+    mean over 40 tables).
 
     Parameters
     ----------
