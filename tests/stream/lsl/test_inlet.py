@@ -443,7 +443,10 @@ def test_fault_4_what_waited_here_is_late_and_nothing_is_lost(send, cap) -> None
 def test_fault_8_a_clock_that_was_set_is_measured_at_once(
     cap, monkeypatch: pytest.MonkeyPatch, jump: float
 ) -> None:
-    """Its new offset is taken when liblsl has it, and nothing from the future is shown as live."""
+    """Its new offset is taken when liblsl has it, and nothing from the future is shown as live.
+
+    Until then stamps that lie ahead may be corrected by when they arrive.
+    """
     sent = cap(500, 2)
     outlets = NicOutlets(name="N", source_id="clock-set", channels=("Cz", "Pz"), rate=500.0)
     inlet = EegInlet(settings(source_id="clock-set", offset_every=60.0), CLOCK)
@@ -478,8 +481,10 @@ def test_fault_8_a_clock_that_was_set_is_measured_at_once(
 
     items = within(20, run())
     offsets = [(item.offset, item.from_sample) for item in items if isinstance(item, ClockOffset)]
-    assert [offset for offset, _ in offsets] == [0.0, -jump]
-    assert 250 < offsets[1][1] <= 400
+    assert (offsets[0][0], offsets[-1][0]) == (0.0, -jump)
+    assert all(abs(offset + jump) < 0.3 for offset, _ in offsets[1:])
+    assert len(offsets) == 2 or jump > 1
+    assert 250 <= offsets[1][1] <= offsets[-1][1] <= 400
     late = [item for item in items if isinstance(item, Chunk) and item.late]
     assert count(late) == (offsets[1][1] - 250 if abs(jump) > 1 else 0)
     assert 0 <= min(ages) <= max(ages) < 0.3

@@ -448,7 +448,7 @@ def test_what_a_body_adds() -> None:
     assert (blink - true).max(axis=0) == pytest.approx([150, 15, 15, 15], rel=0.01)
     clench, true = inside({"kind": "clench"})
     added = clench - true
-    assert added.std(axis=0) == pytest.approx([12, 12, 120, 12], rel=0.15)
+    assert added.std(axis=0) == pytest.approx([6, 6, 60, 6], rel=0.15)
     power = np.abs(np.fft.rfft(added[:, 2])) ** 2
     assert power[400:].sum() > 5 * power[:100].sum()
     log = once({"kind": "walk", "seconds": 2.0})
