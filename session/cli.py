@@ -13,7 +13,7 @@ import msgspec
 
 from rym.errors import RymError, UsageError
 
-from .evaluation.cohort_verb import add as add_cohort
+from .evaluation.cohort.verb import add as add_cohort
 from .evaluation.verb import add as add_evaluate
 from .rig.verbs import Outcome, number
 from .rig.verbs import add as add_rig

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from session.evaluation.figures import published
 from session.evaluation.result import Evaluation
+from session.evaluation.show.figures import published
 
 
 def main(arguments: list[str]) -> int:

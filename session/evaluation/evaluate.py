@@ -26,8 +26,8 @@ from rym.errors import FormatError, UsageError
 
 from ..folder import write_atomically
 from . import leaks
-from .assemble import Gathered
 from .conclude import Scored, protocol_result
+from .data.assemble import Gathered
 from .jobs import Job, Laid, Setup, plan
 from .result import SCHEMA, DataFacts, Evaluation, Latent, MethodResult, ProtocolResult
 from .run import Backend, Progress, carry_out, code_version, keep, kept, silent, versions

@@ -29,8 +29,8 @@ from decoder.scoring.protocols import PROTOCOLS, protocol
 from decoder.scoring.splits import Rules, purge_of
 from decoder.table import Table
 
-from .assemble import Gathered
-from .facts import RecordingFacts
+from .data.assemble import Gathered
+from .data.facts import RecordingFacts
 from .result import Finding, MethodResult, ProtocolResult
 
 CANARY = "lda"

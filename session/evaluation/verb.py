@@ -91,9 +91,9 @@ def _evaluate(arguments: argparse.Namespace) -> Outcome:
     from rym.clock import SystemClock
 
     from ..bar import Bar
+    from .data.sources import gather_given
     from .evaluate import Options, check_options, claim, evaluate
     from .run import in_turn
-    from .sources import gather_given
 
     options = Options(
         protocols=tuple(arguments.protocol),
@@ -116,7 +116,7 @@ def _evaluate(arguments: argparse.Namespace) -> Outcome:
     if not arguments.no_page:
         paths.append(_page(found, out / "evaluation.html"))
     if not arguments.json:
-        from .terminal import in_words
+        from .show.terminal import in_words
 
         sys.stdout.write(in_words(found, paths))
     return as_json(found, paths), exit_code(found)
@@ -124,7 +124,7 @@ def _evaluate(arguments: argparse.Namespace) -> Outcome:
 
 def _page(found: Evaluation, path: Path) -> Path:
     from ..folder import write_atomically
-    from .page import render
+    from .show.page import render
 
     write_atomically(path, render(found).encode())
     return path

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from session.evaluation.assemble import Gathered
-from session.evaluation.dataset import load
-from session.evaluation.gather import gather
+from session.evaluation.data.assemble import Gathered
+from session.evaluation.data.dataset import load
+from session.evaluation.data.gather import gather
 
 ROOT = Path(__file__).parents[3]
 

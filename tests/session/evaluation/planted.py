@@ -7,7 +7,7 @@ import numpy as np
 from decoder.embedding import FIELD
 from decoder.features import BANDS
 from decoder.table import Table
-from session.evaluation.assemble import Gathered
+from session.evaluation.data.assemble import Gathered
 
 CHANNELS = ("Fp1", "Fp2", "F3", "F4", "C3", "C4")
 RATE, N_TIMES, HOP = 100.0, 100, 25

@@ -19,7 +19,7 @@ from session.evaluation import jobs, run
 from session.evaluation.conclude import file_decides
 from session.evaluation.evaluate import Options, evaluate
 from session.evaluation.result import Evaluation
-from session.evaluation.terminal import in_words
+from session.evaluation.show.terminal import in_words
 from session.evaluation.verb import as_json, exit_code
 from tests.session.evaluation import planted
 

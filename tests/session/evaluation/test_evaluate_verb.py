@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from session.cli import main
-from session.evaluation import sources
+from session.evaluation.data import sources
 from tests.session.evaluation import planted
 
 ROOT = Path(__file__).resolve().parents[3]

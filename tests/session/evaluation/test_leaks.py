@@ -15,8 +15,8 @@ from decoder.leaks.duplicates import LIKE, pairs_of
 from decoder.scoring.protocols import PROTOCOLS
 from decoder.scoring.splits import Rules
 from session.evaluation import leaks
-from session.evaluation.assemble import Gathered
-from session.evaluation.facts import RecordingFacts, spectrum, trace
+from session.evaluation.data.assemble import Gathered
+from session.evaluation.data.facts import RecordingFacts, spectrum, trace
 from session.evaluation.result import (
     Curve,
     Finding,

@@ -9,9 +9,9 @@ import pytest
 
 from benchmarks.canary.grid import LEAKY
 from benchmarks.canary.noise import LAYOUTS, Layout, table_of
-from session.evaluation import page
 from session.evaluation.evaluate import Options, evaluate
-from session.evaluation.terminal import in_words
+from session.evaluation.show import page
+from session.evaluation.show.terminal import in_words
 from session.evaluation.verb import as_json
 from tests.session.evaluation import planted
 

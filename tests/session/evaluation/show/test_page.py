@@ -14,8 +14,8 @@ from defusedxml import ElementTree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from session.evaluation import page, told
 from session.evaluation.result import Evaluation, Finding
+from session.evaluation.show import page, told
 from tests.session.evaluation import builders
 from tests.session.test_words import complaint
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..after.episodes import Steps
+from ...after.episodes import Steps
 from .dataset import NONE, LabelSettings, Unit
 
 Array = npt.NDArray[np.float64]

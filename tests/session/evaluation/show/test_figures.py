@@ -17,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from session.drawing.svg import COLOURS, Canvas
-from session.evaluation import curves, derived, figures, plot
 from session.evaluation.result import Curve, Latent, Timing
+from session.evaluation.show import curves, derived, figures, plot
 from tests.session.evaluation import builders
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 SVG = "{http://www.w3.org/2000/svg}"
 
 

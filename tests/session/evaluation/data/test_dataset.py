@@ -8,10 +8,10 @@ import pytest
 
 from decoder.settings import DecoderSettings
 from rym.errors import UsageError
-from session.evaluation.dataset import load
+from session.evaluation.data.dataset import load
 from tests.session.evaluation.folders import TWO_STATES, toml
 
-CONFIGS = Path(__file__).parents[3] / "configs" / "datasets"
+CONFIGS = Path(__file__).parents[4] / "configs" / "datasets"
 
 MARKERS = """
 [data]

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from ..drawing.markup import share
-from ..drawing.svg import HAIR, INK, SOFT, Canvas, Point
+from ...drawing.markup import share
+from ...drawing.svg import HAIR, INK, SOFT, Canvas, Point
+from ..result import Evaluation, MethodResult, PersonScore, ProtocolResult
 from .derived import Difference, above, in_order, leaky_minus_honest
 from .plot import LEAK, NULL, PALE, STYLE, UNIT, Frame, diamond, key, short, tick, watermark
-from .result import Evaluation, MethodResult, PersonScore, ProtocolResult
 
 WIDTH = 1120.0
 LEFT = 170.0

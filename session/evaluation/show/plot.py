@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from ..drawing.svg import HAIR, INK, SOFT, Canvas, Point, Scale
+from ...drawing.svg import HAIR, INK, SOFT, Canvas, Point, Scale
 
 LEAK = "#8c1d40"
 """Of all that is LEAKY; no state and no quality bears it."""

@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..result import Evaluation, Finding, MethodResult, ProtocolResult
 from .derived import in_order
-from .result import Evaluation, Finding, MethodResult, ProtocolResult
 from .told import meaning
 
 WIDTH = 100

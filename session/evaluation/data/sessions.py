@@ -21,12 +21,12 @@ from rym.messages import AFFECTS
 from rym.topics import LABEL, NOW, PHASE
 from stream.settings import StreamSettings
 
-from ..after.episodes import Span, Steps, spans
-from ..after.recordings import recordings
-from ..after.training import marked, newest
-from ..after.triggers import labels_of
-from ..folder import Folder, Record
-from ..live.lines import Journal, read
+from ...after.episodes import Span, Steps, spans
+from ...after.recordings import recordings
+from ...after.training import marked, newest
+from ...after.triggers import labels_of
+from ...folder import Folder, Record
+from ...live.lines import Journal, read
 from .assemble import Gathered, Progress, Rules, Source, about_rows, silent, table_of
 from .gather import Each, common_channels, data_hash, facts_of, one_rate, reported
 from .kept import file_rows, looked

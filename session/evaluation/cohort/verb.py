@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..rig.verbs import Outcome, Verb, number
+from ...rig.verbs import Outcome, Verb, number
 
 # Imports stand inside: `rym --help` shall not wait for numpy.
 # ruff: noqa: PLC0415
@@ -51,9 +51,9 @@ def _cohort(arguments: argparse.Namespace) -> Outcome:
     from rym.clock import SystemClock
     from rym.errors import UsageError
 
-    from ..bar import Bar
-    from .cohort import cohort_of, members, strength_for
-    from .cohort_files import truth_of, write
+    from ...bar import Bar
+    from .files import truth_of, write
+    from .people import cohort_of, members, strength_for
 
     names = ("people", "visits", "episodes", "strength", "shared", "varies", *SIZES)
     values = {name: getattr(arguments, name) for name in names}

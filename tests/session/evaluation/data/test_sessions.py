@@ -18,9 +18,9 @@ from rym.errors import FormatError, SignalError, UsageError
 from rym.messages import AFFECTS
 from rym.topics import NOW, PHASE
 from session.after.training import calibration
-from session.evaluation.assemble import Gathered
-from session.evaluation.sessions import gather_sessions
-from session.evaluation.sources import gather_given
+from session.evaluation.data.assemble import Gathered
+from session.evaluation.data.sessions import gather_sessions
+from session.evaluation.data.sources import gather_given
 from session.folder import Folder
 from session.live.lines import read
 

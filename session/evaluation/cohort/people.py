@@ -28,7 +28,7 @@ from rym.messages import AFFECTS
 from stream.simulated.head import SCALP
 from stream.simulated.simulator import STATE_SECONDS
 
-from .cohort_rows import (
+from .rows import (
     HOP,
     HOP_S,
     N_BANDS,

@@ -17,7 +17,7 @@ from decoder.table import Table
 from rym.errors import SignalError
 from rym.messages import AFFECTS
 
-from ..after.episodes import Steps
+from ...after.episodes import Steps
 from .facts import RecordingFacts
 from .labels import Stretch, borders, place_of
 from .windows import ARTIFACTS, FileRows, Shape, sizes

@@ -8,10 +8,10 @@ from itertools import groupby
 
 import numpy as np
 
-from ..drawing.markup import NONE, caption, details, figure, paragraph, percent, rows_of, share
+from ...drawing.markup import NONE, caption, details, figure, paragraph, percent, rows_of, share
+from ..result import Curve, Evaluation, MethodResult, PersonScore, ProtocolResult
 from . import curves, figures, told
 from .derived import answered, best, candidates, n_above
-from .result import Curve, Evaluation, MethodResult, PersonScore, ProtocolResult
 
 LEAK_LINE = (
     "LEAKY: the answer was let in. Nothing below says anything of the decoder; it is shown to be "

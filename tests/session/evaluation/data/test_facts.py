@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import signal
 
-from session.evaluation.facts import spectrum, trace
+from session.evaluation.data.facts import spectrum, trace
 
 RATE = 256.0
 

@@ -10,8 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..drawing.svg import COLOURS
-from .result import Evaluation, MethodResult, PersonScore, ProtocolResult
+from ...drawing.svg import COLOURS
+from ..result import Evaluation, MethodResult, PersonScore, ProtocolResult
 
 COUNTERPARTS = {"paper": "leave-one-person-out", "random": "within", "fitted": "within"}
 """The honest protocol that asks what a leaky one pretends to ask."""

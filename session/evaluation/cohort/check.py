@@ -22,9 +22,9 @@ from decoder.scoring.verdicts import LEVEL
 from decoder.settings import DecoderSettings
 from decoder.table import Table
 
-from .conclude import Scored, verdict
-from .jobs import Laid, Setup
-from .work import answers, null_scores
+from ..conclude import Scored, verdict
+from ..jobs import Laid, Setup
+from ..work import answers, null_scores
 
 Array = npt.NDArray[np.float64]
 

@@ -24,8 +24,8 @@ from stream.montage import kind
 from stream.simulated.devices import DEVICES
 from stream.simulated.head import BLOCK, N_DRIVES, SimulatedHead
 
-from .cohort import FOLLOW_S, REST_S, Cohort, Member, Person, Visit, ideal_accuracy, members
-from .cohort_rows import as_weights
+from .people import FOLLOW_S, REST_S, Cohort, Member, Person, Visit, ideal_accuracy, members
+from .rows import as_weights
 
 Array = npt.NDArray[np.float64]
 Progress = Callable[[float, str], None]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from rym.errors import FormatError, UsageError
-from session.evaluation.bids import events_of, gather_bids, is_bids
-from session.evaluation.dataset import load
-from session.evaluation.sources import gather_given
+from session.evaluation.data.bids import events_of, gather_bids, is_bids
+from session.evaluation.data.dataset import load
+from session.evaluation.data.sources import gather_given
 from tests.session.evaluation.folders import eeg, toml, write_brainvision, write_edf
 
 TRIALS = (

@@ -21,13 +21,13 @@ from decoder.settings import DecoderSettings
 from decoder.table import Table
 from rym.errors import FormatError, SignalError, UsageError
 from rym.messages import Window
-from session.evaluation import kept, windows
-from session.evaluation.assemble import Gathered
-from session.evaluation.dataset import Dataset, LabelSettings, load
-from session.evaluation.gather import gather
-from session.evaluation.labels import Mark, Stretch, by_markers, merged
-from session.evaluation.plans import natural
-from session.evaluation.sources import gather_given
+from session.evaluation.data import kept, windows
+from session.evaluation.data.assemble import Gathered
+from session.evaluation.data.dataset import Dataset, LabelSettings, load
+from session.evaluation.data.gather import gather
+from session.evaluation.data.labels import Mark, Stretch, by_markers, merged
+from session.evaluation.data.plans import natural
+from session.evaluation.data.sources import gather_given
 from stream.files.reading import read
 from stream.files.recording import regular_stamps
 from stream.line import StreamLine
@@ -45,7 +45,7 @@ from tests.session.evaluation.folders import (
     write_xdf,
 )
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 EEG = ROOT.parent / "shared" / "eeg"
 needs_eeg = pytest.mark.skipif(not EEG.exists(), reason=f"no recordings in {EEG}")
 

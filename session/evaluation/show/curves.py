@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ..drawing.markup import percent, share
-from ..drawing.svg import INK, SOFT, UNKNOWN, Canvas, Point
+from ...drawing.markup import percent, share
+from ...drawing.svg import INK, SOFT, UNKNOWN, Canvas, Point
+from ..result import Curve, Latent, MethodResult, ProtocolResult
 from .derived import answered, colours
 from .plot import UNIT, Frame, finite, key, short, watermark
-from .result import Curve, Latent, MethodResult, ProtocolResult
 
 Points = npt.NDArray[np.float64]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..drawing.markup import NONE, share
+from ...drawing.markup import NONE, share
+from ..result import DataFacts, Evaluation, Finding, MethodResult, Null, ProtocolResult
 from .derived import (
     LEVEL,
     MEANS,
@@ -14,7 +15,6 @@ from .derived import (
     primary,
     right_in_a_hundred,
 )
-from .result import DataFacts, Evaluation, Finding, MethodResult, Null, ProtocolResult
 
 VERDICTS = {
     "follows": "From recordings that it had not learned from, the decoder told the states apart "

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from html import escape
 from urllib.parse import quote
 
-from ..drawing import svg
-from ..drawing.markup import (
+from ...drawing import svg
+from ...drawing.markup import (
     bullets,
     caption,
     details,
@@ -18,11 +18,11 @@ from ..drawing.markup import (
     section,
     share,
 )
-from ..drawing.style import CSS
+from ...drawing.style import CSS
+from ..result import Evaluation, Finding
 from . import curves, figures, plot, told
 from .derived import Difference, in_order, leaky_minus_honest
 from .page_protocol import render as protocol_section
-from .result import Evaluation, Finding
 
 SIMULATED = "Nobody wore the cap: EEG and states were made by a program."
 

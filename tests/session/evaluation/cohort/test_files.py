@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from session.cli import main
-from session.evaluation.assemble import Gathered
-from session.evaluation.cohort import Cohort, draw, members
-from session.evaluation.cohort_files import marks_of, write
-from session.evaluation.sources import gather_given
+from session.evaluation.cohort.people.files import marks_of, write
+from session.evaluation.cohort.people.people import Cohort, draw, members
+from session.evaluation.data.assemble import Gathered
+from session.evaluation.data.sources import gather_given
 
 COHORT = Cohort(people=1, episodes=6, strength=2.0, auditory=1.0, varies=0.0)
 

@@ -1,0 +1,1 @@
+"""From folders, sessions and BIDS to the rows of one table."""
