@@ -18,9 +18,9 @@ from rym.clock import SystemClock
 from rym.errors import UsageError
 from session.bar import Bar
 from session.evaluation import conclude
-from session.evaluation.cohort.people import check as cohort_check
-from session.evaluation.cohort.people import people as cohort
-from session.evaluation.cohort.people import rows as cohort_rows
+from session.evaluation.cohort import check as cohort_check
+from session.evaluation.cohort import people as cohort
+from session.evaluation.cohort import rows as cohort_rows
 from session.evaluation.run import code_version, results
 
 from . import cases

@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 
 from decoder.scoring.held_out import seed_of
-from session.evaluation.cohort.people.check import estimate, told
-from session.evaluation.cohort.people.people import Cohort, draw, strength_for
+from session.evaluation.cohort.check import estimate, told
+from session.evaluation.cohort.people import Cohort, draw, strength_for
 from session.evaluation.jobs import N_DRAWS
 
 IDEAL = 0.8

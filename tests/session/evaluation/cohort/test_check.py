@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from session.evaluation.cohort.people.check import estimate, told
-from session.evaluation.cohort.people.people import Cohort, draw, strength_for
+from session.evaluation.cohort.check import estimate, told
+from session.evaluation.cohort.people import Cohort, draw, strength_for
 
 STATE = strength_for(0.8)
 

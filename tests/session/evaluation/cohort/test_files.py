@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from session.cli import main
-from session.evaluation.cohort.people.files import marks_of, write
-from session.evaluation.cohort.people.people import Cohort, draw, members
+from session.evaluation.cohort.files import marks_of, write
+from session.evaluation.cohort.people import Cohort, draw, members
 from session.evaluation.data.assemble import Gathered
 from session.evaluation.data.sources import gather_given
 

@@ -13,7 +13,7 @@ from decoder.scoring.protocols import protocol
 from decoder.scoring.splits import Rules
 from decoder.table import Table
 from rym.errors import UsageError
-from session.evaluation.cohort.people.people import (
+from session.evaluation.cohort.people import (
     Cohort,
     cohort_of,
     draw,
@@ -22,7 +22,7 @@ from session.evaluation.cohort.people.people import (
     person,
     strength_for,
 )
-from session.evaluation.cohort.people.rows import (
+from session.evaluation.cohort.rows import (
     N_BANDS,
     N_CHANNELS,
     N_FEATURES,
