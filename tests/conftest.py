@@ -69,6 +69,9 @@ def pytest_collection_modifyitems(items) -> None:
         # They hold deadlines, and two workers would run the rigs twice.
         if "runs" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.alone)
+        # Several wait in true time beside one another; what hangs still ends.
+        if item.get_closest_marker("real") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(300))
         for mark in item.iter_markers("fault"):
             item.user_properties.append(("fault", mark.args[0]))
 

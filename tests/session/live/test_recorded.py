@@ -37,7 +37,7 @@ def said(eeg: Path, made: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
     words = ["run", "--json", "--recording", str(recording), "--out", str(out)]
     done = subprocess.run(
         [sys.executable, "-m", "session", *words, "--bank", str(made / "bank")],
-        cwd=ROOT, capture_output=True, timeout=120, check=False,
+        cwd=ROOT, capture_output=True, timeout=240, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
     assert done.stderr == b""
