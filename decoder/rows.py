@@ -347,13 +347,24 @@ def stretches(rows: Rows, newest: Ints) -> Ints:
     array of shape (n,)
         Ten rows that follow one another in one episode are one stretch.
     """
-    number = np.zeros(len(newest), dtype=np.int64)
-    current, length = 0, 0
-    for i in range(1, len(newest)):
-        length += 1
-        follows = newest[i] == newest[i - 1] + 1 and rows.run[newest[i]] == rows.run[newest[i - 1]]
-        same = rows.episode[newest[i]] == rows.episode[newest[i - 1]]
-        if length >= FIELD or not (follows and same):
-            current, length = current + 1, 0
-        number[i] = current
-    return number
+    return stretches_of(newest, rows.run, rows.episode)
+
+
+def stretches_of(newest: Ints, run: Ints, unit: Ints) -> Ints:
+    """Return the same from the run and the unit of every row, which may be an episode or a file.
+
+    Parameters
+    ----------
+    newest : array of shape (n,)
+        Indices of usable rows in order.
+    run, unit : array of shape (n_rows,)
+        Of all rows.
+    """
+    if not len(newest):
+        return newest
+    before, after = newest[:-1], newest[1:]
+    new = np.ones(len(newest), dtype=bool)
+    new[1:] = (after != before + 1) | (unit[after] != unit[before]) | (run[after] != run[before])
+    place = np.arange(len(newest))
+    within = place - np.maximum.accumulate(np.where(new, place, 0))
+    return np.asarray(np.cumsum(within % FIELD == 0) - 1, dtype=np.int64)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ..embedding import FIELD
 from ..features import Standardizer
+from ..rows import stretches_of
 from ..settings import FeatureSettings
 from ..table import Table
 
@@ -151,15 +152,7 @@ def stretches(table: Table, newest: Ints) -> Ints:
         Ten rows that follow one another in one unit are one stretch. By unit and not by label, so
         that it stays when labels are dealt anew.
     """
-    if not len(newest):
-        return newest
-    before, after = newest[:-1], newest[1:]
-    new = np.ones(len(newest), dtype=bool)
-    new[1:] = (after != before + 1) | (table.unit[after] != table.unit[before])
-    new[1:] |= table.run[after] != table.run[before]
-    place = np.arange(len(newest))
-    within = place - np.maximum.accumulate(np.where(new, place, 0))
-    return np.cumsum(within % FIELD == 0) - 1
+    return stretches_of(newest, table.run, table.unit)
 
 
 def last_kept(make: Callable[[Ints], Array]) -> Callable[[Ints], Array]:
