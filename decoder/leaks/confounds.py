@@ -76,7 +76,7 @@ def confound(rivalry: Rivalry) -> Found:
     """
     name = rivalry.control
     if rivalry.score is None:
-        why = rivalry.why_not or f"{name} was not run under {rivalry.protocol}."
+        why = rivalry.why_not or f"The control {name} was not run under {rivalry.protocol}."
         return Found(name, None, None, None, why, f"Whether {name} explains a score is not known.")
     critical = critical_of(rivalry)
     above = rivalry.score > critical + TINY
@@ -92,7 +92,7 @@ def confound(rivalry: Rivalry) -> Found:
         found,
         rivalry.score,
         critical,
-        f"{name} scores {rivalry.score:.2f} under {rivalry.protocol} (chance {rivalry.chance:.2f}, "
-        f"it tells states above {critical:.2f}){beside}.",
+        f"The control {name} scores {rivalry.score:.2f} under {rivalry.protocol} (chance "
+        f"{rivalry.chance:.2f}, it tells states above {critical:.2f}){beside}.",
         yes if found else no,
     )

@@ -255,7 +255,7 @@ def duplicates(traces: Sequence[Trace], pairs: Sequence[Pair], n_skipped: int = 
     names = [name for name in names if name]
     meaning = "What is learned from one copy is remembered in the other: leave one of them out."
     if names:
-        meaning = f"{listed(names)} may be one person under two names: leave one copy out."
+        meaning = f"Two names may be one person's ({listed(names)}): leave one copy out."
     return Found(
         "near-duplicates",
         True,

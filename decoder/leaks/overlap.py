@@ -102,7 +102,7 @@ def overlap(
         file of which a copy is learned from; `critical`: 0.
     """
     if not splits:
-        what = f"{protocol} makes no split of this data set."
+        what = f"The protocol {protocol} makes no split of this data set."
         return Found(f"{NAME}: {protocol}", None, None, 0.0, what, "There is nothing to look at.")
     parts = [shared(table, split, copies) for split in splits]
     n_rows = sum(len(split.test) for split in splits)

@@ -179,7 +179,7 @@ def conclude(evidence: Evidence) -> Conclusion:
             f"{_p_text(e.smallest_p)} at best); the score is {e.score:.2f}."
         )
         return Conclusion("unclear", why, close)
-    what = f"{e.candidate} scores {e.score:.2f} over {who}, {_p_text(e.p)}"
+    what = f"The candidate {e.candidate} scores {e.score:.2f} over {who}, {_p_text(e.p)}"
     if e.p > LEVEL:
         return Conclusion(*_not_above(e.score, e.null_95, what), close)
     return _above(e, what, close)

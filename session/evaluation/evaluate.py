@@ -354,8 +354,9 @@ def warnings_of(data: Gathered, primary: ProtocolResult) -> list[str]:
     if limit is not None:
         n = primary.n_people
         found.append(
-            f"{primary.name} cannot be significant with {n} {'people' if n > 1 else 'person'}: "
-            f"{limit.null.n_relabelings} relabelings allow p = {limit.null.smallest_p:.3g} at best."
+            f"A score under {primary.name} cannot be significant with {n} "
+            f"{'people' if n > 1 else 'person'}: {limit.null.n_relabelings} relabelings allow "
+            f"p = {limit.null.smallest_p:.3g} at best."
         )
     alone = one_unit(data.table)
     if alone:

@@ -158,7 +158,7 @@ def test_one_person_under_two_names_is_said():
         trace(y, "d1", "d"),
     ]
     found = duplicates(files, pairs_of(files)[0])
-    assert "anna = ben and c = d may be one person" in found.meaning
+    assert "one person's (anna = ben and c = d)" in found.meaning
     assert "2 of 6 pairs" in found.what
     own = [trace(x, "a1", "anna"), trace(x, "a2", "anna")]
     assert "one person" not in duplicates(own, pairs_of(own)[0]).meaning

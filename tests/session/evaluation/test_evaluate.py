@@ -22,6 +22,7 @@ from session.evaluation.result import Evaluation
 from session.evaluation.show.terminal import in_words
 from session.evaluation.verb import as_json, exit_code
 from tests.session.evaluation import planted
+from tests.session.evaluation.sentences import unlike_sentences
 
 HERE = Path(__file__).resolve().parent
 SCORED = HERE / "scored.py"
@@ -58,6 +59,15 @@ def quick(tmp_path_factory):
     out = tmp_path_factory.mktemp("quick") / "out"
     table = planted.table_of(n_people=4, n_units=2)
     return evaluate(planted.gathered(table), out, QUICK), out
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """Return an evaluation with two candidates, a network and LDA, and its folder."""
+    out = tmp_path_factory.mktemp("two") / "out"
+    table = planted.table_of(n_people=3, n_units=2)
+    options = Options(protocols=("leave-one-person-out", "fitted"), decoders=("cebra-knn", "lda"))
+    return evaluate(planted.gathered(table), out, options), out
 
 
 def test_killed_and_started_again_it_ends_with_the_same_bytes(alone, tmp_path):
@@ -121,6 +131,30 @@ def test_numbers_follow_from_what_is_stored(quick, method):
     low, high = said.interval
     expected = [said.balanced_accuracy, low, high, said.null.null_95, said.null.p]
     assert recomputed(out, first.name, method) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_score_to_quote_follows_from_what_is_stored(two):
+    """Where the verdict rests, every fold's candidate is named, and the script gives its score."""
+    found, out = two
+    first, other = found.protocols
+    assert (first.primary, other.nested) == (True, None)
+    quoted = first.nested
+    assert sum(one.n_folds for one in quoted.chosen) == first.n_folds
+    assert recomputed(out, first.name, "nested") == pytest.approx(
+        [quoted.balanced_accuracy, *quoted.interval], abs=1e-12
+    )
+    named = ", ".join(f"{one.name} in {one.n_folds} of 3" for one in quoted.chosen)
+    screen = " ".join(in_words(found).split())
+    assert f"to quote {quoted.balanced_accuracy:.2f} (chance 0.50" in screen
+    assert named in screen
+
+
+def test_where_there_is_one_candidate_nothing_is_chosen(quick):
+    """The score is that of the candidate, and nothing else is quoted."""
+    found, out = quick
+    assert all(protocol.nested is None for protocol in found.protocols)
+    assert "to quote" not in in_words(found)
+    assert not list(out.rglob("nested.npz"))
 
 
 def test_what_is_written_is_what_was_found(quick):
@@ -187,6 +221,16 @@ def test_the_terminal_shows_every_score_beside_chance(quick):
     for method in found.protocols[0].decoders:
         star = " *" if method.kind == "control" else ""
         assert f"  {method.name}{star} " in text
+
+
+def test_whatever_is_told_is_told_in_sentences(quick):
+    """Every finding, warning and reason begins with a capital and ends with a full stop."""
+    found, _ = quick
+    told = [words for leak in found.leaks for words in (leak.what, leak.meaning)]
+    told += [found.why, *found.warnings, *(p.what for p in found.protocols)]
+    told += [p.why for p in found.protocols]
+    assert len(found.leaks) == 11
+    assert unlike_sentences(*told) == []
 
 
 def test_networks_have_no_null_unless_it_is_asked_for():

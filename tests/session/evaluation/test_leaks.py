@@ -29,6 +29,7 @@ from session.evaluation.result import (
 from stream.files.reading import read
 from tests.session.evaluation.folders import CHANNELS, RATE, eeg
 from tests.session.evaluation.planted import gathered, table_of
+from tests.session.evaluation.sentences import unlike_sentences
 
 ROOT = Path(__file__).parents[3]
 EEG = ROOT.parent / "shared" / "eeg"
@@ -87,8 +88,8 @@ def scores(*methods):
     """Return a primary protocol with these methods."""
     return ProtocolResult(
         name="within", what="", leaky=False, primary=True, purge_s=4.0, n_folds=5, n_people=4,
-        n_units=24, chance=0.5, majority=0.3, stratified=0.5, decoders=methods, verdict="follows",
-        why="",
+        n_units=24, chance=0.5, majority=0.3, stratified=0.5, decoders=methods, nested=None,
+        verdict="follows", why="",
     )  # fmt: skip
 
 
@@ -118,7 +119,7 @@ def test_every_detector_answers_and_can_be_stored():
         "audible clip", "filter settings", "near-duplicates",
     ]  # fmt: skip
     assert [f.name for f in found[9:]] == [f"overlap across folds: {name}" for name in HONEST]
-    assert all(f.what.endswith(".") and f.meaning.endswith(".") for f in found)
+    assert [wrong for f in found for wrong in unlike_sentences(f.what, f.meaning)] == []
     assert msgspec.json.decode(msgspec.json.encode(found), type=tuple[Finding, ...]) == found
 
 
@@ -157,6 +158,7 @@ def test_copies_are_found_in_facts_and_splits(n_copies):
     assert across.details[0].endswith("stand on two sides of 2 splits")
     assert not named(found, "overlap across folds: within").found
     assert any("hold the same minutes" in text for text in leaks.warnings(found))
+    assert [wrong for f in found for wrong in unlike_sentences(f.what, f.meaning)] == []
 
 
 def test_controls_are_held_against_the_best_candidate():
