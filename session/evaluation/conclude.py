@@ -21,6 +21,7 @@ from decoder.scoring.held_out import people_scores
 from decoder.scoring.intervals import Estimate, over_people, over_units
 from decoder.scoring.nulls import Null as Weighed
 from decoder.scoring.nulls import best_of, comparable, weigh
+from decoder.scoring.pairs import Said, accuracies, difference
 from decoder.scoring.protocols import one_unit
 from decoder.scoring.splits import purge_of
 from decoder.scoring.timing import flips_per_minute, seconds_to_right
@@ -29,7 +30,7 @@ from decoder.scoring.verdicts import Conclusion, Evidence, Rival, conclude
 from decoder.table import Table
 
 from .jobs import Laid
-from .result import Curve, MethodResult, Null, PersonScore, ProtocolResult, Timing
+from .result import Curve, MethodResult, Nested, Null, PersonScore, ProtocolResult, Timing
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -56,6 +57,10 @@ class Scored:
     """File, relative to `evaluation.json`."""
     nulls: str
 
+    def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return rows, probabilities and folds, as they are stored."""
+        return {"row": self.row, "p": self.p, "fold": self.fold}
+
     @property
     def answer(self) -> Ints:
         """Likeliest state of every row."""
@@ -63,13 +68,7 @@ class Scored:
 
     def balanced(self, table: Table) -> Array:
         """Return everybody's balanced accuracy, NaN without rows, shape (n_people,)."""
-        said = self.answer.astype(np.float64)
-        return people_scores(
-            table,
-            self.row,
-            said,
-            lambda truth, own: metrics.balanced_accuracy(truth, own.astype(np.int64)),
-        )
+        return accuracies(table, Said(self.row, self.answer))
 
 
 class Chances(NamedTuple):
@@ -84,7 +83,9 @@ def chances(laid: Laid) -> Chances:
     return Chances(n_relabelings(laid.units), smallest_p(laid.units, own=laid.protocol.own))
 
 
-def protocol_result(laid: Laid, scored: Sequence[Scored], *, primary: bool) -> ProtocolResult:
+def protocol_result(
+    laid: Laid, scored: Sequence[Scored], nested: Nested | None, *, primary: bool
+) -> ProtocolResult:
     """Return all methods under one protocol, with its verdict.
 
     Parameters
@@ -93,6 +94,8 @@ def protocol_result(laid: Laid, scored: Sequence[Scored], *, primary: bool) -> P
         The protocol over the table.
     scored : sequence of Scored
         Every method's answers and null scores.
+    nested : Nested or None
+        The score to quote.
     primary : bool
         Whether the verdict of the evaluation rests on it.
     """
@@ -112,6 +115,7 @@ def protocol_result(laid: Laid, scored: Sequence[Scored], *, primary: bool) -> P
         majority=float(np.mean([metrics.majority_f1(truth) for truth in truths])),
         stratified=float(np.mean([metrics.stratified_f1(truth) for truth in truths])),
         decoders=tuple(method_result(laid, one) for one in scored),
+        nested=nested,
         verdict=said.verdict,
         why=said.why,
     )
@@ -129,7 +133,7 @@ def method_result(laid: Laid, scored: Scored) -> MethodResult:
     truth = table.label[row]
     balanced = scored.balanced(table)
     weighed = _weighed(laid, scored, balanced)
-    estimate = _estimate(table, scored, balanced)
+    estimate = estimate_of(table, Said(row, answer), balanced)
     return MethodResult(
         name=scored.method.name,
         kind=scored.method.kind,
@@ -174,13 +178,23 @@ def _complete(laid: Laid, scored: Scored) -> bool:
     return laid.draws.complete and len(scored.draw) == len(laid.draws)
 
 
-def _estimate(table: Table, scored: Scored, balanced: Array) -> Estimate:
+def estimate_of(table: Table, said: Said, balanced: Array) -> Estimate:
+    """Return the mean over people, or of one person, and how sure it is.
+
+    Parameters
+    ----------
+    table : Table
+        All rows.
+    said : Said
+        Answers.
+    balanced : array of shape (n_people,)
+        What `accuracies` makes of them.
+    """
     known = balanced[~np.isnan(balanced)]
     if len(known) > 1:
         return over_people(known)
-    truth = table.label[scored.row]
-    right = (scored.answer == truth).astype(np.float64)
-    return over_units(right, truth, table.unit[scored.row])
+    truth = table.label[said.row]
+    return over_units((said.answer == truth) * 1.0, truth, table.unit[said.row])
 
 
 def _null(laid: Laid, weighed: Weighed | None) -> Null:
@@ -296,15 +310,9 @@ def _rival(laid: Laid, candidate: Scored, control: Scored) -> Rival:
     """Return a control beside the candidate, the difference paired."""
     table = laid.table
     by_design = control.method.name == FILE and file_decides(laid)
-    difference = candidate.balanced(table) - control.balanced(table)
-    difference = difference[~np.isnan(difference)]
-    if len(difference) > 1:
-        found = over_people(difference)
-    else:
-        shared, mine, other = np.intersect1d(candidate.row, control.row, return_indices=True)
-        truth = table.label[shared]
-        right = (candidate.answer[mine] == truth) * 1.0 - (control.answer[other] == truth) * 1.0
-        found = over_units(right, truth, table.unit[shared])
+    found = difference(
+        table, Said(candidate.row, candidate.answer), Said(control.row, control.answer)
+    )
     return Rival(control.method.name, found.mean, found.standard_error, by_design)
 
 

@@ -28,8 +28,9 @@ from ..folder import write_atomically
 from . import leaks
 from .conclude import Scored, protocol_result
 from .data.assemble import Gathered
-from .jobs import Job, Laid, Setup, plan
-from .result import SCHEMA, DataFacts, Evaluation, Latent, MethodResult, ProtocolResult
+from .jobs import Job, Laid, Setup, chosen_among, plan
+from .nested import choose, chosen_answers, nested_result
+from .result import SCHEMA, DataFacts, Evaluation, Latent, MethodResult, Nested, ProtocolResult
 from .run import Backend, Progress, carry_out, code_version, keep, kept, silent, versions
 
 ROWS = "predictions/rows.npz"
@@ -269,7 +270,27 @@ def _protocol(
 ) -> ProtocolResult:
     """Store one protocol's predictions and null scores, and return what follows from them."""
     scored = [_scored(laid, method, jobs, out) for method in methods]
-    return protocol_result(laid, scored, primary=laid.protocol.name == laid.setup.primary)
+    quoted = _nested(laid, scored, jobs, out)
+    primary = laid.protocol.name == laid.setup.primary
+    return protocol_result(laid, scored, quoted, primary=primary)
+
+
+def _nested(laid: Laid, scored: Sequence[Scored], jobs: Sequence[Job], out: Path) -> Nested | None:
+    """Store the answers of the candidates chosen per fold, and return what they score."""
+    names = [method.name for method in chosen_among(laid, [one.method for one in scored])]
+    if not names:
+        return None
+    inside = {
+        (job.part[0], job.method): _result(out / "work", job)
+        for job in jobs
+        if (job.kind, job.protocol) == ("inner", laid.protocol.name)
+    }
+    folds = range(len(laid.splits))
+    chosen = [choose(laid.table, {name: inside[i, name] for name in names}) for i in folds]
+    answers = {one.method.name: one.arrays() for one in scored if one.method.name in names}
+    arrays, file = chosen_answers(answers, chosen), f"predictions/{laid.protocol.name}/nested.npz"
+    keep(out / file, arrays)
+    return nested_result(laid, arrays, names, file)
 
 
 def _joined(

@@ -68,7 +68,7 @@ class Setup(NamedTuple):
 class Job(NamedTuple):
     """A piece of work; its result is a few arrays."""
 
-    kind: Literal["answers", "null", "latent"]
+    kind: Literal["answers", "inner", "null", "latent"]
     protocol: str
     method: str
     part: tuple[int, ...]
@@ -154,6 +154,7 @@ def plan(laid: Sequence[Laid], methods: Sequence[Method], code: str) -> list[Job
         for method in methods:
             jobs += _answers(one, method, keys)
             jobs += _nulls(one, method, keys)
+        jobs += _inner(one, methods, keys)
         jobs += _latent(one, methods, keys)
     return sorted(jobs, key=lambda job: -job.cost)  # stable: the rest stays in order
 
@@ -232,6 +233,26 @@ def _nulls(laid: Laid, method: Method, keys: _Keys) -> list[Job]:
             _cost(laid, method, len(laid.splits) * len(part)),
         )
         for part in parts
+    ]
+
+
+def chosen_among(laid: Laid, methods: Sequence[Method]) -> list[Method]:
+    """Return the candidates of which each fold chooses one, the default first.
+
+    None where the verdict does not rest on the protocol, or where there is nothing to choose.
+    """
+    found = [method for method in methods if method.kind == "candidate"]
+    rests = laid.protocol.name == laid.setup.primary and not laid.protocol.leaky
+    return found if rests and len(found) > 1 else []
+
+
+def _inner(laid: Laid, methods: Sequence[Method], keys: _Keys) -> list[Job]:
+    """Return the jobs of the choice: a candidate held out within what one fold learns from."""
+    n = len(laid.splits)
+    return [
+        Job("inner", laid.protocol.name, m.name, (i,), keys("inner", m, (i,)), _cost(laid, m, n))
+        for m in chosen_among(laid, methods)
+        for i in range(n)
     ]
 
 

@@ -98,6 +98,30 @@ class MethodResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """File with the null scores; empty where none were drawn."""
 
 
+class Chosen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often a candidate was chosen."""
+
+    name: str
+    n_folds: int
+
+
+class Nested(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The score to quote: every fold's candidate chosen by what the fold learns from alone."""
+
+    balanced_accuracy: float
+    """Mean over people."""
+    interval: tuple[float, float] | None
+    """95 %, over people; null with fewer than three."""
+    standard_error: float | None
+    people: tuple[tuple[str, float], ...]
+    """Name and balanced accuracy of everybody."""
+    chosen: tuple[Chosen, ...]
+    default: str
+    """Chosen unless another is better by more than one standard error."""
+    predictions: str
+    """File with the predictions, relative to `evaluation.json`."""
+
+
 class ProtocolResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All methods under one protocol."""
 
@@ -118,6 +142,8 @@ class ProtocolResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     stratified: float
     """Weighted F1 of guessing with the states' own shares."""
     decoders: tuple[MethodResult, ...]
+    nested: Nested | None
+    """Null where the verdict does not rest on this protocol, or there is one candidate."""
     verdict: str
     """`follows`, `unclear`, `guessing`, `confounded by …`; for a leaky protocol `LEAKY`."""
     why: str

@@ -33,7 +33,7 @@ from rym.errors import DeviceError
 
 from ..folder import write_atomically
 from . import jobs as jobs_of
-from . import work
+from . import nested, work
 from .jobs import Job, Setup
 
 Arrays = dict[str, npt.NDArray[np.generic]]
@@ -64,7 +64,7 @@ def code_version() -> str:
     found = hashlib.sha256(repr(sorted(versions().items())).encode())
     root = Path(str(decoder.__file__)).parent
     sources = [path for path in sorted(root.rglob("*.py")) if path.parent.name != "leaks"]
-    for path in [*sources, *(Path(str(module.__file__)) for module in (work, jobs_of))]:
+    for path in [*sources, *(Path(str(module.__file__)) for module in (work, jobs_of, nested))]:
         found.update(path.name.encode() + b"\0" + path.read_bytes())
     return found.hexdigest()
 

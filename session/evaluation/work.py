@@ -18,6 +18,7 @@ from decoder.settings import TrainingSettings
 from decoder.table import Table
 
 from .jobs import Job, Laid, Setup
+from .nested import inner
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -44,12 +45,18 @@ def perform(table: Table, setup: Setup, job: Job) -> Arrays:
     dict of str to array
         `answers`: rows, their probabilities `p` and the number of the `fold`. `null`: the number of
         every `draw` and its `score` of every person, shape (n_draws, n_people), NaN without one.
+        `inner`: as `answers`, to what one split learns from; empty where nothing can be held out.
         `latent`: `points` of shape (n, 3) and their `state`.
     """
     laid = Laid(table, protocol(job.protocol), setup)
     method = catalog.of(job.method)
     if job.kind == "answers":
         return answers(laid, method, job.part)
+    if job.kind == "inner":
+        within = inner(laid, job.part[0])
+        if within is None:
+            return {"row": np.zeros(0, dtype=np.int64), "p": np.zeros((0, table.n_states))}
+        return answers(within, method, tuple(range(len(within.splits))))
     if job.kind == "null":
         return {
             "draw": np.array(job.part, dtype=np.int64),

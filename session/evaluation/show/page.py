@@ -271,3 +271,5 @@ def _files(e: Evaluation) -> Iterable[tuple[str, ...]]:
         for m in p.decoders:
             yield (f"{p.name} (LEAKY)" if p.leaky else p.name, m.name, m.predictions,
                    m.nulls or "none drawn")  # fmt: skip
+        if p.nested is not None:
+            yield (p.name, "chosen per fold", p.nested.predictions, "none drawn")

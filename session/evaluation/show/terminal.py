@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..result import Evaluation, Finding, MethodResult, ProtocolResult
-from .derived import in_order
-from .told import meaning
+from .derived import in_order, primary
+from .told import choice, meaning
 
 WIDTH = 100
 NONE = "—"
@@ -38,6 +38,7 @@ def in_words(evaluation: Evaluation, paths: Iterable[Path] = ()) -> str:
     for protocol in in_order(evaluation):
         lines += _protocol(protocol)
     lines += ["", *_named("verdict", f"{evaluation.verdict}. {evaluation.why}")]
+    lines += _quoted(evaluation)
     lines += _named("", meaning(evaluation.verdict))
     for warning in evaluation.warnings:
         lines += _named("warning", warning)
@@ -57,18 +58,33 @@ def _protocol(protocol: ProtocolResult) -> list[str]:
 
 def _method(protocol: ProtocolResult, method: MethodResult) -> str:
     control = " *" if method.kind == "control" else ""
-    interval = NONE
-    if method.interval is not None:
-        interval = f"{method.interval[0]:.2f} … {method.interval[1]:.2f}"
     null = method.null
     cells = (
         f"  {method.name}{control}",
         f"{method.balanced_accuracy:.2f}",
-        interval,
+        _interval(method.interval) if method.interval else NONE,
         NONE if null.null_95 is None else f"{null.null_95:.2f}",
         "LEAKY" if protocol.leaky else "not run" if null.p is None else f"{null.p:.3f}",
     )
     return _cells(cells)
+
+
+def _interval(interval: tuple[float, float]) -> str:
+    return f"{interval[0]:.2f} … {interval[1]:.2f}"
+
+
+def _quoted(evaluation: Evaluation) -> list[str]:
+    """Return the score to quote, which holds no luck of the choice."""
+    protocol = primary(evaluation)
+    if protocol is None or protocol.nested is None:
+        return []
+    nested = protocol.nested
+    sure = f", 95 % interval {_interval(nested.interval)}" if nested.interval else ""
+    words = (
+        f"{nested.balanced_accuracy:.2f} (chance {protocol.chance:.2f}{sure}) under "
+        f"{protocol.name}. {choice(nested)}"
+    )
+    return _named("to quote", words)
 
 
 def _cells(cells: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...drawing.markup import NONE, share
-from ..result import DataFacts, Evaluation, Finding, MethodResult, Null, ProtocolResult
+from ..result import DataFacts, Evaluation, Finding, MethodResult, Nested, Null, ProtocolResult
 from .derived import (
     LEVEL,
     MEANS,
@@ -74,11 +74,33 @@ def believed(e: Evaluation) -> list[str]:
     top = best(protocol) if protocol else None
     if protocol is None or protocol.leaky or top is None:
         return []
-    found = [_in_a_hundred(top, protocol), _sure(top)]
+    found = [_quoted(protocol.nested, protocol)] if protocol.nested else []
+    found += [_in_a_hundred(top, protocol), _sure(top)]
     counted = n_above(top.people)
     if counted is not None:
         found.append(_counted(*counted))
     return [words for words in found if words]
+
+
+def choice(nested: Nested) -> str:
+    """Return how the decoders behind the score to quote were chosen, two sentences."""
+    n = sum(one.n_folds for one in nested.chosen)
+    named = ", ".join(f"{one.name} in {one.n_folds} of {n}" for one in nested.chosen)
+    return (
+        "Each fold's decoder was chosen by what the fold learns from alone "
+        f"({nested.default} unless another was better by more than one standard error): {named}. "
+        "So there is no luck of the choice in it, as there is in the best of the scores."
+    )
+
+
+def _quoted(nested: Nested, p: ProtocolResult) -> str:
+    sure = ""
+    if nested.interval is not None:
+        sure = f", 95 % interval {share(nested.interval[0])} … {share(nested.interval[1])}"
+    return (
+        f"The score to quote is {share(nested.balanced_accuracy)} (balanced accuracy; chance "
+        f"{share(p.chance)}{sure}). {choice(nested)}"
+    )
 
 
 def _in_a_hundred(m: MethodResult, p: ProtocolResult) -> str:

@@ -9,12 +9,14 @@ import numpy as np
 
 from session.evaluation.result import (
     SCHEMA,
+    Chosen,
     Curve,
     DataFacts,
     Evaluation,
     Finding,
     Latent,
     MethodResult,
+    Nested,
     Null,
     PersonScore,
     ProtocolResult,
@@ -120,6 +122,23 @@ def confusion(rng: np.random.Generator, n_states: int, score: float) -> tuple[tu
     return tuple(tuple(int(n) for n in row) for row in counts)
 
 
+def nested(decoders: Sequence[MethodResult], names: Sequence[str]) -> Nested:
+    """Return a score to quote: what the first method gives, chosen in all folds but one."""
+    first, second = decoders[:2]
+    return Nested(
+        balanced_accuracy=first.balanced_accuracy,
+        interval=first.interval,
+        standard_error=first.standard_error,
+        people=tuple((one.person, one.balanced_accuracy) for one in first.people),
+        chosen=(
+            Chosen(name=first.name, n_folds=len(names)),
+            Chosen(name=second.name, n_folds=1),
+        ),
+        default=first.name,
+        predictions="predictions/within/nested.npz",
+    )
+
+
 def protocol(
     rng: np.random.Generator,
     name: str,
@@ -157,6 +176,7 @@ def protocol(
         majority=0.31,
         stratified=0.36,
         decoders=decoders,
+        nested=nested(decoders, names) if primary and len(methods) > 1 else None,
         verdict="LEAKY" if leaky else "follows",
         why="The answer was let in: this score says nothing."
         if leaky

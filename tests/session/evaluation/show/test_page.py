@@ -239,7 +239,8 @@ def test_what_is_believed_counts_in_a_hundred_beside_guessing() -> None:
     evaluation = builders.evaluation(states=("rest", "task"))
     drawn = [m for m in evaluation.protocols[0].decoders if m.name in ("lda", "riemann")]
     top = max(drawn, key=lambda m: m.balanced_accuracy)
-    first = told.believed(evaluation)[0]
+    quoted, first, *_ = told.believed(evaluation)
+    assert quoted.startswith("The score to quote is ")
     assert f"{top.name} answers about {round(100 * top.balanced_accuracy)} rightly" in first
     assert "guessing gets 50" in first
 

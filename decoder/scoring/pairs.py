@@ -1,0 +1,56 @@
+"""How much better one method is than another, paired (pure)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..table import Table
+from .held_out import people_scores
+from .intervals import Estimate, over_people, over_units
+from .metrics import balanced_accuracy
+
+Ints = npt.NDArray[np.int64]
+
+
+class Said(NamedTuple):
+    """What one method answered."""
+
+    row: Ints
+    """Rows of the table with an answer, each once, shape (n,)."""
+    answer: Ints
+    """The state that it gave each of them, shape (n,)."""
+
+
+def accuracies(table: Table, said: Said) -> npt.NDArray[np.float64]:
+    """Return everybody's balanced accuracy, shape (n_people,), NaN without rows."""
+    return people_scores(
+        table,
+        said.row,
+        said.answer.astype(np.float64),
+        lambda truth, own: balanced_accuracy(truth, own.astype(np.int64)),
+    )
+
+
+def difference(table: Table, mine: Said, other: Said) -> Estimate:
+    """Return by how much `mine` is better, in balanced accuracy.
+
+    Over people, each with the own difference; with one person over the units that both answered.
+
+    Parameters
+    ----------
+    table : Table
+        All rows, with the true labels.
+    mine, other : Said
+        Answers of two methods.
+    """
+    gain = accuracies(table, mine) - accuracies(table, other)
+    gain = gain[~np.isnan(gain)]
+    if len(gain) > 1:
+        return over_people(gain)
+    shared, a, b = np.intersect1d(mine.row, other.row, return_indices=True)
+    truth = table.label[shared]
+    right = (mine.answer[a] == truth) * 1.0 - (other.answer[b] == truth) * 1.0
+    return over_units(right, truth, table.unit[shared])

@@ -1,0 +1,133 @@
+"""The score to quote: chosen without what is scored."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from decoder.scoring.pairs import Said, accuracies
+from decoder.scoring.protocols import PROTOCOLS, protocol
+from session.evaluation.jobs import Laid, Setup
+from session.evaluation.nested import choose, chosen_answers, inner
+from tests.session.evaluation import planted
+
+HONEST = ("within", "leave-one-episode-out", "leave-one-person-out", "calibrate", "prequential")
+
+
+def laid(table, name="leave-one-person-out"):
+    """Return a protocol laid out, `calibrate` from a third of a minute."""
+    return Laid(table, protocol(name), Setup(0.75, 0.0, "person", "permuted units", minutes=0.3))
+
+
+def said(table, rows, right):
+    """Return answers of which a share is right: the first of every unit, as many of each state."""
+    place = np.zeros(len(rows), dtype=np.int64)
+    for unit in np.unique(table.unit[rows]):
+        own = table.unit[rows] == unit
+        place[own] = np.arange(own.sum())
+    share = place / np.bincount(table.unit[rows])[table.unit[rows]]
+    answer = np.where(share < right, table.label[rows], 1 - table.label[rows])
+    return {"row": rows, "p": np.eye(2)[answer], "fold": table.person[rows]}
+
+
+@pytest.mark.parametrize("name", HONEST)
+def test_what_a_fold_is_chosen_by_is_what_it_learns_from(name):
+    """No row of the fold, nor any that it purged, is learned from or scored in its choice."""
+    outer = laid(planted.table_of(n_people=3, n_units=6), name)
+    for number, split in enumerate(outer.splits):
+        within = inner(outer, number)
+        if within is None:  # a unit of each state, too short to be cut
+            assert len(np.unique(outer.table.unit[split.train])) == 2
+            continue
+        for own in within.splits:
+            assert len(own.train)
+            assert len(own.test)
+            assert np.isin(own.train, split.train).all()
+            assert np.isin(own.test, split.train).all()
+
+
+def test_protocols_tried_are_all_that_these_people_allow():
+    """The list above misses no honest protocol that can be run on the planted people."""
+    table = planted.table_of(n_people=3, n_units=6)
+    there = [p.name for p in PROTOCOLS if not p.leaky and laid(table, p.name).splits]
+    assert there == list(HONEST)
+
+
+def test_where_a_second_session_is_lacking_the_choice_is_made_within_the_first():
+    """Leaving a session out of two leaves one, so that its units are held out instead."""
+    table = planted.table_of(n_people=2, n_units=8)
+    halves = table.session * 2 + (table.unit % 8 >= 4)
+    outer = laid(
+        replace(table, session=halves, sessions=("a", "b", "c", "d")), "leave-one-session-out"
+    )
+    assert outer.splits
+    within = inner(outer, 0)
+    assert within is not None
+    assert within.protocol.name == "within"
+
+
+def test_the_default_stays_unless_another_is_better_by_more_than_a_standard_error():
+    """As good or a little better is not enough; clearly better is; of two such, the better one."""
+    table = planted.table_of(n_people=4, n_units=4, rows=40)
+    rows = table.newest
+    default = said(table, rows, 0.6)
+    noisy = {k: v.copy() for k, v in default.items()}
+    first = table.person[rows] == 0
+    noisy["p"][first] = said(table, rows, 0.7)["p"][first]  # one person of four: 1.0 standard error
+    assert choose(table, {"a": default, "b": default}) == "a"
+    assert choose(table, {"a": default, "b": noisy}) == "a"
+    better, best = said(table, rows, 0.8), said(table, rows, 0.9)
+    better["p"][first] = default["p"][first]  # 1.7 standard errors
+    best["p"][first] = default["p"][first]
+    assert choose(table, {"a": default, "b": better}) == "b"
+    assert choose(table, {"a": default, "b": better, "c": best}) == "c"
+    assert choose(table, {"c": best, "a": default}) == "c"
+
+
+def test_without_answers_the_default_is_chosen():
+    """Nothing could be held out."""
+    none = {"row": np.zeros(0, dtype=np.int64), "p": np.zeros((0, 2))}
+    assert choose(planted.table_of(), {"a": none, "b": none}) == "a"
+
+
+def test_every_fold_is_answered_by_its_own_choice():
+    """Rows in order, each fold's by the candidate that was chosen for it."""
+    table = planted.table_of(n_people=3, n_units=4)
+    rows = table.newest
+    good, bad = said(table, rows, 1.0), said(table, rows, 0.0)
+    found = chosen_answers({"good": good, "bad": bad}, ["good", "bad", "good"])
+    np.testing.assert_array_equal(found["row"], rows)
+    scores = accuracies(table, Said(found["row"], found["p"].argmax(axis=1)))
+    np.testing.assert_array_equal(scores, [1.0, 0.0, 1.0])
+
+
+def test_choosing_without_the_fold_adds_no_luck():
+    """Of eight guessers the best scores above chance; what is chosen without the fold does not."""
+    table = planted.table_of(n_people=6, n_units=6, rows=12)  # few rows, so that luck is large
+    rows, names = table.newest, "abcdefgh"
+    best, quoted = [], []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        answers = {
+            name: {"row": rows, "p": np.eye(2)[rng.integers(0, 2, len(rows))],
+                   "fold": table.person[rows]}
+            for name in names
+        }  # fmt: skip
+        scores = [
+            accuracies(table, Said(rows, one["p"].argmax(axis=1))).mean()
+            for one in answers.values()
+        ]
+        chosen = []
+        for person in range(6):
+            others = table.person[rows] != person
+            inside = {name: {"row": rows[others], "p": one["p"][others]}
+                      for name, one in answers.items()}  # fmt: skip
+            chosen.append(choose(table, inside))
+        found = chosen_answers(answers, chosen)
+        best.append(max(scores))
+        quoted.append(accuracies(table, Said(rows, found["p"].argmax(axis=1))).mean())
+    error = np.std(quoted, ddof=1) / np.sqrt(len(quoted))
+    assert np.mean(best) > 0.5 + 5 * error
+    assert abs(np.mean(quoted) - 0.5) < 3 * error
