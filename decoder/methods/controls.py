@@ -305,6 +305,12 @@ def _prepare_nearness(table: Table, train: Ints) -> Refit:
     return linear_refit(table, far(train), far)
 
 
+def measured_by_scored(table: Table) -> Ints:
+    """Return the people whose own rest lies in a unit that is scored as well."""
+    scored = np.isin(table.unit, np.unique(table.unit[table.newest]))
+    return np.unique(table.person[table.baseline & (table.unit >= 0) & scored])
+
+
 def _rest_apart(table: Table) -> str:
     """Return that nothing scored lies in a unit that a person is measured by.
 
@@ -312,9 +318,7 @@ def _rest_apart(table: Table) -> str:
     it for being of that file: with nothing but differences between files, LDA then scores 0.64
     across 12 people (10 features), and is above 95 % of its null in 5 of 12 draws.
     """
-    held = np.unique(table.unit[table.baseline])
-    scored = np.unique(table.unit[table.newest])
-    if len(np.intersect1d(held[held >= 0], scored)):
+    if len(measured_by_scored(table)):
         return ""
     return "The rest that people are measured by is no part of what is scored."
 

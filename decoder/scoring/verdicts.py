@@ -36,6 +36,11 @@ LEVEL = 0.05
 """How often chance may pass for more, at most."""
 TINY = 1e-12
 """Scores that differ by less are equal."""
+ALIKE = (
+    "Within a person nothing can be significant here: a state has one unit, and all ways to deal "
+    "the labels give one and the same score."
+)
+"""Said where the smallest p is 1: all relabelings of a person are renamings of the states."""
 
 
 def tail(k: int, n: int, p: float) -> float:
@@ -174,15 +179,20 @@ def conclude(evidence: Evidence) -> Conclusion:
         return Conclusion("unclear", "No null was run, so nothing says what chance gives.", close)
     who = f"{e.n_people} people" if e.n_people > 1 else "one person"
     if e.smallest_p > LEVEL:
-        why = (
-            f"It cannot be significant with {who} ({e.n_relabelings} relabelings, "
-            f"{_p_text(e.smallest_p)} at best); the score is {e.score:.2f}."
-        )
-        return Conclusion("unclear", why, close)
+        return Conclusion("unclear", _cannot(e, who), close)
     what = f"The candidate {e.candidate} scores {e.score:.2f} over {who}, {_p_text(e.p)}"
     if e.p > LEVEL:
         return Conclusion(*_not_above(e.score, e.null_95, what), close)
     return _above(e, what, close)
+
+
+def _cannot(e: Evidence, who: str) -> str:
+    if e.cut and e.smallest_p >= 1.0 - TINY:
+        return f"{ALIKE} The score is {e.score:.2f}."
+    return (
+        f"It cannot be significant with {who} ({e.n_relabelings} relabelings, "
+        f"{_p_text(e.smallest_p)} at best); the score is {e.score:.2f}."
+    )
 
 
 def _not_above(score: float, null_95: float, what: str) -> tuple[str, str]:

@@ -17,10 +17,12 @@ from typing import Literal, NamedTuple
 import msgspec
 import numpy as np
 
+from decoder.methods.candidates import network_missing
 from decoder.methods.catalog import METHODS
-from decoder.methods.controls import CONTROLS
+from decoder.methods.controls import CONTROLS, measured_by_scored
 from decoder.methods.method import Method
 from decoder.scoring.protocols import PROTOCOLS, Protocol, one_unit
+from decoder.scoring.verdicts import ALIKE
 from decoder.table import Table
 from rym.errors import FormatError, UsageError
 
@@ -30,7 +32,16 @@ from .conclude import Scored, protocol_result
 from .data.assemble import Gathered
 from .jobs import Job, Laid, Setup, chosen_among, plan
 from .nested import choose, chosen_answers, nested_result
-from .result import SCHEMA, DataFacts, Evaluation, Latent, MethodResult, Nested, ProtocolResult
+from .result import (
+    SCHEMA,
+    DataFacts,
+    Evaluation,
+    Latent,
+    MethodResult,
+    Nested,
+    Null,
+    ProtocolResult,
+)
 from .run import Backend, Progress, carry_out, code_version, keep, kept, silent, versions
 
 ROWS = "predictions/rows.npz"
@@ -75,6 +86,12 @@ def check_options(options: Options) -> None:
     """Refuse what the command line names and there is not; see `known`."""
     known(options.protocols, [p.name for p in PROTOCOLS], "protocol")
     known(options.decoders, list(METHODS), "decoder")
+
+
+def looks_at_samples(options: Options) -> bool:
+    """Say whether a method that will be scored looks at samples, so that they have to be kept."""
+    asked = [METHODS[name] for name in options.decoders or METHODS]
+    return any(method.samples for method in asked) and not network_missing()
 
 
 def evaluate(
@@ -370,22 +387,33 @@ def _latent(jobs: Sequence[Job], work: Path) -> Latent | None:
 
 def warnings_of(data: Gathered, primary: ProtocolResult) -> list[str]:
     """Return what has to be known of the scores, most important first."""
-    found = []
-    limit = _cannot(primary)
-    if limit is not None:
-        n = primary.n_people
-        found.append(
-            f"A score under {primary.name} cannot be significant with {n} "
-            f"{'people' if n > 1 else 'person'}: {limit.null.n_relabelings} relabelings allow "
-            f"p = {limit.null.smallest_p:.3g} at best."
-        )
-    alone = one_unit(data.table)
+    limit, alone = _cannot(primary), one_unit(data.table)
+    found = [] if limit is None else [_limited(primary, limit.null, cut=bool(alone))]
     if alone:
         found.append(
             f"{len(alone)} of {len(data.table.people)} people have a state with one {data.unit}: "
             "within them whatever differs may be the file or the hour, not the state."
         )
+    cut = measured_by_scored(data.table)
+    if len(cut) and any(m.null.p is not None and m.null.smallest_p < 1.0 for m in primary.decoders):
+        found.append(
+            f"The own rest of {len(cut)} of {len(data.table.people)} people is cut from the one "
+            f"{data.unit} of a state and relabelings leave it there, so that p is too small, which "
+            "the control nearness to rest alone shows."
+        )
     return found
+
+
+def _limited(primary: ProtocolResult, null: Null, *, cut: bool) -> str:
+    """Return that no score can be significant, and why."""
+    if cut and null.smallest_p >= 1.0:
+        return ALIKE
+    n = primary.n_people
+    return (
+        f"A score under {primary.name} cannot be significant with {n} "
+        f"{'people' if n > 1 else 'person'}: {null.n_relabelings} relabelings allow "
+        f"p = {null.smallest_p:.3g} at best."
+    )
 
 
 def _cannot(primary: ProtocolResult) -> MethodResult | None:

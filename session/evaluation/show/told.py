@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decoder.scoring.verdicts import ALIKE
+
 from ...drawing.markup import NONE, share
 from ..result import DataFacts, Evaluation, Finding, MethodResult, Nested, Null, ProtocolResult
 from .derived import (
@@ -164,6 +166,8 @@ def _too_few(e: Evaluation) -> str:
     m = cannot_be_significant(protocol) if protocol and not protocol.leaky else None
     if m is None:
         return ""
+    if m.null.smallest_p >= 1.0:
+        return ALIKE
     return (
         f"No score under {protocol.name if protocol else ''} can be significant with "
         f"{who(len(e.data.people))}: their "

@@ -116,6 +116,18 @@ def test_too_few_people_are_named_with_their_relabelings():
     assert "one person (6 relabelings" in one.why
 
 
+def test_where_a_state_has_one_unit_no_number_stands_for_a_reason():
+    """Within a person all relabelings are alike: that is said, and no count of them."""
+    changed = {"n_people": 5, "n_relabelings": 32, "smallest_p": 1.0, "p": 1.0}
+    found = conclude(GOOD._replace(cut=True, **changed))
+    assert found.verdict == "unclear"
+    assert "Within a person nothing can be significant" in found.why
+    assert "a state has one unit" in found.why
+    assert "0.70" in found.why
+    assert "32" not in found.why
+    assert "one unit" not in conclude(GOOD._replace(**changed)).why
+
+
 def test_all_controls_that_explain_the_score_are_named():
     """The best control heads the verdict, the sentence lists both."""
     found = conclude(GOOD._replace(rivals=NEAR))
