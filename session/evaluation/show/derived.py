@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ...drawing.markup import share
 from ...drawing.svg import COLOURS
 from ..result import Evaluation, MethodResult, PersonScore, ProtocolResult
 
@@ -142,6 +143,20 @@ def cannot_be_significant(protocol: ProtocolResult) -> MethodResult | None:
     return next(
         (m for m in protocol.decoders if m.null.smallest_p > LEVEL and m.null.n_relabelings), None
     )
+
+
+def ends(interval: tuple[float, float]) -> tuple[float, float]:
+    """Return the ends of an interval as they are shown: no balanced accuracy lies beyond 0…1.
+
+    Student's t knows of no bounds. What is stored stays as it was computed.
+    """
+    return max(interval[0], 0.0), min(interval[1], 1.0)
+
+
+def between(interval: tuple[float, float]) -> str:
+    """Return an interval in words, two digits each."""
+    low, high = ends(interval)
+    return f"{share(low)} … {share(high)}"
 
 
 def right_in_a_hundred(score: float) -> int:

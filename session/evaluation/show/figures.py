@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ...drawing.markup import share
 from ...drawing.svg import HAIR, INK, SOFT, Canvas, Point
 from ..result import Evaluation, MethodResult, PersonScore, ProtocolResult
-from .derived import Difference, above, in_order, leaky_minus_honest
+from .derived import Difference, above, between, ends, in_order, leaky_minus_honest
 from .plot import LEAK, NULL, PALE, STYLE, UNIT, Frame, diamond, key, short, tick, watermark
 
 WIDTH = 1120.0
@@ -132,7 +132,7 @@ def _mean(frame: Frame, method: MethodResult, y: float) -> None:
     if method.null.null_95 is not None:
         tick(canvas, (frame.x(method.null.null_95), y), 17.0, 3.4)
     if method.interval is not None:
-        low, high = (frame.x(v) for v in method.interval)
+        low, high = (frame.x(v) for v in ends(method.interval))
         canvas.line((low, y), (high, y), INK, 2.0)
         for end in (low, high):
             canvas.line((end, y - 3.5), (end, y + 3.5), INK, 2.0)
@@ -151,8 +151,7 @@ KEY = (
 def _interval(method: MethodResult) -> str:
     if method.interval is None:
         return share(method.balanced_accuracy)
-    low, high = method.interval
-    return f"{share(method.balanced_accuracy)} ({share(low)} … {share(high)})"
+    return f"{share(method.balanced_accuracy)} ({between(method.interval)})"
 
 
 def p_text(p: float | None) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from ...drawing.markup import NONE, caption, details, figure, paragraph, percent, rows_of, share
 from ..result import Curve, Evaluation, MethodResult, PersonScore, ProtocolResult
 from . import curves, figures, told
-from .derived import answered, best, candidates, n_above
+from .derived import answered, best, between, candidates, n_above
 
 LEAK_LINE = (
     "LEAKY: the answer was let in. Nothing below says anything of the decoder; it is shown to be "
@@ -94,7 +94,7 @@ def _row(m: MethodResult, *, heard: bool, chosen: bool) -> str:
     counted = n_above(m.people)
     cells = [
         share(m.balanced_accuracy),
-        f"{share(m.interval[0])} … {share(m.interval[1])}" if m.interval else NONE,
+        between(m.interval) if m.interval else NONE,
         share(m.null.null_95),
         figures.p_text(m.null.p),
         f"{counted[0]} of {counted[1]}" if counted else NONE,

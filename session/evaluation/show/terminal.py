@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ..result import Evaluation, Finding, MethodResult, ProtocolResult
-from .derived import in_order, primary
+from .derived import between, in_order, primary
 from .told import choice, meaning
 
 WIDTH = 100
@@ -62,15 +62,11 @@ def _method(protocol: ProtocolResult, method: MethodResult) -> str:
     cells = (
         f"  {method.name}{control}",
         f"{method.balanced_accuracy:.2f}",
-        _interval(method.interval) if method.interval else NONE,
+        between(method.interval) if method.interval else NONE,
         NONE if null.null_95 is None else f"{null.null_95:.2f}",
         "LEAKY" if protocol.leaky else "not run" if null.p is None else f"{null.p:.3f}",
     )
     return _cells(cells)
-
-
-def _interval(interval: tuple[float, float]) -> str:
-    return f"{interval[0]:.2f} … {interval[1]:.2f}"
 
 
 def _quoted(evaluation: Evaluation) -> list[str]:
@@ -79,7 +75,7 @@ def _quoted(evaluation: Evaluation) -> list[str]:
     if protocol is None or protocol.nested is None:
         return []
     nested = protocol.nested
-    sure = f", 95 % interval {_interval(nested.interval)}" if nested.interval else ""
+    sure = f", 95 % interval {between(nested.interval)}" if nested.interval else ""
     words = (
         f"{nested.balanced_accuracy:.2f} (chance {protocol.chance:.2f}{sure}) under "
         f"{protocol.name}. {choice(nested)}"

@@ -10,9 +10,11 @@ from .derived import (
     LEVEL,
     MEANS,
     best,
+    between,
     candidates,
     cannot_be_significant,
     confound,
+    ends,
     n_above,
     primary,
     right_in_a_hundred,
@@ -98,7 +100,7 @@ def choice(nested: Nested) -> str:
 def _quoted(nested: Nested, p: ProtocolResult) -> str:
     sure = ""
     if nested.interval is not None:
-        sure = f", 95 % interval {share(nested.interval[0])} … {share(nested.interval[1])}"
+        sure = f", 95 % interval {between(nested.interval)}"
     return (
         f"The score to quote is {share(nested.balanced_accuracy)} (balanced accuracy; chance "
         f"{share(p.chance)}{sure}). {choice(nested)}"
@@ -117,7 +119,7 @@ def _in_a_hundred(m: MethodResult, p: ProtocolResult) -> str:
 def _sure(m: MethodResult) -> str:
     if m.interval is None:
         return ""
-    low, high = (right_in_a_hundred(v) for v in m.interval)
+    low, high = (right_in_a_hundred(v) for v in ends(m.interval))
     return (
         f"For people like these the average lies between {low} and {high} of 100 (95 % interval)."
     )
