@@ -38,7 +38,8 @@ def pseudosession(table: Table, rng: np.random.Generator, margin: float = 1.0) -
     rng : numpy.random.Generator
         Draws the orders.
     margin : float
-        Seconds before a change of state that are not learned from, as where the rows were made.
+        Seconds on either side of a change of state that are not learned from, as where the rows
+        were made.
 
     Returns
     -------
@@ -118,9 +119,9 @@ def _laid(table: Table, label: Ints, unit: Ints, margin: float) -> Table:
 
 
 def _steady(table: Table, unit: Ints, margin: float) -> Bools:
-    """Return rows whose ten windows lie in one run and one unit, with the margin after them."""
-    back = FIELD - 1 + math.ceil(table.n_times / table.hop)
+    """Return rows whose ten windows lie in one run and one unit, the margin away from its ends."""
     ahead = math.ceil(margin * table.rate / table.hop)
+    back = max(FIELD - 1 + math.ceil(table.n_times / table.hop), ahead)
     n, place = len(unit), np.arange(len(unit))
     joined = np.zeros(n, dtype=bool)
     joined[1:] = table.run[1:] == table.run[:-1]

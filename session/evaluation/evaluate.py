@@ -202,6 +202,7 @@ def setup_of(data: Gathered, options: Options, primary: str) -> Setup:
         nulls=options.nulls,
         primary=primary,
         minutes=options.minutes,
+        margin=data.margin,
     )
 
 

@@ -53,6 +53,8 @@ class Setup(NamedTuple):
     n_full: int = N_FULL
     minutes: float = 5.0
     """Of own data that `calibrate` learns from."""
+    margin: float = 1.0
+    """Seconds on either side of a change of state that are neither learned from nor scored."""
 
     def rules(self) -> Rules:
         """Return what the protocols are told."""
@@ -111,7 +113,9 @@ class Laid:
         """Tables with labels dealt anew; the same for all methods."""
         setup = self.setup
         seed = seed_of(setup.seed, self.protocol.name, "null")
-        return draws_of(self.table, self.units, setup.null, setup.n_draws, seed=seed)
+        return draws_of(
+            self.table, self.units, setup.null, setup.n_draws, seed=seed, margin=setup.margin
+        )
 
     def drawn(self, method: Method) -> tuple[int, ...]:
         """Return the numbers of the draws that a method is fitted to; none: its null is not run.

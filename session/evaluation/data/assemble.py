@@ -86,6 +86,8 @@ class Gathered:
     """What was left out and what is odd, one sentence each."""
     about: str = ""
     """What the TOML says of the data, for people."""
+    margin: float = 1.0
+    """Seconds on either side of a change of state that are neither learned from nor scored."""
 
     @property
     def seconds(self) -> float:

@@ -128,6 +128,7 @@ def gathered(
         simulated=dataset.data.simulated,
         notes=(*notes, *left_out, *about_rows(sources, table)),
         about=" ".join(dataset.data.notes.split()),
+        margin=dataset.labels.margin,
     )
 
 

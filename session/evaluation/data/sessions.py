@@ -111,6 +111,7 @@ def gather_sessions(
         delay=max(one.decoder.training.reaction_lag for one in told),
         simulated=any(one.simulated for one in told),
         notes=(*notes, *about_rows(sources, table)),
+        margin=_rules(told).margin,
     )
 
 

@@ -5,12 +5,14 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decoder.embedding import FIELD
+from decoder.rows import steady
 from decoder.scoring.pseudosessions import pseudosession, shifted
-from tests.decoder.scoring.tables import table_of
+from tests.decoder.scoring.tables import RATE, table_of
 
 
 def episodes(table, session):
@@ -62,6 +64,28 @@ def test_usable_rows_answer_for_one_episode(table, seed, circle):
         around = np.arange(max(0, row - 12), min(len(new), row + 5))
         around = around[new.session[around] == new.session[row]]
         assert set(new.unit[around]) == {new.unit[row]}
+
+
+@pytest.mark.parametrize("margin", [0.0, 1.0, 2.5, 4.0, 6.0])
+@pytest.mark.parametrize("gap", [0, 2])
+def test_usable_rows_are_those_that_the_true_labels_would_leave(margin, gap):
+    """The rule by which rows of true labels are made usable, asked about the new ones."""
+
+    def left(of):
+        usable = of.unit >= 0
+        for session in range(len(of.sessions)):
+            own = np.flatnonzero(of.session == session)
+            # A change lies between the windows that it parts.
+            changes = of.t[own[1:]][np.diff(of.unit[own]) != 0] - 0.5 * of.hop / of.rate
+            usable[own] &= steady(of.first[own] / RATE, of.t[own], of.run[own], changes, margin)
+        return usable
+
+    table = table_of([[[0, 1, 2, 0, 1], [1, 0, 1]]], rows=[55, 70, 90], gap=gap)
+    table = replace(table, usable=left(table))
+    for seed in range(5):
+        new = pseudosession(table, np.random.default_rng(seed), margin)
+        assert new.usable.any()
+        np.testing.assert_array_equal(new.usable, left(new))
 
 
 def test_orders_differ_and_all_of_them_come():

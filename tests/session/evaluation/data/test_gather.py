@@ -59,6 +59,7 @@ pattern = '(?P<person>.+)\\.csv'
 [labels]
 by = "markers"
 edge = 1.0
+margin = 1.5
 codes = { 1 = "calm", 2 = "busy", 3 = "busy", 9 = "none" }
 """
 KEYS = """
@@ -231,11 +232,12 @@ def test_markers_begin_trials(tmp_path: Path) -> None:
     used = table.newest[table.person[table.newest] == 0]
     for change in (2.0, 14.0, 26.0, 38.0, 41.0):
         gap = table.t[used] - change
-        assert not ((gap > -1.0) & (gap < table.field_seconds - 1.5 / RATE)).any()
+        assert not ((gap > -1.5) & (gap < table.field_seconds - 1.5 / RATE)).any()
     assert table.label[own][(t > 27) & (t < 37)].all()
     shown = [set(table.stimulus[table.unit == unit]) for unit in range(4)]
     assert shown[0] == shown[3] == {-1}  # its only code says no more than the state
     assert shown[1] != shown[2]
+    assert found.margin == 1.5
     check(table, protocol("within").splits(table, Rules(smoothing=0.75)))
 
 

@@ -59,6 +59,7 @@ def test_the_calibrations_rows_are_those_that_training_learns_from(
     """Features to the bit, labels, usable rows and the baseline: of `rym train` itself."""
     record = folder.read()
     settings = msgspec.convert(record.settings["decoder"], DecoderSettings)
+    assert found.margin == settings.training.margin
     rows = calibration(folder, record, read(folder), settings)
     table = found.table
     rig = table.t - table.t[table.baseline][0] + rows.t_last[rows.baseline][0]
