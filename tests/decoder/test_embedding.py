@@ -1,11 +1,12 @@
 """The network in numpy against cebra's own."""
 
-import cebra
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import ndtr
 
-from decoder import contrastive
-from decoder.embedding import FIELD, KERNELS, Network, fields_of
+from decoder.embedding import AT_ONCE, FIELD, KERNELS, Network, _gelu, fields_of
 from rym.errors import FormatError
 
 
@@ -23,10 +24,11 @@ def weights(seed=0, n_features=6, hidden=4, n_dimensions=3):
 
 def test_equals_cebras_transform_away_from_the_edges():
     """The newest ten rows give what `transform` gives four rows earlier, to 1e-5."""
+    cebra = pytest.importorskip("cebra")
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((120, 8)).astype(np.float32)
     model = cebra.CEBRA(
-        model_architecture=contrastive.ARCHITECTURE,
+        model_architecture="offset10-model",
         output_dimension=7,
         num_hidden_units=16,
         max_iterations=5,
@@ -34,20 +36,69 @@ def test_equals_cebras_transform_away_from_the_edges():
         device="cpu",
     )
     model.fit(rows, rng.integers(0, 3, 120))
-    network = Network(contrastive.weights_of(model.solver_.model))
+    network = Network(weights_of(model.solver_.model))
     newest = np.arange(FIELD - 1, 120)
     ours = network(fields_of(rows.astype(np.float64), newest))
     np.testing.assert_allclose(ours, model.transform(rows)[newest - 4], rtol=0, atol=1e-5)
     assert np.abs(ours - model.transform(rows)[newest]).max() > 0.1  # a shift of 0 is another thing
 
 
-def test_one_field_alone_equals_the_batch():
-    """Live embeds one field at a time, training many: the same to rounding."""
+def weights_of(module):
+    """Return the weights of cebra's network under our names."""
+    names = [f"conv{i}.{part}" for i in range(len(KERNELS)) for part in ("weight", "bias")]
+    tensors = [tensor.detach().numpy() for tensor in module.parameters()]
+    return dict(zip(names, tensors, strict=True))
+
+
+def test_equals_cebras_network_at_full_size():
+    """19 channels × 5 bands, 64 units, features up to their limit: cebra's output to 1e-5."""
+    torch = pytest.importorskip("torch")
+    models = pytest.importorskip("cebra.models")
+    torch.manual_seed(3)
+    module = models.init("offset10-model", 95, 64, 7).eval()
+    rng = np.random.default_rng(3)
+    sizes = rng.uniform(0.1, 4.0, (200, 1, 1))
+    fields = np.clip(sizes * rng.standard_normal((200, FIELD, 95)), -5.0, 5.0)
+    with torch.inference_mode():
+        theirs = module(torch.from_numpy(fields.astype(np.float32).transpose(0, 2, 1).copy()))
+    network = Network(weights_of(module))
+    ours = network(fields)
+    np.testing.assert_allclose(ours, theirs.numpy(), rtol=0, atol=1e-5)
+    np.testing.assert_array_equal(np.concatenate([network(f[None]) for f in fields]), ours)
+
+
+def test_the_activation_is_x_times_the_normal_distribution():
+    """Between and beyond the straight pieces it is scipy's x·Φ(x), to single precision."""
+    x = np.concatenate([np.linspace(-8, 8, 40001), [-1e6, -6.0, 0.0, 6.0, 1e6]]).astype(np.float32)
+    exact = x * ndtr(x.astype(np.float64))
+    np.testing.assert_allclose(_gelu(x), exact, rtol=3e-7, atol=2e-7)
+
+
+@given(st.integers(1, 2 * AT_ONCE + 3), st.data())
+def test_a_field_gives_the_same_bits_alone_and_among_others(n, data):
+    """Live embeds one field at a time, training and replay as many as there are: equal to the bit.
+
+    Whatever the company, the place in it, and how the array lies in memory.
+    """
     network = Network(weights())
+    fields = np.random.default_rng(n).standard_normal((n, FIELD, 6))
+    place = data.draw(st.integers(0, n - 1))
+    together = network(fields)
+    alone = network(np.asfortranarray(fields[place : place + 1]))[0]
+    np.testing.assert_array_equal(alone, together[place])
+    np.testing.assert_array_equal(network(fields[::-1])[n - 1 - place], together[place])
+
+
+def test_embeddings_have_length_one():
+    """To the rounding of double precision, though the network computes in single."""
     fields = np.random.default_rng(1).standard_normal((30, FIELD, 6))
-    alone = np.concatenate([network(field[None]) for field in fields])
-    np.testing.assert_allclose(alone, network(fields), rtol=0, atol=1e-12)
-    np.testing.assert_allclose(np.linalg.norm(alone, axis=1), 1.0)
+    z = Network(weights())(fields)
+    np.testing.assert_allclose(np.linalg.norm(z, axis=1), 1.0, rtol=0, atol=1e-15)
+
+
+def test_no_fields_give_no_embeddings():
+    """An empty stack keeps its form."""
+    assert Network(weights())(np.zeros((0, FIELD, 6))).shape == (0, 3)
 
 
 def test_a_field_ends_at_its_newest_row():
