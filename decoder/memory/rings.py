@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from rym.errors import FormatError, SignalError, UsageError
 
+from .index import EMPTY, Index, index_of
 from .votes import Electorate, Votes, count, electorate, odd_root
 
 Array = npt.NDArray[np.float64]
@@ -27,7 +28,6 @@ Ints = npt.NDArray[np.int64]
 Metric = Literal["cosine", "euclidean"]
 
 N_CLASSES = 3
-_EMPTY = -1
 _FAINTEST = 30.0
 """Half-lives after which nothing more is forgotten: a class whose votes all came to nothing would
 have no weight that could be made good."""
@@ -43,26 +43,6 @@ class Before(NamedTuple):
     stretch: int
     """−1: nothing lay there."""
     t: float
-
-
-class _Index(NamedTuple):
-    """Which rows make which stretch."""
-
-    starts: Ints | None
-    """First place of every run of rows of one stretch; None: every place is a run."""
-    order: Ints
-    """Runs that hold rows, by class and stretch."""
-    first: Ints | None
-    """Where in `order` a stretch begins; None: every run is a stretch."""
-    classes: Ints
-    newest: Array
-    """Time of every stretch's newest row in seconds."""
-
-    def of_stretches(self, rows: Array) -> Array:
-        """Return the largest value of each stretch's rows."""
-        runs = rows if self.starts is None else np.maximum.reduceat(rows, self.starts)
-        runs = runs[self.order]
-        return runs if self.first is None else np.maximum.reduceat(runs, self.first)
 
 
 class Memory:
@@ -120,12 +100,12 @@ class Memory:
         self.k, self.exclusion, self.half_life, self.prior = k, exclusion, half_life, prior
         n_rows = n_classes * capacity
         self._z = np.zeros((n_dimensions, n_rows))
-        self._stretch = np.full(n_rows, _EMPTY, dtype=np.int64)
+        self._stretch = np.full(n_rows, EMPTY, dtype=np.int64)
         self._t = np.zeros(n_rows)
         self._written = [0] * n_classes
         self._away = np.full(n_rows, -np.inf)
         self._product = np.empty_like(self._z)
-        self._index: _Index | None = None
+        self._index: Index | None = None
         self._electorate: Electorate | None = None
 
     def __len__(self) -> int:
@@ -231,13 +211,13 @@ class Memory:
         self._z[:, place] = z
         self._stretch[place] = stretch
         self._t[place] = t
-        self._away[place] = -np.inf if stretch == _EMPTY else 0.0
+        self._away[place] = -np.inf if stretch == EMPTY else 0.0
         self._index = self._electorate = None
 
-    def _indexed(self) -> _Index:
+    def _indexed(self) -> Index:
         """Return which rows make which stretch; made anew after learning."""
         if self._index is None:
-            self._index = _index(self._stretch, self._t, self.capacity)
+            self._index = index_of(self._stretch, self._t, self.capacity)
         return self._index
 
     def _nearness(self, z: Array) -> Array:
@@ -300,13 +280,13 @@ class Memory:
     def _nobody(self) -> Votes:
         return Votes(np.zeros(self.n_classes), 0, math.nan)
 
-    def _all(self, index: _Index) -> Electorate:
+    def _all(self, index: Index) -> Electorate:
         if self._electorate is None:
             share = self._forgotten(index.newest)
             self._electorate = electorate(index.classes, share, self.n_classes)
         return self._electorate
 
-    def _remaining(self, index: _Index, rows: Array) -> tuple[Array, Electorate]:
+    def _remaining(self, index: Index, rows: Array) -> tuple[Array, Electorate]:
         """Return nearness and votes as of a memory that holds only the rows not left out."""
         near = index.of_stretches(rows)
         left = near > -np.inf
@@ -360,7 +340,7 @@ class Memory:
         """
         parts = _checked(arrays, self)
         self._written = parts["written"].tolist()
-        self._stretch[:], self._away[:], self._t[:], self._z[:] = _EMPTY, -np.inf, 0.0, 0.0
+        self._stretch[:], self._away[:], self._t[:], self._z[:] = EMPTY, -np.inf, 0.0, 0.0
         places = np.concatenate([self._places(label) for label in range(self.n_classes)])
         self._z[:, places] = parts["embedding"].T
         self._stretch[places], self._t[places] = parts["stretch"], parts["t"]
@@ -418,28 +398,6 @@ def memory_of(
     parts = {"embedding": z[rows], "label": label[rows], "stretch": stretch[rows]}
     memory.restore({**parts, "t": times[rows], "written": written})
     return memory
-
-
-def _index(stretch: Ints, t: Array, capacity: int) -> _Index:
-    new = np.empty(len(stretch), dtype=np.bool_)
-    new[1:] = stretch[1:] != stretch[:-1]
-    new[::capacity] = True
-    starts = np.flatnonzero(new)
-    label, name = starts // capacity, stretch[starts]
-    order = np.lexsort((name, label))
-    order = order[name[order] != _EMPTY]
-    label, name = label[order], name[order]
-    opens = np.ones(len(order), dtype=np.bool_)
-    opens[1:] = (name[1:] != name[:-1]) | (label[1:] != label[:-1])
-    first = np.flatnonzero(opens)
-    index = _Index(
-        None if len(starts) == len(stretch) else starts,
-        order,
-        None if len(first) == len(order) else first,
-        label[first],
-        np.zeros(0),
-    )
-    return index._replace(newest=index.of_stretches(np.where(stretch == _EMPTY, -np.inf, t)))
 
 
 def _checked(
