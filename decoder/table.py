@@ -76,6 +76,10 @@ class Table:
 
     stood_in: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
     """Rows for which the mean of the clean ones before stands in, shape (n,), or (0,) for none."""
+    samples: tuple[npt.NDArray[np.float32], ...] = ()
+    """Of every recording, conditioned, in µV, shape (n_samples, n_channels); row i's window is
+    `first[i]` and the `n_times - 1` after it. NaN where no usable window holds a sample, or the
+    channel was bad. Empty where they were not kept: only the small network looks at them."""
 
     def __len__(self) -> int:
         return len(self.label)

@@ -17,10 +17,17 @@ from . import discriminant
 from .covariances import Tangents
 from .method import Answer, Method, Refit, of_present, prepared
 from .normalized import OwnScale, field_means, field_rows, last_kept, stretches
+from .samples import Pieces
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
+PIECES = 2000
+"""Rows that a small network learns from at most, evenly spread: neighbours share nine tenths of
+their samples, and as many pieces of 19 channels take 60 MB."""
+HELD = 0.2
+"""Share of each state's units, one at least, that tell a network when to stop."""
 AT_ONCE = 1024
 """Fields embedded at once: 8 MB for 95 features and ten rows."""
 
@@ -186,6 +193,85 @@ def _no_covariance(table: Table) -> str:
     return "" if len(table.covariance) else "The rows were made without covariances."
 
 
+def _prepare_network(table: Table, train: Ints) -> Refit:
+    """Keep the pieces of signal; what is fitted to labels is a network."""
+    # Here, because importing torch and braindecode takes seconds.
+    network = import_module(".network", __package__)
+    pieces = Pieces(table, train)
+    learned = np.arange(len(train))[:: -(-len(train) // PIECES)]
+    shown, unit = pieces(train[learned]), table.unit[train[learned]]
+
+    def refit(labels: Ints, seed: int) -> Answer:
+        def fit(of: Ints) -> Answer:
+            present, classes = np.unique(of, return_inverse=True)
+            held = stopping_units(unit, classes, np.random.default_rng(seed))
+            found = network.fit(shown, classes, held, pieces.rate, seed)
+
+            def answer(rows: Ints) -> Array:
+                p = np.zeros((len(rows), table.n_states))
+                for at in range(0, len(rows), AT_ONCE):
+                    part = rows[at : at + AT_ONCE]
+                    p[at : at + AT_ONCE, present] = found(pieces(part))
+                return p
+
+            return answer
+
+        return of_present(labels[learned], table.n_states, fit)
+
+    return refit
+
+
+def stopping_units(unit: Ints, classes: Ints, rng: np.random.Generator) -> Bools:
+    """Return which rows are held out to tell when a network has learned enough.
+
+    Parameters
+    ----------
+    unit : array of shape (n,)
+        Exchangeable unit of every row that is learned from.
+    classes : array of shape (n,)
+        Their classes, 0…C−1.
+    rng : numpy.random.Generator
+        Picks the units.
+
+    Returns
+    -------
+    array of shape (n,)
+        Whole units, some of every class; none where a class has fewer than three, or would have
+        nothing left.
+    """
+    held = np.zeros(len(unit), dtype=bool)
+    for one in range(int(classes.max()) + 1):
+        own = np.unique(unit[classes == one])
+        if len(own) < 3:
+            return np.zeros(len(unit), dtype=bool)
+        picked = rng.choice(own, max(1, round(HELD * len(own))), replace=False)
+        held |= np.isin(unit, picked)
+    left = len(np.unique(classes[~held])) == len(np.unique(classes))
+    return held if left else np.zeros(len(unit), dtype=bool)
+
+
+def _no_network(table: Table) -> str:
+    missing = network_missing()
+    if missing:
+        return missing
+    return "" if len(table.samples) else "The rows were made without samples."
+
+
+def network_missing() -> str:
+    """Return why braindecode cannot be used, with the remedy; empty where it can.
+
+    It is imported where it is installed: what it needs of torch may not fit the torch that is here.
+    """
+    if find_spec("braindecode") is None:
+        return "braindecode is not installed: `pip install 'rym[network]'`."
+    try:
+        import_module("braindecode.models")
+    except (ImportError, OSError) as error:
+        said = str(error).partition("\n")[0].rstrip(".")
+        return f"braindecode cannot be imported ({said}): `pip install 'rym[network]'`."
+    return ""
+
+
 CANDIDATES: dict[str, Method] = {
     method.name: method
     for method in (
@@ -197,6 +283,15 @@ CANDIDATES: dict[str, Method] = {
             _prepare_riemann,
             "covariance of the channels in the tangent space, linear",
             why_not=_no_covariance,
+        ),
+        prepared(
+            "small-network",
+            "candidate",
+            _prepare_network,
+            "a shallow convolutional network on the samples of ten windows",
+            fast=False,
+            why_not=_no_network,
+            samples=True,
         ),
     )
 }

@@ -44,6 +44,8 @@ class Method(NamedTuple):
     """Why it cannot be fitted to a table, one sentence; empty where it can."""
     prepare: Prepare | None = None
     """Where much of a fit does not depend on the labels."""
+    samples: bool = False
+    """Whether it looks at `table.samples`, which are kept for nothing else."""
 
     def refit(self, table: Table, train: Ints) -> Refit:
         """Return what fits the same rows to other labels, as often as a null asks.
@@ -63,13 +65,14 @@ def prepared(
     *,
     fast: bool = True,
     why_not: Callable[[Table], str] = possible,
+    samples: bool = False,
 ) -> Method:
     """Return the method whose plain fit is its preparation followed by one fit."""
 
     def fit(table: Table, train: Ints, labels: Ints, seed: int) -> Answer:
         return prepare(table, train)(labels, seed)
 
-    return Method(name, kind, fit, what, fast, why_not, prepare)
+    return Method(name, kind, fit, what, fast, why_not, prepare, samples)
 
 
 def of_present(labels: Ints, n_states: int, fit: Callable[[Ints], Answer]) -> Answer:

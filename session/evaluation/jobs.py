@@ -151,10 +151,12 @@ def plan(laid: Sequence[Laid], methods: Sequence[Method], code: str) -> list[Job
     """
     if not laid:
         return []
-    data = digest(laid[0].table)
+    table = laid[0].table
+    data = digest(table)
+    samples = digest_of(table.samples) if any(method.samples for method in methods) else ""
     jobs = []
     for one in laid:
-        keys = _Keys(one, data, code)
+        keys = _Keys(one, data, samples, code)
         for method in methods:
             jobs += _answers(one, method, keys)
             jobs += _nulls(one, method, keys)
@@ -164,23 +166,37 @@ def plan(laid: Sequence[Laid], methods: Sequence[Method], code: str) -> list[Job
 
 
 def digest(table: Table) -> str:
-    """Return a hash of everything that a table holds; hex."""
+    """Return a hash of everything that a table holds but its samples; hex.
+
+    Without them, so that what does not look at them is done once, whether they were kept or not.
+    """
     found = hashlib.sha256()
     for field in fields(table):
+        if field.name == "samples":
+            continue
         value = getattr(table, field.name)
         found.update(field.name.encode() + b"\0")
         if isinstance(value, np.ndarray):
-            found.update(f"{value.dtype.str}{value.shape}".encode())
-            found.update(np.ascontiguousarray(value).data)
+            found.update(digest_of([value]).encode())
         else:
             found.update(msgspec.json.encode(value))
+    return found.hexdigest()
+
+
+def digest_of(arrays: Iterable[npt.NDArray[np.generic]]) -> str:
+    """Return a hash of arrays, their types and shapes; hex."""
+    found = hashlib.sha256()
+    for array in arrays:
+        found.update(f"{array.dtype.str}{array.shape}".encode())
+        found.update(np.ascontiguousarray(array).data)
     return found.hexdigest()
 
 
 class _Keys:
     """Names results by what they follow from."""
 
-    def __init__(self, laid: Laid, data: str, code: str) -> None:
+    def __init__(self, laid: Laid, data: str, samples: str, code: str) -> None:
+        self._samples = samples
         setup = laid.setup
         folds = hashlib.sha256()
         for split in laid.splits:
@@ -196,7 +212,8 @@ class _Keys:
 
     def __call__(self, kind: str, method: Method, part: tuple[int, ...]) -> str:
         draws = self._draws if kind == "null" else ()
-        said = msgspec.json.encode((*self._common, kind, method.name, draws, part))
+        looked_at = (self._samples,) if method.samples else ()
+        said = msgspec.json.encode((*self._common, kind, method.name, draws, part, *looked_at))
         return hashlib.sha256(said).hexdigest()[:32]
 
 

@@ -15,7 +15,7 @@ import threading
 import warnings
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
@@ -42,6 +42,8 @@ Progress = Callable[[float, str], None]
 LOOK_S = 1.0
 """Seconds between two looks of a worker at whether its master still lives."""
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "cebra", "pyriemann")
+EXTRAS = ("braindecode",)
+"""Not said to be absent: without them nothing is made that could differ."""
 
 
 def silent(_share: float, _what: str) -> None:
@@ -56,6 +58,9 @@ def versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "absent"
+    for name in EXTRAS:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
     return found
 
 

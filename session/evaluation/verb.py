@@ -92,7 +92,7 @@ def _evaluate(arguments: argparse.Namespace) -> Outcome:
 
     from ..bar import Bar
     from .data.sources import gather_given
-    from .evaluate import Options, check_options, claim, evaluate
+    from .evaluate import Options, check_options, claim, evaluate, looks_at_samples
     from .run import in_turn
 
     options = Options(
@@ -109,7 +109,14 @@ def _evaluate(arguments: argparse.Namespace) -> Outcome:
     claim(out)
     bar = Bar(SystemClock(), sys.stderr)
     each = partial(in_turn, workers=options.workers)
-    data = gather_given(arguments.what, arguments.data, out / "work", each=each, progress=bar)
+    data = gather_given(
+        arguments.what,
+        arguments.data,
+        out / "work",
+        each=each,
+        progress=bar,
+        samples=looks_at_samples(options),
+    )
     bar(1.0, "")
     found = evaluate(data, out, options, progress=bar)
     paths = [out / "evaluation.json"]

@@ -149,6 +149,8 @@ def table_of(sources: Sequence[Source], shape: Shape, rate: float, rules: Rules)
         parts.append(part)
         run += int(laid.run.max(initial=-1)) + 1
     table = _unspent(_joined(parts))
+    if shape.samples:
+        table = replace(table, samples=tuple(source.rows.samples for source in sources))
     _check_states(table)
     return table
 

@@ -46,6 +46,7 @@ def gather_bids(
     *,
     each: Each = map,
     progress: Progress = silent,
+    samples: bool = False,
 ) -> Gathered:
     """Return the rows of a BIDS folder.
 
@@ -55,7 +56,7 @@ def gather_bids(
         Holds `sub-*`.
     dataset : Dataset or None
         What `trial_type` means; None: what the events name themselves.
-    cache, each, progress
+    cache, each, progress, samples
         As for `gather.gather`.
 
     Raises
@@ -75,7 +76,7 @@ def gather_bids(
         if lack:
             notes.append(f"No _events.tsv beside {listed(lack)}: events in the file are used.")
     notes += _not_there(folder, plans)
-    return gathered(said, plans, notes, cache, each=each, progress=progress)
+    return gathered(said, plans, notes, cache, each=each, progress=progress, samples=samples)
 
 
 def events_of(path: Path, column: str) -> tuple[Mark, ...] | None:

@@ -42,6 +42,7 @@ def gather(
     *,
     each: Each = map,
     progress: Progress = silent,
+    samples: bool = False,
 ) -> Gathered:
     """Return the rows of a folder that a TOML explains.
 
@@ -57,6 +58,8 @@ def gather(
         Applies a function to every file; `map`, or one that has workers.
     progress : callable
         Called with the share done and the file.
+    samples : bool
+        Whether the samples are kept, too: some 100 MB an hour at 500 Hz and 19 channels.
 
     Raises
     ------
@@ -68,7 +71,7 @@ def gather(
         If a file cannot be read.
     """
     plans, notes = planned(dataset, folder)
-    return gathered(dataset, plans, notes, cache, each=each, progress=progress)
+    return gathered(dataset, plans, notes, cache, each=each, progress=progress, samples=samples)
 
 
 def gathered(
@@ -79,6 +82,7 @@ def gathered(
     *,
     each: Each = map,
     progress: Progress = silent,
+    samples: bool = False,
 ) -> Gathered:
     """Return the rows of planned files; see `gather`.
 
@@ -90,7 +94,7 @@ def gathered(
         In the order in which they are to stand.
     notes : sequence of str
         What is known already of what was left out.
-    cache, each, progress
+    cache, each, progress, samples
         As for `gather`.
     """
     keys = tuple(dict.fromkeys(row.channel for row in dataset.labels.keys))
@@ -106,6 +110,7 @@ def gathered(
         channels=channels,
         preset=dataset.features.preset,
         source=dataset.files.stream,
+        samples=samples,
     )
     rows = reported(
         each(partial(file_rows, shape=shape, cache=cache), paths), plans, progress, 0.2, 1

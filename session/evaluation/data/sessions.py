@@ -63,6 +63,7 @@ def gather_sessions(
     *,
     each: Each = map,
     progress: Progress = silent,
+    samples: bool = False,
 ) -> Gathered:
     """Return the rows of sessions.
 
@@ -70,7 +71,7 @@ def gather_sessions(
     ----------
     folders : sequence of Path
         Session folders, of one person or of several.
-    cache, each, progress
+    cache, each, progress, samples
         As for `gather.gather`.
 
     Raises
@@ -93,7 +94,7 @@ def gather_sessions(
     names = [plan.name for plan in plans]
     rate = one_rate(names, [file.rate for file in files])
     channels, notes = common_channels(told[0].decoder.features.channels, names, files)
-    shapes = [_shape(one, channels) for one in of_plan]
+    shapes = [_shape(one, channels, samples) for one in of_plan]
     work = list(zip(plans, shapes, strict=True))
     rows = reported(each(partial(_rows, cache=cache), work), plans, progress, 0.2, 1.0)
     sources = [_source(*of) for of in zip(plans, of_plan, rows, strict=True)]
@@ -212,9 +213,14 @@ def _plan(told: Told, path: Path) -> Plan:
     return Plan(path, name, told.folder.subject, f"ses-{told.folder.session}")
 
 
-def _shape(told: Told, channels: tuple[str, ...]) -> Shape:
-    features = told.decoder.features
-    return Shape(stream=told.stream, channels=channels, preset=features.preset, as_recorded=True)
+def _shape(told: Told, channels: tuple[str, ...], samples: bool) -> Shape:
+    return Shape(
+        stream=told.stream,
+        channels=channels,
+        preset=told.decoder.features.preset,
+        as_recorded=True,
+        samples=samples,
+    )
 
 
 def _rows(work: tuple[Plan, Shape], cache: Path | None) -> FileRows:

@@ -21,6 +21,7 @@ def gather_given(
     *,
     each: Each = map,
     progress: Progress = silent,
+    samples: bool = False,
 ) -> Gathered:
     """Return the rows of what the command line names.
 
@@ -30,7 +31,7 @@ def gather_given(
         One TOML, one BIDS folder, or sessions' folders.
     data : Path or None
         The folder that a TOML explains.
-    cache, each, progress
+    cache, each, progress, samples
         As for `gather.gather`.
 
     Raises
@@ -52,12 +53,12 @@ def gather_given(
     if tables and data is not None:
         dataset = load(tables[0])
         if dataset.files.pattern and not is_bids(data):
-            return gather(dataset, data, cache, each=each, progress=progress)
-        return gather_bids(data, dataset, cache, each=each, progress=progress)
+            return gather(dataset, data, cache, each=each, progress=progress, samples=samples)
+        return gather_bids(data, dataset, cache, each=each, progress=progress, samples=samples)
     if data is not None:
         raise UsageError(
             f"--data {data} is given without a data set's TOML.", "Name the TOML before it."
         )
     if len(given) == 1 and is_bids(given[0]):
-        return gather_bids(given[0], None, cache, each=each, progress=progress)
-    return gather_sessions(given, cache, each=each, progress=progress)
+        return gather_bids(given[0], None, cache, each=each, progress=progress, samples=samples)
+    return gather_sessions(given, cache, each=each, progress=progress, samples=samples)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import get_args
@@ -62,6 +62,8 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """True for a recording of RYM, whose chunks and clock offsets are taken as they came."""
     source: str = ""
     """Which stream of an `.xdf`."""
+    samples: bool = False
+    """Whether the windows' samples are kept, too."""
 
     @property
     def bands(self) -> tuple[Band, ...]:
@@ -91,6 +93,11 @@ class FileRows:
     """Windows that the line gave, those that no decoder may use among them."""
     conditioning: str
     """Filters and reference, as the windows name them."""
+    samples: npt.NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros((0, 0), dtype=np.float32)
+    )
+    """Of the windows in µV, shape (n_samples, n_channels), counted as `first` counts; NaN where no
+    window holds one, or the channel was bad. (0, 0) where they were not asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,12 +284,15 @@ def rows_of(windows: Iterable[Window], shape: Shape) -> FileRows:
         Bands and channels.
     """
     kept: list[tuple[Array, npt.NDArray[np.float32], Window]] = []
+    strip = _Strip(len(shape.channels))
     n_windows, conditioning = 0, ""
     for window in windows:
         n_windows += 1
         conditioning = window.conditioning
         if window.valid:
             kept.append((*_row(window, shape), window))
+            if shape.samples:
+                strip.add(window, shape.channels, kept[-1][1])
     n = len(shape.channels)
     bands = _all_bands(kept[0][2].rate if kept else 0.0, shape)
     power = np.array([row for row, _, _ in kept]).reshape(len(kept), n, len(bands))
@@ -302,7 +312,43 @@ def rows_of(windows: Iterable[Window], shape: Shape) -> FileRows:
         ).reshape(len(kept), len(ARTIFACTS)),
         n_windows=n_windows,
         conditioning=conditioning,
+        samples=strip.joined() if shape.samples else np.zeros((0, 0), dtype=np.float32),
     )
+
+
+class _Strip:
+    """Joins overlapping windows, a sample as the first window had it that holds it.
+
+    Splines and reference are a window's own, so that a sample may differ from window to window. As
+    the last had it, it would rest on what came after the row that it is looked at for.
+
+    Parameters
+    ----------
+    n_channels : int
+        Columns.
+    """
+
+    def __init__(self, n_channels: int) -> None:
+        self._n_channels, self._end = n_channels, 0
+        self._parts: list[tuple[int, npt.NDArray[np.float32]]] = []
+
+    def add(
+        self, window: Window, channels: tuple[str, ...], covariance: npt.NDArray[np.float32]
+    ) -> None:
+        """Take in what a window has of these channels, NaN where its covariance is NaN."""
+        at = max(window.first_sample, self._end)
+        self._end = window.first_sample + len(window.samples)
+        places = [window.channels.index(name) for name in channels]
+        new = window.samples[at - window.first_sample :, places].astype(np.float32)
+        new[:, np.isnan(np.diagonal(covariance))] = np.nan
+        self._parts.append((at, new))
+
+    def joined(self) -> npt.NDArray[np.float32]:
+        """Return all samples from the recording's first to the last window's newest."""
+        out = np.full((self._end, self._n_channels), np.nan, dtype=np.float32)
+        for at, part in self._parts:
+            out[at : at + len(part)] = part
+        return out
 
 
 def _all_bands(rate: float, shape: Shape) -> tuple[Band, ...]:

@@ -21,6 +21,8 @@ from rym.errors import UsageError
 
 SMALL = TrainingSettings(steps=5, hidden_units=8, batch=64)
 QUICK = {**CANDIDATES, "cebra-knn": cebra_knn(SMALL)}
+# What looks at samples is held to the same in test_network.py, where its library is installed.
+ON_ROWS = [name for name, method in METHODS.items() if not method.samples]
 
 
 @pytest.fixture
@@ -164,7 +166,7 @@ def test_a_rest_in_pieces_still_measures(make_table, halves):
 
 
 @pytest.mark.parametrize("n_states", [2, 3])
-@pytest.mark.parametrize("name", list(CANDIDATES))
+@pytest.mark.parametrize("name", [name for name in CANDIDATES if name in ON_ROWS])
 def test_finds_states_that_people_share(planted, halves, score, name, n_states):
     """States planted in power and covariance are found in units not learned from."""
     table = planted(n_states)
@@ -172,7 +174,7 @@ def test_finds_states_that_people_share(planted, halves, score, name, n_states):
     assert score(QUICK[name], table, train, test) > 1 / n_states + 0.25
 
 
-@pytest.mark.parametrize("name", list(METHODS))
+@pytest.mark.parametrize("name", ON_ROWS)
 def test_looks_at_no_label_but_those_given(make_table, with_states, halves, name):
     """Other labels in the table change no answer: they are no argument."""
     method = QUICK.get(name, METHODS[name])
@@ -186,7 +188,7 @@ def test_looks_at_no_label_but_those_given(make_table, with_states, halves, name
 
 
 @pytest.mark.parametrize("rested", [True, False])
-@pytest.mark.parametrize("name", list(METHODS))
+@pytest.mark.parametrize("name", ON_ROWS)
 def test_what_is_scored_changes_no_other_answer(make_table, halves, name, rested):
     """Wild or missing values in one test unit leave the answers of all other rows as they were."""
     method = QUICK.get(name, METHODS[name])
@@ -207,7 +209,7 @@ def test_what_is_scored_changes_no_other_answer(make_table, halves, name, rested
     assert len(again(test[:5])) == 5
 
 
-@pytest.mark.parametrize("name", list(METHODS))
+@pytest.mark.parametrize("name", ON_ROWS)
 def test_a_prepared_fit_is_the_plain_one(make_table, with_states, halves, name):
     """Labels dealt anew on one preparation: as fitted from the start, whatever came before."""
     method = QUICK.get(name, METHODS[name])
@@ -224,7 +226,7 @@ def test_a_prepared_fit_is_the_plain_one(make_table, with_states, halves, name):
         np.testing.assert_allclose(p.sum(axis=1), 1.0)
 
 
-@pytest.mark.parametrize("name", list(METHODS))
+@pytest.mark.parametrize("name", ON_ROWS)
 def test_one_state_in_the_training_part_is_always_answered(make_table, halves, name):
     """A training part that holds one state of three gives that state, never an error."""
     method = QUICK.get(name, METHODS[name])
@@ -277,9 +279,41 @@ def test_a_missing_library_is_named(make_table, monkeypatch):
     assert CANDIDATES["cebra-knn"].why_not(make_table(n_people=1)) == "cebra cannot be imported."
 
 
+def test_a_missing_extra_is_named_with_the_line_that_installs_it(make_table, monkeypatch):
+    """Where braindecode is not installed, the small network says how to have it."""
+    monkeypatch.setattr(candidates, "find_spec", lambda _: None)
+    why = CANDIDATES["small-network"].why_not(make_table(n_people=1))
+    assert why == "braindecode is not installed: `pip install 'rym[network]'`."
+
+
+@pytest.mark.parametrize("error", [ImportError, OSError])
+def test_an_extra_that_does_not_fit_torch_is_told_with_its_words(make_table, monkeypatch, error):
+    """Where braindecode is installed and cannot be loaded, its first line is handed on."""
+
+    def refuse(name):
+        raise error("Could not load this library: a.so.\nand more")
+
+    monkeypatch.setattr(candidates, "find_spec", lambda name: name)
+    monkeypatch.setattr(candidates, "import_module", refuse)
+    why = CANDIDATES["small-network"].why_not(make_table(n_people=1))
+    assert why.startswith(
+        "braindecode cannot be imported (Could not load this library: a.so): `pip"
+    )
+
+
+def test_a_table_without_samples_gives_the_small_network_nothing(make_table, monkeypatch):
+    """With the extra there, what is lacking is the samples."""
+    monkeypatch.setattr(candidates, "network_missing", lambda: "")
+    method, table = CANDIDATES["small-network"], make_table(n_people=1)
+    assert "without samples" in method.why_not(table)
+    with_some = replace(table, samples=(np.zeros((500, 10), dtype=np.float32),))
+    assert method.why_not(with_some) == ""
+
+
 def test_methods_are_had_by_name():
     """Every method bears the name it is asked for by; another name is an error that lists all."""
     assert all(of(name).name == name for name in METHODS)
     assert next(iter(CANDIDATES)) == "cebra-knn"
+    assert list(CANDIDATES)[-1] == "small-network"
     with pytest.raises(UsageError, match=r"'ldA'.*lda.*majority"):
         of("ldA")
