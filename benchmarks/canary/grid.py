@@ -14,7 +14,7 @@ from decoder.methods.candidates import cebra_knn
 from decoder.methods.leaky import asker
 from decoder.methods.method import Method
 from decoder.scoring.held_out import people_scores, seed_of
-from decoder.scoring.metrics import balanced_accuracy
+from decoder.scoring.metrics import balanced_right, right_of
 from decoder.scoring.nulls import weigh
 from decoder.scoring.protocols import PROTOCOLS, Protocol, calibrate, protocol
 from decoder.scoring.verdicts import LEVEL, tail
@@ -205,7 +205,7 @@ def tried(table: Table, layout: Layout, how: Protocol, method: Method, seed: int
     found = _let_in(laid, method, seed) if how.leaky else _held_out(laid, method)
     rows, p = found
     scores = people_scores(
-        table, rows, p, lambda truth, q: balanced_accuracy(truth, q.argmax(axis=1))
+        table, rows, p, lambda truth, q: balanced_right(truth, right_of(truth, q))
     )
     value, chance = float(np.nanmean(scores)), chance_of(table, rows)
     if how.leaky:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ..methods.method import Method
 from ..scoring.held_out import held_out
-from ..scoring.metrics import answers_of, balanced_accuracy
+from ..scoring.metrics import balanced_right, right_of
 from ..scoring.protocols import Protocol
 from ..scoring.splits import Rules
 from ..table import Table
@@ -161,10 +161,10 @@ def honest_score(protocol: Protocol, rules: Rules, method: Method) -> Score:
 
     def score(table: Table, seed: int) -> float:
         splits = protocol.splits(table, rules)
-        answer = answers_of(held_out(table, splits, method.fit, seed))
-        rows = np.flatnonzero(answer >= 0)
+        p = held_out(table, splits, method.fit, seed)
+        rows = np.flatnonzero(~np.isnan(p).any(axis=1))
         people = [
-            balanced_accuracy(table.label[own], answer[own])
+            balanced_right(table.label[own], right_of(table.label[own], p[own]))
             for person in np.unique(table.person[rows])
             if len(own := rows[table.person[rows] == person])
         ]

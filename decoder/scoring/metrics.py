@@ -16,6 +16,10 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 
+TIE = 1e-9
+"""Probabilities that differ by less are equal: the same sums, added up in another order."""
+
+
 class Points(NamedTuple):
     """Points of a curve, shape (n_points,) each."""
 
@@ -27,6 +31,8 @@ class Points(NamedTuple):
 
 def answers_of(p: Array) -> Ints:
     """Return the likeliest state of every row, −1 where there is no answer (NaN).
+
+    The first of several that are equally likely; a balanced accuracy lets them share (`right_of`).
 
     Parameters
     ----------
@@ -48,6 +54,31 @@ def balanced_accuracy(truth: Ints, answer: Ints) -> float:
         What was answered; a number that is no state counts as wrong.
     """
     shares = [float((answer[truth == state] == state).mean()) for state in np.unique(truth)]
+    return sum(shares) / len(shares)
+
+
+def right_of(truth: Ints, p: Array) -> Array:
+    """Return how rightly every row was answered: 1, 0, or 1/k where k states are equally likely.
+
+    To take the first of them would favour whoever calls the true state the first one: where nothing
+    is known of a row, and the first file is always rest, an answer "rest" would be right. Nor would
+    the score be the same under other names of the states, which nulls rest on.
+
+    Parameters
+    ----------
+    truth : array of shape (n,)
+        True states.
+    p : array of shape (n, n_states)
+        Probabilities.
+    """
+    likely = p >= p.max(axis=1, keepdims=True) - TIE
+    right: Array = likely[np.arange(len(p)), truth] / likely.sum(axis=1)
+    return right
+
+
+def balanced_right(truth: Ints, right: Array) -> float:
+    """Return the balanced accuracy, the mean over true states of the mean of `right_of`."""
+    shares = [float(right[truth == state].mean()) for state in np.unique(truth)]
     return sum(shares) / len(shares)
 
 

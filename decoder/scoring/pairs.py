@@ -10,8 +10,9 @@ import numpy.typing as npt
 from ..table import Table
 from .held_out import people_scores
 from .intervals import Estimate, over_people, over_units
-from .metrics import balanced_accuracy
+from .metrics import balanced_right, right_of
 
+Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
@@ -20,17 +21,17 @@ class Said(NamedTuple):
 
     row: Ints
     """Rows of the table with an answer, each once, shape (n,)."""
-    answer: Ints
-    """The state that it gave each of them, shape (n,)."""
+    p: Array
+    """Their probabilities, shape (n, n_states)."""
 
 
-def accuracies(table: Table, said: Said) -> npt.NDArray[np.float64]:
+def accuracies(table: Table, said: Said) -> Array:
     """Return everybody's balanced accuracy, shape (n_people,), NaN without rows."""
     return people_scores(
         table,
         said.row,
-        said.answer.astype(np.float64),
-        lambda truth, own: balanced_accuracy(truth, own.astype(np.int64)),
+        said.p,
+        lambda truth, p: balanced_right(truth, right_of(truth, p)),
     )
 
 
@@ -52,5 +53,5 @@ def difference(table: Table, mine: Said, other: Said) -> Estimate:
         return over_people(gain)
     shared, a, b = np.intersect1d(mine.row, other.row, return_indices=True)
     truth = table.label[shared]
-    right = (mine.answer[a] == truth) * 1.0 - (other.answer[b] == truth) * 1.0
+    right = right_of(truth, mine.p[a]) - right_of(truth, other.p[b])
     return over_units(right, truth, table.unit[shared])

@@ -62,13 +62,18 @@ class Scored:
         return {"row": self.row, "p": self.p, "fold": self.fold}
 
     @property
+    def said(self) -> Said:
+        """Rows and probabilities."""
+        return Said(self.row, self.p)
+
+    @property
     def answer(self) -> Ints:
-        """Likeliest state of every row."""
+        """Likeliest state of every row, the first of several."""
         return metrics.answers_of(self.p)
 
     def balanced(self, table: Table) -> Array:
         """Return everybody's balanced accuracy, NaN without rows, shape (n_people,)."""
-        return accuracies(table, Said(self.row, self.answer))
+        return accuracies(table, self.said)
 
 
 class Chances(NamedTuple):
@@ -133,7 +138,7 @@ def method_result(laid: Laid, scored: Scored) -> MethodResult:
     truth = table.label[row]
     balanced = scored.balanced(table)
     weighed = _weighed(laid, scored, balanced)
-    estimate = estimate_of(table, Said(row, answer), balanced)
+    estimate = estimate_of(table, scored.said, balanced)
     return MethodResult(
         name=scored.method.name,
         kind=scored.method.kind,
@@ -194,7 +199,7 @@ def estimate_of(table: Table, said: Said, balanced: Array) -> Estimate:
     if len(known) > 1:
         return over_people(known)
     truth = table.label[said.row]
-    return over_units((said.answer == truth) * 1.0, truth, table.unit[said.row])
+    return over_units(metrics.right_of(truth, said.p), truth, table.unit[said.row])
 
 
 def _null(laid: Laid, weighed: Weighed | None) -> Null:
@@ -310,9 +315,7 @@ def _rival(laid: Laid, candidate: Scored, control: Scored) -> Rival:
     """Return a control beside the candidate, the difference paired."""
     table = laid.table
     by_design = control.method.name == FILE and file_decides(laid)
-    found = difference(
-        table, Said(candidate.row, candidate.answer), Said(control.row, control.answer)
-    )
+    found = difference(table, candidate.said, control.said)
     return Rival(control.method.name, found.mean, found.standard_error, by_design)
 
 

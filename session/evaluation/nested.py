@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from decoder.scoring.held_out import seed_of
-from decoder.scoring.metrics import answers_of
 from decoder.scoring.pairs import Said, accuracies, difference
 from decoder.scoring.protocols import protocol
 from decoder.table import Table
@@ -68,7 +67,7 @@ def choose(table: Table, answers: Mapping[str, Arrays]) -> str:
 
 def said_by(arrays: Arrays) -> Said:
     """Return the answers that probabilities come to."""
-    return Said(arrays["row"].astype(np.int64), answers_of(arrays["p"].astype(np.float64)))
+    return Said(arrays["row"].astype(np.int64), arrays["p"].astype(np.float64))
 
 
 def chosen_answers(answers: Mapping[str, Arrays], chosen: Sequence[str]) -> Arrays:

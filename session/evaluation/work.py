@@ -11,7 +11,7 @@ import numpy.typing as npt
 from decoder.methods import candidates, catalog, leaky
 from decoder.methods.method import Method
 from decoder.scoring.held_out import people_scores, seed_of
-from decoder.scoring.metrics import answers_of, balanced_accuracy
+from decoder.scoring.metrics import balanced_right, right_of
 from decoder.scoring.protocols import protocol
 from decoder.scoring.splits import Split
 from decoder.settings import TrainingSettings
@@ -109,24 +109,20 @@ def null_scores(laid: Laid, method: Method, part: tuple[int, ...]) -> Array:
         for split in laid.protocol.splits(table, laid.setup.rules()):
             rows = (split.train.tobytes(), split.test.tobytes())
             fits[rows if same_rows else (draw, *rows)].append(_Fit(draw, split))
-    answer = np.full((len(part), len(laid.table)), -1, dtype=np.int64)
+    right = np.full((len(part), len(laid.table)), np.nan)
     for group in fits.values():
         refit = method.refit(tables[group[0].draw], group[0].split.train)
         for draw, split in group:
             names = (laid.protocol.name, method.name, split.name, str(part[draw]))
             labels = tables[draw].label[split.train]
             p = refit(labels, seed_of(laid.setup.seed, *names))(split.test)
-            answer[draw, split.test] = answers_of(p)
-    return np.array([_scores(t, said) for t, said in zip(tables, answer, strict=True)])
+            right[draw, split.test] = right_of(tables[draw].label[split.test], p)
+    return np.array([_scores(t, own) for t, own in zip(tables, right, strict=True)])
 
 
-def _scores(table: Table, answer: Ints) -> Array:
-    rows = np.flatnonzero(answer >= 0)
-    return people_scores(table, rows, answer[rows].astype(np.float64), _score)
-
-
-def _score(truth: Ints, said: Array) -> float:
-    return balanced_accuracy(truth, said.astype(np.int64))
+def _scores(table: Table, right: Array) -> Array:
+    rows = np.flatnonzero(~np.isnan(right))
+    return people_scores(table, rows, right[rows], balanced_right)
 
 
 def latent(laid: Laid, method: Method) -> Arrays:

@@ -123,3 +123,28 @@ def test_a_row_without_probabilities_has_no_answer():
     """NaN is −1, which is no state."""
     p = np.array([[0.2, 0.8], [np.nan, np.nan], [0.9, 0.1]])
     assert me.answers_of(p).tolist() == [1, -1, 0]
+
+
+@pytest.mark.parametrize("n_states", [2, 3, 5])
+def test_equally_likely_states_share_an_answer(n_states):
+    """One alone is right or wrong; k share it; what the states are called does not matter."""
+    rng = np.random.default_rng(n_states)
+    p = rng.integers(0, 3, (200, n_states)) / 7.0
+    truth = rng.integers(0, n_states, 200)
+    right = me.right_of(truth, p)
+    for one, own, true in zip(right, p, truth, strict=True):
+        tied = np.flatnonzero(own == own.max())
+        assert one == (1.0 / len(tied) if true in tied else 0.0)
+    name = rng.permutation(n_states)
+    renamed = np.empty_like(p)
+    renamed[:, name] = p + rng.uniform(-1e-12, 1e-12, p.shape)
+    np.testing.assert_array_equal(me.right_of(name[truth], renamed), right)
+
+
+@given(answers())
+def test_where_one_state_is_the_likeliest_rightness_is_that_of_the_answer(drawn):
+    """Without ties the balanced accuracy of probabilities is scikit-learn's of the answers."""
+    truth, p = drawn
+    p = p + np.arange(3) * 1e-6  # no two are equal
+    expected = sk.recall_score(truth, me.answers_of(p), labels=np.unique(truth), average="macro")
+    assert me.balanced_right(truth, me.right_of(truth, p)) == pytest.approx(expected)

@@ -99,7 +99,7 @@ def test_every_fold_is_answered_by_its_own_choice():
     good, bad = said(table, rows, 1.0), said(table, rows, 0.0)
     found = chosen_answers({"good": good, "bad": bad}, ["good", "bad", "good"])
     np.testing.assert_array_equal(found["row"], rows)
-    scores = accuracies(table, Said(found["row"], found["p"].argmax(axis=1)))
+    scores = accuracies(table, Said(found["row"], found["p"]))
     np.testing.assert_array_equal(scores, [1.0, 0.0, 1.0])
 
 
@@ -115,10 +115,7 @@ def test_choosing_without_the_fold_adds_no_luck():
                    "fold": table.person[rows]}
             for name in names
         }  # fmt: skip
-        scores = [
-            accuracies(table, Said(rows, one["p"].argmax(axis=1))).mean()
-            for one in answers.values()
-        ]
+        scores = [accuracies(table, Said(rows, one["p"])).mean() for one in answers.values()]
         chosen = []
         for person in range(6):
             others = table.person[rows] != person
@@ -127,7 +124,7 @@ def test_choosing_without_the_fold_adds_no_luck():
             chosen.append(choose(table, inside))
         found = chosen_answers(answers, chosen)
         best.append(max(scores))
-        quoted.append(accuracies(table, Said(rows, found["p"].argmax(axis=1))).mean())
+        quoted.append(accuracies(table, Said(rows, found["p"])).mean())
     error = np.std(quoted, ddof=1) / np.sqrt(len(quoted))
     assert np.mean(best) > 0.5 + 5 * error
     assert abs(np.mean(quoted) - 0.5) < 3 * error
