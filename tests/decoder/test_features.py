@@ -67,6 +67,13 @@ def test_without_gamma_there_are_four_bands(window):
     np.testing.assert_array_equal(row(window, 500.0, BANDS["no-gamma"]).reshape(3, 4), full[:, :4])
 
 
+def test_the_order_of_bands_is_that_of_the_columns(window):
+    """A model may name its bands in any order: the same columns, moved, to the bit."""
+    full = row(window, 500.0).reshape(3, 5)
+    backwards = row(window, 500.0, BANDS["default"][::-1]).reshape(3, 5)
+    np.testing.assert_array_equal(backwards[:, ::-1], full)
+
+
 def test_a_rate_too_low_is_refused_with_the_remedy():
     """At 64 Hz there is no 30–45 Hz band."""
     with pytest.raises(SignalError, match=r"gamma.*64 Hz.*no-gamma"):
