@@ -48,7 +48,9 @@ class Track:
             is `UNKNOWN`, until the next change.
         """
         if not (math.isfinite(t) and t > self.applied):
-            self._insert(t if math.isfinite(t) else self.applied, UNKNOWN)
+            t = t if math.isfinite(t) else self.applied
+            if self.at(t) != UNKNOWN:
+                self._insert(t, UNKNOWN)
             return False
         taken = len(self._waiting) < _MOST
         if taken:
