@@ -29,7 +29,7 @@ sys.path[0] = str(ROOT)
 import numpy as np
 import psutil
 
-from benchmarks.interleave import show
+from benchmarks.interleave import row, show
 from benchmarks.peers.ours_window import broker, part
 from rym.bus import LATEST
 from rym.clock import SystemClock
@@ -87,25 +87,6 @@ def ages(pairs: list[list[float]], chunk: int) -> Any:
     at, stamp = np.array(pairs).T
     ends = np.round(stamp * RATE).astype(np.int64) % chunk == 0
     return 1e3 * (at - stamp)[ends & (at > at[0] + WARM)]
-
-
-def row(
-    name: str, ours: Sequence[float], again: Sequence[float], peer: Sequence[float], who: str
-) -> dict[str, Any]:
-    """Return one line of the table from one figure per round."""
-    ratio = np.array(peer) / np.array(ours)
-    rng = np.random.default_rng(0)
-    medians = np.median(rng.choice(ratio, (2000, len(ratio))), axis=1)
-    return {
-        "name": name,
-        "ours": float(np.median(ours)),
-        "peer": float(np.median(peer)),
-        "peer_name": who,
-        "unit": "ms",
-        "ratio": float(np.median(ratio)),
-        "ratio_low": float(np.quantile(medians, 0.025)),
-        "aa_ratio": float(np.median(np.array(again) / np.array(ours))),
-    }
 
 
 def age_rows() -> list[dict[str, Any]]:
