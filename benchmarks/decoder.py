@@ -1,8 +1,9 @@
 """The decoder beside its peers: learning beside cebra, one live answer beside torch and others.
 
-Training is measured per step of `cebra.CEBRA.fit`, blocks of ours and of cebra's in turn, ours twice per round (A/A),
-each with one thread. Both draw as published, so that they learn from the same moments and their
-losses can be compared: over seeds, ours against cebra's, and ours against ours with other seeds.
+Training is measured per step of `cebra.CEBRA.fit`, blocks of ours and of cebra's in turn, ours
+twice per round (A/A), each with one thread. Both draw as published, so that they learn from the
+same moments and their losses can be compared: over seeds, ours against cebra's, and ours against
+ours with other seeds.
 `--quick`: fewer rounds.
 """
 
