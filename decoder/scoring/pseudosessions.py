@@ -13,7 +13,10 @@ in up to every case (Harris 2020); it is offered as an extra only.
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
+from math import comb, factorial, prod
 
 import numpy as np
 import numpy.typing as npt
@@ -76,6 +79,63 @@ def shifted(table: Table, rng: np.random.Generator, margin: float = 1.0) -> Tabl
         by = int(rng.integers(len(rows)))
         label[rows], unit[rows] = np.roll(label[rows], by), np.roll(unit[rows], by)
     return _laid(table, label, unit, margin)
+
+
+def n_pseudosessions(table: Table, people: Ints) -> int:
+    """Return how many different sequences some people could have held, as an exact whole number.
+
+    Episodes of one state and one number of labelled rows are alike, so that to swap them changes no
+    label.
+
+    Parameters
+    ----------
+    table : Table
+        All rows; a unit is an episode.
+    people : array of int
+        Whose sessions count.
+    """
+    found = 1
+    for rows in _sessions(table):
+        if table.person[rows[0]] not in people:
+            continue
+        unit = table.unit[rows]
+        _, first, lengths = np.unique(unit, return_index=True, return_counts=True)
+        order = np.argsort(first)
+        states, lengths = table.label[rows[first[order]]], lengths[order]
+        counts = [int((states == state).sum()) for state in np.unique(states)]
+        again = bool((np.diff(states) == 0).any())
+        found *= multinomial(counts) if again else taking_turns(counts)
+        for state in np.unique(states):
+            found *= multinomial(Counter(lengths[states == state].tolist()).values())
+    return found
+
+
+def n_shifts(table: Table, people: Ints) -> int:
+    """Return in how many ways the labels of some people's sessions can be moved along."""
+    return prod(len(rows) for rows in _sessions(table) if table.person[rows[0]] in people)
+
+
+def multinomial(counts: Iterable[int]) -> int:
+    """Return how many different orders there are of things that come so often each."""
+    n = list(counts)
+    return factorial(sum(n)) // prod(map(factorial, n))
+
+
+def taking_turns(counts: Iterable[int]) -> int:
+    """Return how many of them put nothing beside its like.
+
+    By inclusion and exclusion: n of one kind cut into k blocks, in C(n − 1, k − 1) ways and with
+    the sign of n − k, the blocks of all kinds then in any order (Eifler, Reid & Roselle 1971).
+    """
+    ways = {0: 1}  # by the number of blocks so far
+    for n in counts:
+        more: dict[int, int] = {}
+        for blocks, way in ways.items():
+            for k in range(1, n + 1):
+                cut = (-1) ** (n - k) * comb(n - 1, k - 1) * comb(blocks + k, k)
+                more[blocks + k] = more.get(blocks + k, 0) + way * cut
+        ways = more
+    return sum(ways.values())
 
 
 def _sessions(table: Table) -> list[Ints]:

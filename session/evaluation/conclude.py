@@ -23,6 +23,7 @@ from decoder.scoring.nulls import Null as Weighed
 from decoder.scoring.nulls import best_of, comparable, weigh
 from decoder.scoring.pairs import Said, accuracies, difference
 from decoder.scoring.protocols import one_unit
+from decoder.scoring.pseudosessions import n_pseudosessions, n_shifts
 from decoder.scoring.splits import purge_of
 from decoder.scoring.timing import flips_per_minute, seconds_to_right
 from decoder.scoring.units import n_relabelings, smallest_p
@@ -84,8 +85,20 @@ class Chances(NamedTuple):
 
 
 def chances(laid: Laid) -> Chances:
-    """Return how many relabelings a protocol has, and the smallest p that they allow."""
-    return Chances(n_relabelings(laid.units), smallest_p(laid.units, own=laid.protocol.own))
+    """Return how many relabelings a protocol has, and the smallest p that they allow.
+
+    Sequences that could have been held, where labels are dealt so: the true one is one of them.
+    """
+    if laid.setup.null == "permuted units":
+        return Chances(n_relabelings(laid.units), smallest_p(laid.units, own=laid.protocol.own))
+    count = n_pseudosessions if laid.setup.null == "pseudosessions" else n_shifts
+    n = count(laid.table, np.unique(laid.units.person))
+    return Chances(n, 1 / n)
+
+
+def least(found: Chances, n_drawn: int, *, complete: bool) -> float:
+    """Return the smallest p that so many draws can give."""
+    return found.smallest if complete else max(found.smallest, 1.0 / (1 + n_drawn))
 
 
 def protocol_result(
@@ -176,7 +189,10 @@ def _mean(table: Table, row: Ints, answer: Ints, score: Callable[[Ints, Ints], f
 def _weighed(laid: Laid, scored: Scored, balanced: Array) -> Weighed | None:
     if not len(scored.score):
         return None
-    return weigh(balanced, scored.score, complete=_complete(laid, scored))
+    found = weigh(balanced, scored.score, complete=_complete(laid, scored))
+    # By luck it can be below: a network answers otherwise each time that it is fitted, and of few
+    # sequences those that reach the score may be drawn too seldom.
+    return found._replace(p=max(found.p, chances(laid).smallest))
 
 
 def _complete(laid: Laid, scored: Scored) -> bool:
@@ -205,8 +221,8 @@ def estimate_of(table: Table, said: Said, balanced: Array) -> Estimate:
 def _null(laid: Laid, weighed: Weighed | None) -> Null:
     found = chances(laid)
     smallest = found.smallest
-    if weighed is not None and not weighed.complete:
-        smallest = max(smallest, 1.0 / (1 + weighed.n_drawn))
+    if weighed is not None:
+        smallest = least(found, weighed.n_drawn, complete=weighed.complete)
     return Null(
         kind="not run" if weighed is None else laid.setup.null,
         why="" if weighed is not None else _why_not_run(laid),
@@ -282,11 +298,11 @@ def verdict(laid: Laid, scored: Sequence[Scored]) -> Conclusion:
             leaky=laid.protocol.leaky,
             candidate="" if best is None else best.method.name,
             score=max(means, default=0.0),
-            p=p,
+            p=None if p is None else max(p, found.smallest),
             null_95=None if weighed is None else weighed.null_95,
             n_people=int((~np.isnan(next(iter(balanced.values())))).sum()),
             n_relabelings=found.n,
-            smallest_p=found.smallest if exact else max(found.smallest, 1.0 / (1 + n_draws)),
+            smallest_p=least(found, n_draws, complete=exact),
             rivals=tuple(rivals),
             cut=laid.protocol.name == "within" and bool(one_unit(table)),
         )

@@ -28,7 +28,7 @@ from rym.errors import FormatError, UsageError
 
 from ..folder import write_atomically
 from . import leaks
-from .conclude import Scored, protocol_result
+from .conclude import Scored, chances, protocol_result
 from .data.assemble import Gathered
 from .jobs import Job, Laid, Setup, chosen_among, plan
 from .nested import choose, chosen_answers, nested_result
@@ -343,7 +343,8 @@ def _scored(laid: Laid, method: Method, jobs: Sequence[Job], out: Path) -> Score
     null = _joined(laid, method, jobs, "null", out / "work")
     if null:
         every = laid.draws.complete and len(null["draw"]) == len(laid.draws)
-        keep(out / "nulls" / name, null | {"complete": np.array(every)})
+        said_of = {"complete": np.array(every), "smallest": np.array(chances(laid).smallest)}
+        keep(out / "nulls" / name, null | said_of)
     return Scored(
         method=method,
         row=said["row"],

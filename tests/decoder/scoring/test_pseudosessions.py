@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, permutations, product
 
 import numpy as np
 import pytest
@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from decoder.embedding import FIELD
 from decoder.rows import steady
-from decoder.scoring.pseudosessions import pseudosession, shifted
+from decoder.scoring.pseudosessions import (
+    n_pseudosessions,
+    n_shifts,
+    pseudosession,
+    shifted,
+    taking_turns,
+)
 from tests.decoder.scoring.tables import RATE, table_of
 
 
@@ -128,3 +134,44 @@ def test_a_circular_shift_keeps_the_order():
         rows = table.session == session
         turns = [np.roll(table.label[rows], by).tolist() for by in range(int(rows.sum()))]
         assert new.label[rows].tolist() in turns
+
+
+def orders(counts):
+    """Return all orders of things that come so often, with none beside its like."""
+    things = [kind for kind, n in enumerate(counts) for _ in range(n)]
+    return {p for p in permutations(things) if all(a != b for a, b in pairwise(p))}
+
+
+@pytest.mark.parametrize(
+    "counts", [c for n in (1, 2, 3) for c in product((1, 2, 3), repeat=n) if sum(c) < 8]
+)
+def test_orders_in_which_states_take_turns_are_counted(counts):
+    """As many as there are when all are tried."""
+    assert taking_turns(counts) == len(orders(counts))
+
+
+@pytest.mark.parametrize(
+    ("states", "rows"),
+    [
+        ([0, 1, 2], [10, 20, 30]),
+        ([0, 1, 0, 1], [10, 20, 30, 40]),
+        ([0, 1, 0, 1], [10, 10, 30, 40]),
+        ([0, 1, 0, 1], [10, 20]),
+        ([0, 1, 0, 2, 1], [10, 20, 30]),
+        ([0, 0, 1, 1], [10, 20, 30]),
+        ([0, 1, 0], [10, 20]),
+    ],
+)
+def test_so_many_different_sequences_are_drawn(states, rows):
+    """All that are counted come, and no other; people of whom nothing is scored do not count."""
+    table = table_of([[states], [[0, 1]]], rows=rows)
+    rng = np.random.default_rng(0)
+    own = table.person == 0
+    drawn = {pseudosession(table, rng).label[own].tobytes() for _ in range(800)}
+    n = n_pseudosessions(table, np.array([0]))
+    if (np.diff(states) == 0).any():  # neighbours of one state: their border is no part of a label
+        assert len(drawn) <= n
+    else:
+        assert len(drawn) == n
+    assert n_pseudosessions(table, np.array([0, 1])) == 2 * n
+    assert n_shifts(table, np.array([0])) == own.sum()
