@@ -1,7 +1,8 @@
 """The training loop: draw, encode every session once, compare, step.
 
-cebra's own loop encodes three batches of overlapping windows a step. Encoding all rows of a session
-at once and gathering what was drawn gives the same gradients for a fraction of the products.
+cebra's own loop encodes three batches of overlapping windows a step. Encoding a session's rows at
+once and gathering what was drawn gives the same gradients for a fraction of the products; of a
+session so long that few of its rows are drawn, the distinct windows are encoded.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -19,10 +21,10 @@ from torch import Tensor, nn
 
 from rym.errors import SignalError, UsageError
 
-from ..embedding import KERNELS
+from ..embedding import FIELD, KERNELS
 from ..settings import TrainingSettings
 from .draws import SAYS, Draws, Prior
-from .loss import InverseTemperature, Temperature, info_nce, uniformity
+from .loss import InverseTemperature, Temperature, distinct, info_nce, uniformity
 from .network import Offset10, Weights, put_into, weights_of
 from .sessions import Session, alike
 
@@ -30,7 +32,12 @@ Array = npt.NDArray[np.float64]
 
 Progress = Callable[[float, float, float], None]
 """Takes the share done (0…1), the loss, and the seconds left (NaN without a clock)."""
+_Moments = tuple[Tensor, Tensor, Tensor]
+"""Places of references, positives and negatives among what is embedded."""
 LAST = len(KERNELS) - 1
+ROWS_PER_WINDOW = 8
+"""Rows of a series that are encoded in the time of one window alone: its layers answer for 9, 7, 5,
+3 and 1 rows, where a row of a series costs one each. Measured: 5 (95 units) to 9 (32)."""
 LEARNED = Temperature()
 """Begins at 1 and is learned."""
 
@@ -76,9 +83,9 @@ class _Model(nn.Module):
         self.networks = nn.ModuleList(networks)
         self.inverse = InverseTemperature(temperature)
 
-    def embed(self, series: Sequence[Tensor]) -> Tensor:
-        """Return the embeddings of all places, session after session."""
-        pairs = zip(self.networks, series, strict=True)
+    def embed(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Return the embeddings of every session's rows, session after session."""
+        pairs = zip(self.networks, inputs, strict=True)
         return torch.cat([network(rows) for network, rows in pairs])
 
 
@@ -208,10 +215,9 @@ class _Fit:
     def steps(self, rng: np.random.Generator) -> Iterator[float]:
         """Make one step after the other; give the loss of each."""
         for step in range(self._settings.steps):
-            drawn = self._data.draw(self._settings.batch, rng)
+            inputs, drawn = self._data.draw(self._settings.batch, rng)
             self._adam.zero_grad()
-            embedded = self._model.embed(self._data.series)
-            loss = info_nce(embedded, *drawn, self._model.inverse())
+            loss = info_nce(self._model.embed(inputs), *drawn, self._model.inverse())
             loss.backward()  # type: ignore[no-untyped-call]
             self._adam.step()
             if not math.isfinite(value := float(loss.detach())):
@@ -257,17 +263,32 @@ class _Data:
     """Sessions as tensors, and what is drawn of them."""
 
     def __init__(self, sessions: Sequence[Session], prior: Prior) -> None:
-        self.series = [torch.from_numpy(s.rows.T.astype(np.float32))[None] for s in sessions]
-        n_places = [series.shape[2] - sum(KERNELS) + len(KERNELS) for series in self.series]
-        start = np.concatenate([[0], np.cumsum(n_places)[:-1]])
-        self._place = np.concatenate([s.place + at for s, at in zip(sessions, start, strict=True)])
+        self._rows = [torch.from_numpy(s.rows.astype(np.float32)) for s in sessions]
+        self.series = [rows.T.contiguous()[None] for rows in self._rows]
+        n_places = [len(s.rows) - FIELD + 1 for s in sessions]
+        self._ends = np.cumsum([0, *n_places]).tolist()
+        pairs = zip(sessions, self._ends[:-1], strict=True)
+        self._place = np.concatenate([session.place + at for session, at in pairs])
         self._draws = Draws(sessions, prior)
 
-    def draw(self, batch: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Return places of references, positives and negatives."""
-        drawn = self._draws(batch, rng)
-        a, b, c = (torch.from_numpy(self._place[moments]) for moments in drawn)
-        return a, b, c
+    def draw(self, batch: int, rng: np.random.Generator) -> tuple[list[Tensor], _Moments]:
+        """Return what is to be embedded, and where references, positives, negatives lie in it.
+
+        All of a session's rows, or where it is so long that few of them are drawn, windows.
+        """
+        places = [torch.from_numpy(self._place[moments]) for moments in self._draws(batch, rng)]
+        wanted, _ = distinct(torch.cat(places), self._ends[-1])
+        moved = torch.zeros(self._ends[-1], dtype=torch.int64)
+        inputs, n = [], 0
+        for i, (begin, end) in enumerate(pairwise(self._ends)):
+            mine = wanted[(wanted >= begin) & (wanted < end)]
+            few = ROWS_PER_WINDOW * len(mine) < end - begin
+            inputs.append(_windows(self._rows[i], mine - begin) if few else self.series[i])
+            mine = mine if few else torch.arange(begin, end)
+            moved[mine] = torch.arange(n, n + len(mine))
+            n += len(mine)
+        reference, positive, negative = (moved[place] for place in places)
+        return inputs, (reference, positive, negative)
 
     def expected(self, embedded: Tensor, inverse: Tensor, n_negatives: int) -> Tensor:
         """Return the loss that drawing would give on average, with as many negatives.
@@ -280,6 +301,12 @@ class _Data:
         pairs = (z * means[torch.from_numpy(self._draws.labels)]).sum(dim=1)
         apart = uniformity(z, z, weight, weight * n_negatives, inverse)
         return apart - inverse * (pairs * weight).sum()
+
+
+def _windows(rows: Tensor, places: Tensor) -> Tensor:
+    """Return the ten rows of every place, shape (n, n_features, 10)."""
+    ten = rows.index_select(0, (places[:, None] + torch.arange(FIELD)).flatten())
+    return ten.view(len(places), FIELD, -1).transpose(1, 2).contiguous()
 
 
 def _followed(

@@ -162,26 +162,20 @@ def distinct(places: Tensor, n_places: int) -> tuple[Tensor, Tensor]:
 
 
 def info_nce(
-    embedded: Tensor,
-    reference: Tensor,
-    positive: Tensor,
-    negative: Tensor,
-    inverse: Tensor,
-    *,
-    once: bool | None = None,
+    embedded: Tensor, reference: Tensor, positive: Tensor, negative: Tensor, inverse: Tensor
 ) -> Tensor:
     """Return CEBRA's loss for the moments drawn.
+
+    Counting them costs less than a hundredth of a step, so that it is done even where few repeat.
 
     Parameters
     ----------
     embedded : tensor of shape (n_places, d)
-        Unit vectors of everything that could be drawn.
+        Unit vectors of everything that was drawn, and maybe more.
     reference, positive, negative : tensor of shape (n,)
         Places in `embedded`; `positive[i]` belongs to `reference[i]`.
     inverse : tensor of shape ()
         Inverse temperature.
-    once : bool or None
-        Whether each distinct pair is computed once; None: where that pays.
 
     Returns
     -------
@@ -189,33 +183,14 @@ def info_nce(
         As `cebra.models.LearnableCosineInfoNCE` and `FixedCosineInfoNCE` give it.
     """
     n = len(reference)
-    align = (
-        inverse
-        * (embedded.index_select(0, reference) * embedded.index_select(0, positive)).sum()
-        / n
-    )
-    if once is None:
-        once = pays(n, len(embedded))
-    ones = torch.ones(n, dtype=embedded.dtype)
-    of_reference, of_negative = (reference, ones), (negative, ones)
-    if once:
-        of_reference = distinct(reference, len(embedded))
-        of_negative = distinct(negative, len(embedded))
+    pairs = embedded.index_select(0, reference) * embedded.index_select(0, positive)
+    references, weight = distinct(reference, len(embedded))
+    negatives, count = distinct(negative, len(embedded))
     apart = uniformity(
-        embedded.index_select(0, of_reference[0]),
-        embedded.index_select(0, of_negative[0]),
-        of_reference[1].to(embedded.dtype) / n,
-        of_negative[1].to(embedded.dtype),
+        embedded.index_select(0, references),
+        embedded.index_select(0, negatives),
+        weight.to(embedded.dtype) / n,
+        count.to(embedded.dtype),
         inverse,
     )
-    return apart - align
-
-
-def pays(n_drawn: int, n_places: int) -> bool:
-    """Return whether pairs repeat so often that counting them is cheaper than computing them.
-
-    Drawn evenly, n of N places leave N·(1 − e^(−n/N)) distinct ones. Counting costs as much as two
-    pairs in a hundred.
-    """
-    share = n_places * -math.expm1(-n_drawn / n_places) / n_drawn
-    return share**2 < 0.98
+    return apart - inverse * pairs.sum() / n

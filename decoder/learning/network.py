@@ -53,18 +53,18 @@ class Offset10(nn.Module):
 
         Parameters
         ----------
-        rows : tensor of shape (1, n_features, n_rows)
+        rows : tensor of shape (n_series, n_features, n_rows)
 
         Returns
         -------
-        tensor of shape (n_rows - 9, dimensions)
-            Unit vectors; the first is that of rows 0 … 9.
+        tensor of shape (n_series * (n_rows - 9), dimensions)
+            Unit vectors, series after series; the first is that of rows 0 … 9.
         """
         first, *middle, last = self.layers
         x = gelu(first(rows))
         for layer in middle:
             x = x[..., 1:-1] + gelu(layer(x))
-        z = last(x)[0].T
+        z = last(x).transpose(1, 2).flatten(0, 1)
         unit: torch.Tensor = z / torch.linalg.vector_norm(z, dim=1, keepdim=True)
         return unit
 

@@ -95,7 +95,9 @@ def _batches(cebra, sessions, drawn):
     [
         [session()],
         [session(1), session(2, n=120, n_features=7), session(3, n_features=3)],
+        [session(4, n=3000), session(5)],
     ],
+    ids=["own", "multi-session", "one so long that windows are encoded"],
 )
 def test_steps_are_cebras(sessions):
     """Own and multi-session: cebra's solver on our moments takes the same way, to 1e-5."""

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decoder.learning import loss
-from decoder.learning.loss import InverseTemperature, Temperature, info_nce, pays, uniformity
+from decoder.learning.loss import InverseTemperature, Temperature, info_nce, uniformity
 
 TEMPERATURES = [
     Temperature(),
@@ -35,10 +35,15 @@ def close(one, other, tolerance=1e-5):
     assert float((one - other).detach().abs().max() / size) <= tolerance
 
 
-@pytest.mark.parametrize("once", [True, False])
+def each_pair(z, reference, positive, negative, inverse):
+    """Return the loss with every pair computed, as the paper writes it."""
+    alike = inverse * (z[reference] * z[positive]).sum(dim=1)
+    return (torch.logsumexp(inverse * z[reference] @ z[negative].T, dim=1) - alike).mean()
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("temperature", TEMPERATURES)
-def test_loss_and_gradients_are_cebras(temperature, dtype, once):
+def test_loss_and_gradients_are_cebras(temperature, dtype):
     """The same moments give cebra's loss, its gradients and that of the temperature, to 1e-5."""
     models = pytest.importorskip("cebra.models", reason="cebra is the oracle")
     z = unit_vectors(90, 7, dtype=dtype)
@@ -49,7 +54,7 @@ def test_loss_and_gradients_are_cebras(temperature, dtype, once):
         theirs = models.LearnableCosineInfoNCE(temperature.value, temperature.least).to(dtype)
     expected, _, _ = theirs(z[reference], z[positive], z[negative])
     wanted = torch.autograd.grad(expected, [z, *theirs.parameters()])
-    found = info_nce(z, reference, positive, negative, ours(), once=once)
+    found = info_nce(z, reference, positive, negative, ours())
     close(found, expected)
     learned = [p for p in ours.parameters() if p.requires_grad]
     for one, other in zip(torch.autograd.grad(found, [z, *learned]), wanted, strict=True):
@@ -79,13 +84,13 @@ def test_counting_pairs_changes_nothing(n, n_places, at_once, temperature):
     z = unit_vectors(n_places, 5)
     moments = drawn(n, n_places)
     inverse = torch.tensor(1 / temperature, dtype=torch.float64)
-    every = info_nce(z, *moments, inverse, once=False)
+    every = each_pair(z, *moments, inverse)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loss, "AT_ONCE", at_once)
-        once = info_nce(z, *moments, inverse, once=True)
+        once = info_nce(z, *moments, inverse)
         gradient = torch.autograd.grad(once, z)[0]
-    close(once, every, 1e-9)
-    close(gradient, torch.autograd.grad(every, z)[0], 1e-9)
+    close(once, every, 1e-8)
+    close(gradient, torch.autograd.grad(every, z)[0], 1e-8)
 
 
 @pytest.mark.parametrize("temperature", [0.02, 0.005])
@@ -97,12 +102,6 @@ def test_a_cold_loss_stays_a_number(temperature):
     exact = info_nce(z.double(), *moments, torch.tensor(1 / temperature, dtype=torch.float64))
     assert torch.isfinite(torch.autograd.grad(found, z)[0]).all()
     close(found.double(), exact)
-
-
-def test_where_counting_pays():
-    """2048 of 1200 rows repeat; 64 of 100 000 hardly ever do."""
-    assert pays(2048, 1200)
-    assert not pays(64, 100_000)
 
 
 def test_a_temperature_that_is_fixed_stays():
