@@ -277,16 +277,19 @@ def _prepare_previous(table: Table, train: Ints) -> Refit:
 
     Known are the labels that are learned from. How states follow one another is counted for each
     distance by itself: of three units of which the middle one is held out, the first and the last
-    say what comes after two. Where nothing is known, every state is as likely.
+    say what comes after two. Where nothing is known of what was before, the answer is by how often
+    that is so of each state: a session that always begins with rest says so of its first unit.
     """
     earlier = Earlier(table, train)
     lag, place = earlier.nearest(np.arange(len(table)))
+    begins = (lag == 0).astype(np.int64)
 
     def refit(labels: Ints, _seed: int) -> Answer:
         present = np.bincount(labels, minlength=table.n_states) > 0
         odds = np.zeros((lag.max(initial=0) + 1, table.n_states, table.n_states))
-        for distance in range(len(odds)):
-            before = earlier.at(train, distance) if distance else np.full(len(train), -1)
+        odds[0] = _shares(begins[train], labels, 2, present)[1]
+        for distance in range(1, len(odds)):
+            before = earlier.at(train, distance)
             known = before >= 0
             odds[distance] = _shares(labels[before[known]], labels[known], table.n_states, present)
         return lambda rows: odds[lag[rows], labels[place[rows]]]

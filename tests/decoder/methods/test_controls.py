@@ -242,3 +242,16 @@ def test_stimuli_that_everybody_sees_in_one_state_pass_for_it_unless_held_out():
     assert control.why_not(table) == ""
     for unknown in (table.unit, np.full(len(table), -1)):
         assert "No stimulus" in control.why_not(replace(table, stimulus=unknown))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_previous_label_knows_which_state_sessions_begin_with(first):
+    """Of the first unit of another session nothing was before: that alone tells its state."""
+    other = 1 - first
+    table = tables.table_of([[[first, other, first, other], [first, first, other, other]]], rows=20)
+    newest = table.newest
+    train, test = (newest[table.session[newest] == number] for number in (0, 1))
+    p = CONTROLS["previous label"].fit(table, train, table.label[train], 0)(test)
+    begin = table.unit[test] == table.unit[test[0]]
+    assert (p[begin].argmax(axis=1) == first).all()
+    assert p[begin].max() > 0.9

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 from decoder.methods.catalog import METHODS
+from decoder.methods.method import prepared
+from decoder.scoring.held_out import people_scores
+from decoder.scoring.metrics import balanced_right, right_of
 from decoder.scoring.protocols import protocol
 from session.evaluation.evaluate import Options, evaluate
 from session.evaluation.jobs import Laid, Setup
@@ -36,14 +39,33 @@ def test_relabelings_across_people_come_in_twins(method):
     np.testing.assert_allclose(found, found[::-1], atol=1e-9)
 
 
-def test_where_nothing_is_known_of_a_unit_half_is_right():
-    """No unit comes before the first: two states share the answer, the second follows the first."""
-    assert np.unique(scores_of("within", "previous label").round(9)).tolist() == [0.75]
+def half_known(table, train):
+    """Know of everybody's second unit which state it has, of the first nothing."""
+    second = table.unit % 2 == 1
+
+    def refit(labels, _seed):
+        p = np.full((len(table), 2), 0.5)
+        for person in np.unique(table.person[train]):
+            state = labels[second[train] & (table.person[train] == person)][0]
+            p[second & (table.person == person)] = np.eye(2)[state]
+        return lambda rows: p[rows]
+
+    return refit
+
+
+def test_of_a_unit_of_which_nothing_is_known_half_is_right():
+    """Were it called the first state, it would be right where that is the first one's."""
     laid = Laid(TABLE, protocol("within"), Setup(0.75, 0.0, "person", "permuted units"))
-    said = answers(laid, METHODS["previous label"], tuple(range(len(laid.splits))))
-    first = TABLE.unit[said["row"]] % 2 == 0
-    assert (np.ptp(said["p"][first], axis=1) == 0).all()
-    assert (np.ptp(said["p"][~first], axis=1) > 0).all()
+    half = prepared("half", "control", half_known, "")
+    assert null_scores(laid, half, tuple(range(8))).tolist() == [[0.75] * 3] * 8
+    said = answers(laid, half, tuple(range(len(laid.splits))))
+    right = people_scores(
+        TABLE,
+        said["row"],
+        said["p"],
+        lambda truth, p: balanced_right(truth, right_of(truth, p)),
+    )
+    assert right.tolist() == [0.75] * 3
 
 
 def test_no_p_is_below_the_smallest_that_is_told(tmp_path):
