@@ -217,7 +217,7 @@ class Memory:
     def _indexed(self) -> Index:
         """Return which rows make which stretch; made anew after learning."""
         if self._index is None:
-            self._index = index_of(self._stretch, self._t, self.capacity)
+            self._index = index_of(self._stretch, self.capacity)
         return self._index
 
     def _nearness(self, z: Array) -> Array:
@@ -282,7 +282,7 @@ class Memory:
 
     def _all(self, index: Index) -> Electorate:
         if self._electorate is None:
-            share = self._forgotten(index.newest)
+            share = self._share(index, self._away)
             self._electorate = electorate(index.classes, share, self.n_classes)
         return self._electorate
 
@@ -290,17 +290,22 @@ class Memory:
         """Return nearness and votes as of a memory that holds only the rows not left out."""
         near = index.of_stretches(rows)
         left = near > -np.inf
-        newest = index.newest
-        if self.half_life is not None:
-            newest = index.of_stretches(np.where(rows > -np.inf, self._t, -np.inf))
-        share = self._forgotten(newest[left])
-        return near[left], electorate(index.classes[left], share, self.n_classes)
+        share = self._share(index, rows)
+        of = electorate(index.classes[left], None if share is None else share[left], self.n_classes)
+        return near[left], of
 
-    def _forgotten(self, newest: Array) -> Array | None:
-        if self.half_life is None or not len(newest):
+    def _share(self, index: Index, rows: Array) -> Array | None:
+        """Return what forgetting has left of every stretch; None: all of it.
+
+        Rows at −inf are not there. A stretch is as old as the newest of its others.
+        """
+        if self.half_life is None or not len(index.classes):
             return None
-        half_lives = np.minimum((newest.max() - newest) / self.half_life, _FAINTEST)
-        return np.asarray(0.5**half_lives)
+        newest = index.of_stretches(np.where(rows > -np.inf, self._t, -np.inf))
+        if newest.max() == -np.inf:
+            return None
+        half_lives = (newest.max() - newest) / self.half_life
+        return np.asarray(0.5 ** np.minimum(half_lives, _FAINTEST))
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return all that the memory holds, for `restore`.
