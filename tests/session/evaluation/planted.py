@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 
 from decoder.embedding import FIELD
 from decoder.features import BANDS
 from decoder.table import Table
+from session.evaluation import evaluate, jobs
 from session.evaluation.data.assemble import Gathered
 
 CHANNELS = ("Fp1", "Fp2", "F3", "F4", "C3", "C4")
@@ -55,6 +59,22 @@ def table_of(
         n_times=N_TIMES,
         hop=HOP,
     )
+
+
+def draw_few(patched: pytest.MonkeyPatch) -> None:
+    """Let evaluations draw 39 relabelings instead of 200: as exact at 5 %, in a fifth of the time.
+
+    Parameters
+    ----------
+    patched : pytest.MonkeyPatch
+        Undoes it.
+    """
+
+    def setup_of(*given: Any) -> jobs.Setup:
+        return told(*given)._replace(n_draws=39)
+
+    told = evaluate.setup_of
+    patched.setattr(evaluate, "setup_of", setup_of)
 
 
 def gathered(table: Table | None = None, **changes: object) -> Gathered:

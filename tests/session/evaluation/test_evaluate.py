@@ -183,8 +183,9 @@ def test_more_people_prove_it(tmp_path):
     assert exit_code(found) == 0
 
 
-def test_draws_that_score_somebody_not_do_not_count_against_the_others(tmp_path):
+def test_draws_that_score_somebody_not_do_not_count_against_the_others(tmp_path, monkeypatch):
     """Nine seconds of own data hold two states under some relabelings only; the score is found."""
+    planted.draw_few(monkeypatch)
     table = planted.table_of(n_people=8, n_units=8, strength=2.0)
     options = Options(protocols=("calibrate",), decoders=("lda",), minutes=0.15)
     found = evaluate(planted.gathered(table, primary="calibrate"), tmp_path, options)

@@ -22,7 +22,10 @@ def noise(tmp_path_factory):
     out = tmp_path_factory.mktemp("noise") / "out"
     table = table_of(LAYOUTS["small"], np.random.default_rng(0))
     data = planted.gathered(table, primary="within", dealt="session", simulated=False)
-    return evaluate(data, out, Options(protocols=("within", *LEAKY), decoders=("lda",))), out
+    with pytest.MonkeyPatch.context() as patched:
+        planted.draw_few(patched)
+        options = Options(protocols=("within", *LEAKY), decoders=("lda",))
+        return evaluate(data, out, options), out
 
 
 @pytest.mark.parametrize("name", LEAKY)
@@ -50,8 +53,9 @@ def test_an_honest_protocol_bears_none(noise):
     assert "LEAKY" not in section
 
 
-def test_noise_that_drifts_under_states_in_a_fixed_order_is_confounded(tmp_path):
+def test_noise_that_drifts_under_states_in_a_fixed_order_is_confounded(tmp_path, monkeypatch):
     """All of one state, then all of the other: no null knows that order, but time tells it."""
+    planted.draw_few(monkeypatch)
     layout = Layout("in blocks", (3, 3), order="in blocks", drift=6.0, rows=(20,))
     table = table_of(layout, np.random.default_rng(1))
     data = planted.gathered(table, primary="within", dealt="session")
