@@ -11,13 +11,14 @@ would then lag more than the declared delay without saying so.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
 from rym.messages import Valence, Window
 
 from .embedding import FIELD, stand_in
-from .features import masked_row
 from .gate import CLOSED, Answer, Gate, Smoother
 from .model import Delay, Model
 from .settings import DecoderSettings
@@ -126,7 +127,7 @@ class Decoder:
         """
         facts = model.manifest
         self.model = model
-        self._field = Field(len(facts.channels) * len(facts.bands), facts.hop)
+        self._field = Field(model.n_columns, facts.hop)
         self._smoother = Smoother(facts.hop / facts.rate, self.settings.smoothing)
         threshold, hysteresis = facts.threshold, self.settings.hysteresis
         if self.settings.drive == "always" and threshold >= CLOSED:
@@ -163,7 +164,7 @@ class Decoder:
         if why_not:
             return self._silent(window, why_not, usable=False)
         touched = [name for name in window.touched if name in model.manifest.stand_in]
-        row = None if touched else model.standardizer(_row(window, model))
+        row = None if touched else _row(window, model)
         if not self._field.push(window.segment, window.first_sample, row):
             self._smoother.reset()
             self._gate.reset()
@@ -209,7 +210,9 @@ def unusable(window: Window, model: Model) -> str:  # noqa: PLR0911
     facts = model.manifest
     if not window.valid:
         return f"invalid window: {window.reason}"
-    missing = [name for name in facts.channels if name not in window.channels]
+    missing = []
+    if window.channels != facts.channels:
+        missing = [name for name in facts.channels if name not in window.channels]
     if missing:
         return f"missing channels: {', '.join(missing)}"
     if abs(window.rate - facts.rate) > 0.01 * facts.rate:
@@ -218,14 +221,21 @@ def unusable(window: Window, model: Model) -> str:  # noqa: PLR0911
         return f"window of {len(window.samples)} samples, the model needs {facts.n_times}"
     if facts.conditioning and window.conditioning != facts.conditioning:
         return f"conditioned by {window.conditioning!r}, the model needs {facts.conditioning!r}"
-    bad = [name for name in facts.channels if name in window.untrusted]
+    untrusted = window.untrusted
+    bad = [name for name in facts.channels if name in untrusted] if untrusted else []
     if len(bad) > facts.max_bad * len(facts.channels):
         return f"invalid window: bad channels {', '.join(bad)}"
     return ""
 
 
+@lru_cache(maxsize=8)
+def _places(names: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int, ...]:
+    """Return where each wanted name stands; windows name their channels alike for hours."""
+    return tuple(names.index(name) for name in wanted)
+
+
 def _row(window: Window, model: Model) -> Array:
-    facts = model.manifest
-    places = [window.channels.index(name) for name in facts.channels]
-    samples = window.samples[:, places]
-    return masked_row(samples, facts.rate, facts.bands, facts.channels, window.untrusted)
+    samples, wanted = window.samples, model.manifest.channels
+    if window.channels != wanted:
+        samples = samples[:, _places(window.channels, wanted)]
+    return model.row(samples, window.untrusted)

@@ -169,12 +169,17 @@ def stand_in(rows: Array, clean: npt.NDArray[np.bool_]) -> Array | None:
     Parameters
     ----------
     rows : array of shape (n, n_features)
-        Standardized rows before it, nine at most.
+        Rows before it, nine at most; NaN where a value is not known.
     clean : array of shape (n,)
         Whether each of them is a row of its own.
     """
-    n = int(np.count_nonzero(clean))
-    return None if n == 0 else np.asarray(rows[clean].sum(axis=0) / n)
+    if not clean.any():
+        return None
+    known = rows[clean]
+    there = ~np.isnan(known)
+    n = there.sum(axis=0)
+    total = np.where(there, known, 0.0).sum(axis=0)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
 def fields_of(rows: Array, newest: npt.NDArray[np.intp]) -> Array:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,14 +26,15 @@ from rym.errors import FormatError
 from rym.messages import Affect
 
 from .embedding import FIELD, Network
-from .features import Band, Standardizer
+from .features import Band, Standardizer, masked_row
 from .gate import soften
 from .linear import Linear
 from .neighbors import Memory, memory_of
 from .scoring import Verdict
 from .settings import Candidate
+from .tangent import N_CLASSES, Tangent, window_covariance
 
-SCHEMA = 1
+SCHEMA = 2
 MANIFEST, WEIGHTS, MEMORY = "model.json", "weights.safetensors", "memory.npz"
 _AGAIN = "Train the model again with `rym train`, or take it from where it was saved."
 
@@ -54,6 +55,15 @@ class Delay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def total(self) -> float:
         """Sum of the parts, in seconds."""
         return self.half_window + self.half_field + self.smoothing
+
+
+class CandidateScore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one candidate alone did on held-out rows."""
+
+    balanced_accuracy: float
+    critical_value: float | None
+    """What chance reaches in at most 5 of 100 runs; null where no score could."""
+    verdict: Verdict
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,16 +100,21 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     verdict: Verdict
     why: str
     """One sentence with the numbers behind the verdict."""
+    choice: str
+    """One sentence with the numbers behind the choice of what answers."""
     score: float
-    """Balanced accuracy of held-out rows; 0 where nothing could be held out."""
+    """Balanced accuracy of held-out rows, the choice included; 0 where nothing could be held
+    out."""
     critical: float | None
     """What chance reaches in at most 5 of 100 runs; null where no score could."""
     episodes: tuple[int, int, int]
     """Episodes learned from: (negative, neutral, positive)."""
     rows: tuple[int, int, int]
     """Rows learned from: (negative, neutral, positive)."""
-    scores: dict[str, float]
-    """Balanced accuracy of every candidate on held-out rows."""
+    scores: dict[str, CandidateScore]
+    """Of every candidate that was tried, each fitted to the same folds."""
+    visits: int = 1
+    """Calibrations learned from; the z-score and the rest are those of the newest."""
     seed: int
     versions: dict[str, str]
     files: dict[str, str]
@@ -122,16 +137,46 @@ class Model:
     network: Network | None
     memory: Memory | None
     linear: Linear | None
+    tangent: Tangent | None
     files: Mapping[str, bytes]
     """The folder, file by file."""
+
+    @property
+    def n_columns(self) -> int:
+        """Numbers that one window is reduced to: its features, or its covariance."""
+        n = len(self.manifest.channels)
+        return n * n if self.tangent is not None else n * len(self.manifest.bands)
+
+    def row(self, samples: npt.NDArray[np.floating], untrusted: Sequence[str]) -> Array:
+        """Return what one window is reduced to.
+
+        Parameters
+        ----------
+        samples : array of shape (n_times, n_channels)
+            In µV, the model's channels in its order.
+        untrusted : sequence of str
+            Channels that cannot be trusted.
+
+        Returns
+        -------
+        array of shape (n_columns,)
+            Standardized log band powers, or the covariance row by row, NaN for bad channels.
+        """
+        facts = self.manifest
+        if self.tangent is not None:
+            bad = np.array([name in untrusted for name in facts.channels])
+            return window_covariance(samples, bad).astype(np.float64).ravel()
+        return self.standardizer(
+            masked_row(samples, facts.rate, facts.bands, facts.channels, untrusted)
+        )
 
     def probabilities(self, field: Array) -> Array | None:
         """Return the probabilities after temperature, or None from a model that learned nothing.
 
         Parameters
         ----------
-        field : array of shape (10, n_features)
-            Standardized rows, oldest first.
+        field : array of shape (10, n_columns)
+            See `row`, oldest first.
 
         Returns
         -------
@@ -139,6 +184,8 @@ class Model:
         """
         if self.linear is not None:
             return soften(self.linear(field), self.manifest.temperature)
+        if self.tangent is not None:
+            return soften(self.tangent(field), self.manifest.temperature)
         if self.network is not None and self.memory is not None:
             near = self.memory.predict_proba(self.network(field[None])[0])
             return soften(near, self.manifest.temperature)
@@ -152,6 +199,7 @@ def build(
     network: Network | None = None,
     memory: Memory | None = None,
     linear: Linear | None = None,
+    tangent: Tangent | None = None,
 ) -> Model:
     """Return the model of these parts, by way of its files' bytes.
 
@@ -165,6 +213,8 @@ def build(
         Both, where the answer comes from CEBRA + kNN.
     linear : Linear
         Where it comes from LDA.
+    tangent : Tangent
+        Where it comes from covariances.
     """
     tensors: dict[str, npt.NDArray[np.generic]] = {
         "zscore.center": standardizer.center,
@@ -176,6 +226,10 @@ def build(
         tensors.update(
             {"lda.coefficients": linear.coefficients, "lda.intercepts": linear.intercepts}
         )
+    if tangent is not None:
+        own = {"move": tangent.move, "coefficients": tangent.coefficients}
+        own["intercepts"] = tangent.intercepts
+        tensors.update({f"riemann.{name}": value for name, value in own.items()})
     contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     files = {WEIGHTS: encode_tensors(contiguous), MEMORY: _pack(memory)}
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
@@ -248,13 +302,13 @@ def parse(files: Mapping[str, bytes], where: str) -> Model:
     except (SafetensorError, ValueError, zipfile.BadZipFile) as error:
         raise FormatError(f"The arrays of {where} cannot be read: {error}.", _AGAIN) from None
     try:
-        network, memory, linear = _answering(manifest, tensors, arrays)
+        parts = _answering(manifest, tensors, arrays)
         center, scale = tensors["zscore.center"], tensors["zscore.scale"]
     except KeyError as error:
         raise FormatError(f"{where} lacks the array {error}.", _AGAIN) from None
     name = hashlib.sha256(files[MANIFEST]).hexdigest()[:16]
     standardizer = Standardizer(center, scale, manifest.clip)
-    model = Model(manifest, name, standardizer, network, memory, linear, dict(files))
+    model = Model(manifest, name, standardizer, *parts, dict(files))
     _check(model, where)
     return model
 
@@ -285,13 +339,17 @@ def _manifest(files: Mapping[str, bytes], where: str) -> Manifest:
 
 def _answering(
     manifest: Manifest, tensors: Mapping[str, Array], arrays: Mapping[str, Array]
-) -> tuple[Network | None, Memory | None, Linear | None]:
+) -> tuple[Network | None, Memory | None, Linear | None, Tangent | None]:
     if manifest.kind == "lda":
-        return None, None, Linear(tensors["lda.coefficients"], tensors["lda.intercepts"])
+        lda = Linear(tensors["lda.coefficients"], tensors["lda.intercepts"])
+        return None, None, lda, None
+    if manifest.kind == "riemann":
+        names = ("move", "coefficients", "intercepts")
+        return None, None, None, Tangent(*(tensors[f"riemann.{name}"] for name in names))
     if manifest.kind == "none":
-        return None, None, None
+        return None, None, None, None
     label, stretch = arrays["label"].astype(np.int64), arrays["stretch"].astype(np.int64)
-    return Network(tensors), memory_of(arrays["embedding"], label, stretch), None
+    return Network(tensors), memory_of(arrays["embedding"], label, stretch), None, None
 
 
 def _check(model: Model, where: str) -> None:
@@ -306,6 +364,10 @@ def _check(model: Model, where: str) -> None:
     if linear is not None:
         sizes["LDA"] = linear.coefficients.shape[1]
         values += [linear.coefficients, np.exp(linear.intercepts)]
+    if model.tangent is not None:
+        _check_shapes(model.tangent, len(manifest.channels), where)
+        values += [model.tangent.move, model.tangent.coefficients]
+        values.append(np.exp(model.tangent.intercepts))
     for part, size in sizes.items():
         if size != n:
             raise FormatError(
@@ -315,3 +377,15 @@ def _check(model: Model, where: str) -> None:
             )
     if not all(np.isfinite(value).all() for value in values):
         raise FormatError(f"{where} holds values that are no numbers.", _AGAIN)
+
+
+def _check_shapes(tangent: Tangent, p: int, where: str) -> None:
+    """Refuse numbers of the tangent space that are not of so many channels."""
+    found = [x.shape for x in (tangent.move, tangent.coefficients, tangent.intercepts)]
+    expected = [(p, p), (N_CLASSES, p * (p + 1) // 2), (N_CLASSES,)]
+    if found != expected:
+        raise FormatError(
+            f"The tangent space of {where} has the shapes {found}, its {p} channels ask for "
+            f"{expected}.",
+            _AGAIN,
+        )

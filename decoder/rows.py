@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ from rym.messages import AFFECTS, LabelState, Window
 from .embedding import FIELD, stand_in
 from .features import BANDS, Band, masked_row
 from .settings import DecoderSettings
+from .tangent import window_covariance
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -65,11 +67,24 @@ class Rows:
     """Filters and reference that the windows went through, as they name them."""
     stand_in: tuple[str, ...] = ()
     """Artifacts that make a row `touched`."""
+    covariance: npt.NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros((0, 0, 0), dtype=np.float32)
+    )
+    """Of each window in µV², NaN for bad channels, shape (n, n_channels, n_channels), or (0, 0, 0).
+    Made with the rows: to make them when they are asked for would mean to keep all samples, 25
+    times as much."""
+    visit: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    """Which visit a row is of, the newest with the highest number, shape (n,), or (0,) for one."""
 
     @property
     def newest(self) -> Ints:
         """Indices of the usable rows."""
         return np.flatnonzero(self.usable)
+
+    @property
+    def visits(self) -> Ints:
+        """Visit of every row, shape (n,)."""
+        return self.visit if len(self.visit) else np.zeros(len(self.label), dtype=np.int64)
 
 
 def rows_from(
@@ -104,44 +119,24 @@ def rows_from(
     SignalError
         If no window can be used, windows differ in rate or length, or a named channel is missing.
     """
-    good = [window for window in windows if window.valid]
-    if len(good) < FIELD:
-        raise SignalError(
-            f"The calibration has {len(good)} usable windows, one answer needs {FIELD}.",
-            "Record again with better contact, or longer.",
-            n_windows=len(good),
-        )
+    good = _valid(windows)
     rate, n_times = _alike(good)
     channels = _choose(good, settings)
-    bands = BANDS[settings.features.preset]
     kinds = _unusual(good, settings)
-    hop = Counter(step for step in np.diff(_places(good)[0]).tolist() if step > 0).most_common(1)[
-        0
-    ][0]
-    touched = np.array([_touches(window, kinds) for window in good])
-    kept = with_a_past(touched, runs(*_places(good), hop))
-    good, touched = [good[i] for i in np.flatnonzero(kept)], touched[kept]
+    hop = _hop(good)
+    good, touched = _answerable(good, kinds, hop)
     run = runs(*_places(good), hop)
-    features = np.array([_row(window, channels, bands) for window in good])
-    t_first = np.array([window.t_first for window in good])
-    t_last = np.array([window.t_last for window in good])
-    changes, episode, label = _label(t_last + settings.training.reaction_lag, labels)
-    changes = changes - settings.training.reaction_lag
-    usable = (label >= 0) & steady(t_first, t_last, run, changes, settings.training.margin)
-    usable &= _inside(t_last, learn, settings.training.edge)
-    usable &= ~touched & (clean_of(touched) >= settings.features.clean_rows)
-    rest = np.zeros(len(good), dtype=bool)
-    for start, end in baseline:
-        rest |= (t_first >= start) & (t_last <= end) & ~touched
+    heard = _heard(good, labels, settings, touched=touched, run=run, learn=learn)
+    bands = BANDS[settings.features.preset]
     return Rows(
-        features=features,
-        t_first=t_first,
-        t_last=t_last,
+        features=np.array([_row(window, channels, bands) for window in good]),
+        t_first=np.array([window.t_first for window in good]),
+        t_last=np.array([window.t_last for window in good]),
         run=run,
-        label=label,
-        episode=episode,
-        usable=usable,
-        baseline=rest,
+        label=heard.label,
+        episode=heard.episode,
+        usable=heard.usable,
+        baseline=_rest(good, baseline) & ~touched,
         touched=touched,
         channels=channels,
         rate=rate,
@@ -150,7 +145,68 @@ def rows_from(
         bands=bands,
         conditioning=good[0].conditioning,
         stand_in=kinds,
+        covariance=np.array([_covariance(window, channels) for window in good]),
     )
+
+
+def _valid(windows: Iterable[Window]) -> list[Window]:
+    good = [window for window in windows if window.valid]
+    if len(good) < FIELD:
+        raise SignalError(
+            f"The calibration has {len(good)} usable windows, one answer needs {FIELD}.",
+            "Record again with better contact, or longer.",
+            n_windows=len(good),
+        )
+    return good
+
+
+def _hop(windows: Sequence[Window]) -> int:
+    """Return the commonest number of samples from one window to the next."""
+    steps = np.diff(_places(windows)[0])
+    return int(Counter(step for step in steps.tolist() if step > 0).most_common(1)[0][0])
+
+
+def _answerable(
+    windows: Sequence[Window], kinds: Sequence[str], hop: int
+) -> tuple[list[Window], Bools]:
+    """Return the windows that are clean or can be stood in for, and which are touched."""
+    touched = np.array([_touches(window, kinds) for window in windows])
+    kept = with_a_past(touched, runs(*_places(windows), hop))
+    return [windows[i] for i in np.flatnonzero(kept).tolist()], touched[kept]
+
+
+class _Heard(NamedTuple):
+    """What the keys say of every row."""
+
+    label: Ints
+    episode: Ints
+    usable: Bools
+
+
+def _heard(
+    windows: Sequence[Window],
+    labels: Sequence[tuple[float, LabelState]],
+    settings: DecoderSettings,
+    *,
+    touched: Bools,
+    run: Ints,
+    learn: Spans | None,
+) -> _Heard:
+    """Return labels, and which rows may be learned from."""
+    training = settings.training
+    t_first = np.array([window.t_first for window in windows])
+    t_last = np.array([window.t_last for window in windows])
+    changes, episode, label = _label(t_last + training.reaction_lag, labels)
+    usable = steady(t_first, t_last, run, changes - training.reaction_lag, training.margin)
+    usable &= (label >= 0) & _inside(t_last, learn, training.edge)
+    usable &= ~touched & (clean_of(touched) >= settings.features.clean_rows)
+    return _Heard(label, episode, usable)
+
+
+def _rest(windows: Sequence[Window], spans: Spans) -> Bools:
+    """Return which windows lie wholly within one of the spans."""
+    inside = [any(a <= w.t_first and w.t_last <= b for a, b in spans) for w in windows]
+    return np.array(inside, dtype=bool)
 
 
 def _places(windows: Sequence[Window]) -> tuple[Ints, Ints]:
@@ -280,6 +336,12 @@ def _auxiliary(name: str, kinds: tuple[str, ...]) -> bool:
 def _row(window: Window, channels: tuple[str, ...], bands: tuple[Band, ...]) -> Array:
     places = [window.channels.index(name) for name in channels]
     return masked_row(window.samples[:, places], window.rate, bands, channels, window.untrusted)
+
+
+def _covariance(window: Window, channels: tuple[str, ...]) -> npt.NDArray[np.float32]:
+    places = [window.channels.index(name) for name in channels]
+    bad = np.array([name in window.untrusted for name in channels])
+    return window_covariance(window.samples[:, places], bad)
 
 
 def _label(t: Array, labels: Sequence[tuple[float, LabelState]]) -> tuple[Array, Ints, Ints]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-Candidate = Literal["cebra-knn", "lda"]
+Candidate = Literal["cebra-knn", "lda", "riemann"]
 Preset = Literal["default", "no-gamma"]
 
 Seconds = Annotated[float, Meta(ge=0.0, le=60.0)]
@@ -44,8 +44,9 @@ class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is learned from a calibration, and how."""
 
-    candidate: Literal["auto", "cebra-knn", "lda"] = "auto"
-    """`auto`: CEBRA + kNN unless LDA is better by more than one standard error over episodes."""
+    candidate: Literal["auto", "cebra-knn", "lda", "riemann"] = "auto"
+    """`auto`: CEBRA + kNN unless another is better by more than one standard error over
+    episodes."""
     reaction_lag: Seconds = 0.5
     """Seconds by which a key follows the feeling."""
     margin: Seconds = 1.0

@@ -6,6 +6,7 @@ need not stay the same when labels are dealt anew, since the gate counts episode
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -50,7 +51,15 @@ def blocks_of(label: Ints, episode: Ints) -> Ints:
     return np.unique(block, return_inverse=True)[1].astype(np.int64)
 
 
-def folds_of(label: Ints, episode: Ints, t_last: Array, n_folds: int, purge: float) -> list[Fold]:
+def folds_of(
+    label: Ints,
+    episode: Ints,
+    t_last: Array,
+    n_folds: int,
+    purge: float,
+    *,
+    visit: Ints | None = None,
+) -> list[Fold]:
     """Deal the blocks into folds of neighbours in time, each held out once.
 
     Parameters
@@ -60,9 +69,11 @@ def folds_of(label: Ints, episode: Ints, t_last: Array, n_folds: int, purge: flo
     t_last : array of shape (n,)
         Rig time of their newest samples, in seconds.
     n_folds : int
-        How many folds at most.
+        How many folds at most; with several visits one more for each at most.
     purge : float
         Seconds around a held-out block within which nothing is learned from.
+    visit : array of shape (n,) or None
+        Their visits: no fold holds parts of two.
 
     Returns
     -------
@@ -71,9 +82,8 @@ def folds_of(label: Ints, episode: Ints, t_last: Array, n_folds: int, purge: flo
         have no held-out answer.
     """
     block = blocks_of(label, episode)
-    names = np.unique(block)
     folds = []
-    for part in np.array_split(names, min(n_folds, len(names))):
+    for part in _parts(block, np.zeros_like(block) if visit is None else visit, n_folds):
         test = np.isin(block, part)
         near = np.zeros(len(block), dtype=bool)
         for name in part:
@@ -84,3 +94,11 @@ def folds_of(label: Ints, episode: Ints, t_last: Array, n_folds: int, purge: flo
         if len(np.unique(label[train])) > 1:
             folds.append(Fold(train, test))
     return folds
+
+
+def _parts(block: Ints, visit: Ints, n_folds: int) -> Iterator[Ints]:
+    """Yield blocks that are held out together: neighbours of one visit, of each in proportion."""
+    n_all = len(np.unique(block))
+    for number in np.unique(visit):
+        own = np.unique(block[visit == number])
+        yield from np.array_split(own, min(-(-n_folds * len(own) // n_all), len(own)))

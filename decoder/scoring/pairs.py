@@ -52,6 +52,17 @@ def difference(table: Table, mine: Said, other: Said) -> Estimate:
     if len(gain) > 1:
         return over_people(gain)
     shared, a, b = np.intersect1d(mine.row, other.row, return_indices=True)
-    truth = table.label[shared]
-    right = right_of(truth, mine.p[a]) - right_of(truth, other.p[b])
-    return over_units(right, truth, table.unit[shared])
+    return within(table.label[shared], table.unit[shared], mine.p[a], other.p[b])
+
+
+def within(truth: Ints, unit: Ints, mine: Array, other: Array) -> Estimate:
+    """Return by how much one method is better on one person, counted in that person's units.
+
+    Parameters
+    ----------
+    truth, unit : array of shape (n,)
+        True states and exchangeable units of rows that both answered.
+    mine, other : array of shape (n, n_states)
+        Probabilities of two methods.
+    """
+    return over_units(right_of(truth, mine) - right_of(truth, other), truth, unit)

@@ -136,8 +136,8 @@ def train(
         decoder=scores.chosen,
         verdict=scores.verdict,
         scores={
-            name: Score(balanced_accuracy=value, critical_value=scores.critical)
-            for name, value in scores.candidates.items()
+            name: Score(balanced_accuracy=one.balanced_accuracy, critical_value=one.critical_value)
+            for name, one in scores.candidates.items()
         },
         seconds=clock.now() - started,
         id=model.id,

@@ -96,6 +96,8 @@ def make_noise_rows():
         x += strength * rng.standard_normal((3, d))[label]
         steady = np.zeros(n, dtype=bool)
         steady[13:] = episode[13:] == episode[:-13]
+        signal = rng.standard_normal((n, 40, n_channels)) @ rng.standard_normal((n_channels,) * 2)
+        signal *= np.exp(strength * 0.3 * rng.standard_normal((3, n_channels)))[label][:, None]
         return Rows(
             features=x,
             t_first=t_last - 0.99,
@@ -111,6 +113,7 @@ def make_noise_rows():
             n_times=N_TIMES,
             hop=HOP,
             bands=BANDS["default"],
+            covariance=(signal.transpose(0, 2, 1) @ signal / 39).astype(np.float32),
         )
 
     return rows

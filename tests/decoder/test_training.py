@@ -19,14 +19,17 @@ def test_a_separable_person_is_followed(candidate, trained):
     assert model.manifest.threshold < 1.0
 
 
-def test_the_default_tries_both_candidates(make_person, settings):
-    """`auto` scores both and keeps one; its model answers for two states too."""
+def test_the_default_tries_all_candidates(make_person, settings):
+    """`auto` scores all and keeps one; its model answers for two states too."""
     windows, labels = make_person(3, 150.0, 0.8, n_states=2)
     rows = rows_from(windows, labels, settings("auto"))
     model, scores = training.fit(rows, settings("auto"), 0)
-    assert set(scores.candidates) == {"cebra-knn", "lda"}
+    assert list(scores.candidates) == ["cebra-knn", "lda", "riemann"]
     assert scores.chosen in scores.candidates
-    assert min(scores.candidates.values()) >= 0.8
+    assert min(one.balanced_accuracy for one in scores.candidates.values()) >= 0.8
+    assert model.manifest.scores == scores.candidates
+    assert scores.choice.startswith(scores.chosen)
+    assert model.manifest.choice == scores.choice
     live = Decoder(settings(drive="always"))
     live.load(model)
     said = [live.step(w) for w in windows]

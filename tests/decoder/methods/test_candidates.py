@@ -10,11 +10,12 @@ from scipy.linalg import logm, sqrtm
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from decoder import training
+from decoder import fitting, training
 from decoder.methods import candidates, covariances
 from decoder.methods.candidates import CANDIDATES, cebra_knn
 from decoder.methods.catalog import METHODS, of
 from decoder.methods.normalized import field_rows
+from decoder.scoring.held_out import seed_of
 from decoder.settings import DecoderSettings, TrainingSettings
 from decoder.table import Table
 from rym.errors import UsageError
@@ -68,25 +69,26 @@ def as_table(rows, n_states=3):
         rate=rows.rate,
         n_times=rows.n_times,
         hop=rows.hop,
+        covariance=rows.covariance,
     )
 
 
 @pytest.mark.parametrize("n_states", [2, 3])
 @pytest.mark.parametrize("rested", [False, True])
-@pytest.mark.parametrize("name", ["lda", "cebra-knn"])
+@pytest.mark.parametrize("name", ["lda", "cebra-knn", "riemann"])
 def test_answers_held_out_rows_as_training_does(make_noise_rows, name, rested, n_states):
     """One calibration, the same rows and seed: the same probabilities, with a rest and without."""
     rows = make_noise_rows(3, 150.0, n_states, strength=0.5)
     if rested:
         rest = np.arange(len(rows.label)) < 60
         rows = replace(rows, baseline=rest, usable=rows.usable & ~rest)
-    task = training._task(rows, DecoderSettings(training=SMALL))
+    task = fitting.task_of(rows, DecoderSettings(training=SMALL))
     learned = task.episode < np.median(task.episode)
     fold = SimpleNamespace(train=learned, test=~learned)
-    held_out = training._held_out(task, name, [fold], [7], lambda what: None)
+    held_out = training.held_out(task, name, [fold], 7, lambda what: None)
     table = as_table(rows, n_states)
     train, test = task.newest[learned], task.newest[~learned]
-    p = QUICK[name].fit(table, train, task.label[learned], 7)(test)
+    p = QUICK[name].fit(table, train, task.label[learned], seed_of(7, "fold 1"))(test)
     np.testing.assert_allclose(p, held_out[~learned, :n_states], atol=1e-9)
 
 
