@@ -13,7 +13,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from decoder.methods.candidates import cebra_knn
 from decoder.scoring.protocols import protocol
+from decoder.settings import TrainingSettings
 from rym.errors import UsageError
 from session.evaluation import jobs, run
 from session.evaluation.conclude import file_decides
@@ -67,7 +69,10 @@ def two(tmp_path_factory):
     out = tmp_path_factory.mktemp("two") / "out"
     table = planted.table_of(n_people=3, n_units=2)
     options = Options(protocols=("leave-one-person-out", "fitted"), decoders=("cebra-knn", "lda"))
-    return evaluate(planted.gathered(table), out, options), out
+    with pytest.MonkeyPatch.context() as patched:
+        quick = cebra_knn(TrainingSettings(steps=4))
+        patched.setitem(run.work.catalog.METHODS, quick.name, quick)
+        return evaluate(planted.gathered(table), out, options), out
 
 
 def test_killed_and_started_again_it_ends_with_the_same_bytes(alone, tmp_path):
