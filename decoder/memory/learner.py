@@ -389,6 +389,39 @@ class Learner:
         self._number = max([self._number, *self._marks.values()])
 
 
+def for_learning(memory: Memory, settings: LearningSettings, *, at: float | None = None) -> Memory:
+    """Return a memory of the same rows that has room to learn, and forgets.
+
+    The model's own stays as it was trained.
+
+    Parameters
+    ----------
+    memory : Memory
+        A model's.
+    settings : LearningSettings
+        Capacity and half-life; a ring is never made smaller.
+    at : float or None
+        Data time in seconds that the newest row is moved to, where the calibration's clock was
+        another one; None: it was the same.
+    """
+    capacity = max(settings.capacity, memory.capacity)
+    more = Memory(
+        memory.n_dimensions,
+        capacity,
+        memory.n_classes,
+        metric=memory.metric,
+        k=memory.k,
+        exclusion=memory.exclusion,
+        half_life=settings.half_life,
+        prior=memory.prior,
+    )
+    arrays = memory.arrays()
+    t = arrays["t"].astype(np.float64)
+    moved = t if at is None or not len(t) else t + (at - t.max())
+    more.restore({**arrays, "t": moved, "written": np.array(memory.counts)})
+    return more
+
+
 def _unfit(moment: Moment) -> str:
     """Return why an embedding cannot be learned; empty if it can."""
     return "" if np.isfinite(moment.z).all() and moment.z.any() else "no embedding"

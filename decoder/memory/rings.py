@@ -97,7 +97,8 @@ class Memory:
                 "Name 0 or more.",
             )
         self.capacity, self.n_classes, self.metric = capacity, n_classes, metric
-        self.k, self.exclusion, self.half_life, self.prior = k, exclusion, half_life, prior
+        self.k, self.exclusion, self.prior = k, exclusion, prior
+        self._half_life = half_life
         n_rows = n_classes * capacity
         self._z = np.zeros((n_dimensions, n_rows))
         self._stretch = np.full(n_rows, EMPTY, dtype=np.int64)
@@ -115,6 +116,11 @@ class Memory:
     def n_dimensions(self) -> int:
         """Length of an embedding."""
         return len(self._z)
+
+    @property
+    def half_life(self) -> float | None:
+        """Seconds after which a vote counts half; None: never."""
+        return self._half_life
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -299,12 +305,12 @@ class Memory:
 
         Rows at −inf are not there. A stretch is as old as the newest of its others.
         """
-        if self.half_life is None or not len(index.classes):
+        if self._half_life is None or not len(index.classes):
             return None
         newest = index.of_stretches(np.where(rows > -np.inf, self._t, -np.inf))
         if newest.max() == -np.inf:
             return None
-        half_lives = (newest.max() - newest) / self.half_life
+        half_lives = (newest.max() - newest) / self._half_life
         return np.asarray(0.5 ** np.minimum(half_lives, _FAINTEST))
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
