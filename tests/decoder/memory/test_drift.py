@@ -63,6 +63,7 @@ def test_a_change_between_calibration_and_the_first_moment_is_seen():
     assert "hold keys" in found[0].suggestion
 
 
+@pytest.mark.fault(29)
 def test_half_an_hour_of_runaway_raises_the_flag():
     """What plays moves the embedding ever further from where the calibration was."""
     rng = np.random.default_rng(3)

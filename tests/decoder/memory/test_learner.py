@@ -98,6 +98,7 @@ def test_a_late_key_is_refused_and_nothing_is_learned_until_the_next():
     assert {lesson.label for lesson in learner.lessons[n + 3 :]} == {1}
 
 
+@pytest.mark.fault(27)
 def test_a_label_for_a_refused_window_teaches_nothing():
     """Bad windows, stand-ins, embeddings that are none: counted by reason."""
     learner = both_clips(calibrated())
@@ -169,6 +170,7 @@ def test_a_row_that_heard_two_clips_is_not_learned():
     assert {lesson.audible for lesson in learner.lessons} == {0, 2}
 
 
+@pytest.mark.fault(27)
 def test_labels_come_at_a_limited_rate_per_class():
     """One row per second and class, however many windows there are."""
     learner = both_clips(calibrated(), LearningSettings(rate=1.0))
@@ -182,6 +184,7 @@ def test_labels_come_at_a_limited_rate_per_class():
     assert learner.refused["rate"] > 100
 
 
+@pytest.mark.fault(27)
 def test_a_flood_of_contradictory_keys_teaches_nothing():
     """A key every 10 ms for a minute, then 5000 for the future: all refused or within margins."""
     learner = both_clips(calibrated())

@@ -154,6 +154,7 @@ def test_a_stretch_has_one_vote():
     assert p[0] < 0.9
 
 
+@pytest.mark.fault(28)
 @pytest.mark.parametrize("common", [0, 2])
 def test_at_99_to_1_the_rare_class_is_still_answered(common):
     """Noise: a rare neighbour outweighs the common ones around; by plain votes it never does."""
@@ -174,6 +175,7 @@ def sizes(memory):
     return {name: part.nbytes for name, part in vars(memory).items() if hasattr(part, "nbytes")}
 
 
+@pytest.mark.fault(28)
 def test_eight_hours_of_one_class_leave_the_rare_one_alone():
     """The memory stays as large as it was laid out, and holds the rare class whole."""
     rng = np.random.default_rng(6)
@@ -212,6 +214,7 @@ def test_a_flood_of_duplicates_in_one_stretch_weighs_as_one_row():
     np.testing.assert_array_equal(memory.predict_proba(query), flooded.predict_proba(query))
 
 
+@pytest.mark.fault(26)
 def test_more_neighbours_than_there_are_all_vote_and_it_is_said():
     """K = 15 of 4 stretches: four votes, and a sentence with both numbers."""
     memory = Memory(2, 10, k=15)
@@ -224,6 +227,7 @@ def test_more_neighbours_than_there_are_all_vote_and_it_is_said():
     assert memory.note == ""
 
 
+@pytest.mark.fault(26)
 @pytest.mark.parametrize("query", [[math.nan] * 7, [0.0] * 7, [1.0] + [0.0] * 6])
 def test_where_nobody_can_answer_all_is_zero(query):
     """An empty memory; an embedding that is no number, or has no direction."""
