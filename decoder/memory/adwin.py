@@ -3,7 +3,7 @@
 Bifet & Gavaldà (SIAM Data Mining 2007), algorithm ADWIN2: the window is kept as sums of 1, 2, 4, …
 values, a few of each size; it is cut where two of its parts differ in their means by more than
 their Hoeffding-Bernstein bound (equation 3.1). Equal to `river.drift.ADWIN` 0.26 on the same
-values, detection by detection: river would cost the live decoder some 100 MB for this.
+values, detection by detection: importing `river.drift` would cost the live decoder 90 MB.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The memory as a classifier of river: dicts in, dicts out, one at a time.
 
 For pipelines, metrics and test-then-train of river. The live decoder asks `rings.Memory` and never
-imports this file: river would add some 100 MB to its process.
+imports this file: `river.base` alone is light, but its metrics and detectors add 80 to 90 MB.
 """
 
 from __future__ import annotations
