@@ -176,7 +176,7 @@ class Decoder:
             return self._silent(window, reason, usable=False)
         raw = model.probabilities(self._field.rows)
         if raw is None:
-            return self._silent(window, f"verdict: {model.manifest.verdict}")
+            return self._silent(window, model.mute)
         p = self._smoother.step(raw)
         answer = self._gate.step(p)
         if self.settings.drive == "verdict" and model.manifest.verdict != "follows":
@@ -219,6 +219,8 @@ def unusable(window: Window, model: Model) -> str:  # noqa: PLR0911
         return f"rate {window.rate:g} Hz, the model needs {facts.rate:g} Hz"
     if len(window.samples) != facts.n_times:
         return f"window of {len(window.samples)} samples, the model needs {facts.n_times}"
+    if window.n_new not in (facts.hop, facts.n_times):  # a segment's first window is all new
+        return f"a window every {window.n_new} samples, the model needs one every {facts.hop}"
     if facts.conditioning and window.conditioning != facts.conditioning:
         return f"conditioned by {window.conditioning!r}, the model needs {facts.conditioning!r}"
     untrusted = window.untrusted

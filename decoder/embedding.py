@@ -149,12 +149,14 @@ def _check(weights: Mapping[str, npt.NDArray[np.floating]]) -> None:
             if not np.isfinite(weights[name]).all():
                 raise FormatError(f"The network's {name} holds values that are no numbers.", again)
         weight, bias = weights[f"conv{i}.weight"], weights[f"conv{i}.bias"]
-        shape = (len(bias), n_in if n_in is not None else weight.shape[1], kernel)
-        if weight.shape != shape:
+        if n_in is None:
+            n_in = weight.shape[1] if weight.ndim == 3 else 0
+        shape = (bias.size, n_in, kernel)
+        if weight.shape != shape or bias.ndim != 1:
             raise FormatError(
                 f"The network's conv{i}.weight has shape {weight.shape}, expected {shape}.", again
             )
-        n_in = len(bias)
+        n_in = bias.size
     last = len(KERNELS) - 1
     if not (weights[f"conv{last}.weight"].any() or weights[f"conv{last}.bias"].any()):
         raise FormatError("The network's last layer is zero: every embedding has no length.", again)

@@ -8,25 +8,26 @@ and what was loaded cannot differ.
 from __future__ import annotations
 
 import hashlib
-import io
-import zipfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
+from msgspec import Meta
 from safetensors import SafetensorError
 from safetensors.numpy import load as decode_tensors
 from safetensors.numpy import save as encode_tensors
 
-from rym.errors import FormatError
+from rym.errors import FormatError, SignalError
 from rym.messages import Affect
 
+from .archive import pack, unpack
 from .embedding import FIELD, Network
-from .features import Band, Standardizer, masked_row
+from .features import Band, Standardizer, masked_row, row
 from .gate import soften
 from .linear import Linear
 from .neighbors import Memory, memory_of
@@ -36,6 +37,8 @@ from .tangent import N_CLASSES, Tangent, window_covariance
 
 SCHEMA = 2
 MANIFEST, WEIGHTS, MEMORY = "model.json", "weights.safetensors", "memory.npz"
+LARGEST = 256 * 2**20
+"""Bytes of a file above which it is not even read; 10 000 remembered rows take 1 MB."""
 _AGAIN = "Train the model again with `rym train`, or take it from where it was saved."
 
 Array = npt.NDArray[np.float64]
@@ -73,11 +76,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     kind: Candidate | Literal["none"]
     """What answers; `none` where nothing could be learned."""
     channels: tuple[str, ...]
-    rate: float
+    rate: Annotated[float, Meta(gt=0)]
     """Samples per second."""
-    n_times: int
+    n_times: Annotated[int, Meta(gt=0, le=1_000_000)]
     """Samples of a window."""
-    hop: int
+    hop: Annotated[int, Meta(gt=0)]
     """Samples from one window to the next."""
     bands: tuple[Band, ...]
     conditioning: str = ""
@@ -88,13 +91,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Artifacts for whose windows the clean rows before stand in, as when it was learned."""
     clean_rows: int = 1
     """Least rows of the ten without a stand-in that an answer needs."""
-    clip: float
+    clip: Annotated[float, Meta(gt=0)]
     """Limit of a standardized feature."""
     reaction_lag: float
     """Seconds by which the keys were taken to follow the feeling."""
     states: tuple[Affect, ...]
     """Those that the calibration had; the others have probability 0."""
-    temperature: float
+    temperature: Annotated[float, Meta(gt=0)]
     threshold: float
     """Confidence below which the state is unknown; above 1: always."""
     verdict: Verdict
@@ -171,7 +174,7 @@ class Model:
         )
 
     def probabilities(self, field: Array) -> Array | None:
-        """Return the probabilities after temperature, or None from a model that learned nothing.
+        """Return the probabilities after temperature, or None from a model that cannot tell states.
 
         Parameters
         ----------
@@ -188,8 +191,18 @@ class Model:
             return soften(self.tangent(field), self.manifest.temperature)
         if self.network is not None and self.memory is not None:
             near = self.memory.predict_proba(self.network(field[None])[0])
+            # One state alone would be answered for sure, whatever is asked.
+            if np.count_nonzero(near) < 2:
+                return None
             return soften(near, self.manifest.temperature)
         return None
+
+    @property
+    def mute(self) -> str:
+        """Why `probabilities` gives none."""
+        if self.memory is not None:
+            return "the memory holds fewer than two states"
+        return f"verdict: {self.manifest.verdict}"
 
 
 def build(
@@ -231,18 +244,14 @@ def build(
         own["intercepts"] = tangent.intercepts
         tensors.update({f"riemann.{name}": value for name, value in own.items()})
     contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
-    files = {WEIGHTS: encode_tensors(contiguous), MEMORY: _pack(memory)}
+    files = {
+        WEIGHTS: encode_tensors(contiguous),
+        MEMORY: pack(memory.arrays() if memory is not None else {}),
+    }
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     manifest = msgspec.structs.replace(facts, files=hashes)
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
     return parse({MANIFEST: text, **files}, "the model just trained")
-
-
-def _pack(memory: Memory | None) -> bytes:
-    arrays = memory.arrays() if memory is not None else {}
-    out = io.BytesIO()
-    np.savez(out, **arrays)  # type: ignore[arg-type]  # arrays of numbers; nothing to pickle
-    return out.getvalue()
 
 
 def save(model: Model, folder: Path) -> None:
@@ -268,14 +277,22 @@ def load(folder: Path) -> Model:
     Raises
     ------
     FormatError
-        If a file is missing, altered, of a newer schema, or holds what no model can.
+        If a file is missing, too large, altered, of a newer schema, or holds what no model can.
     """
     files = {}
     for name in (MANIFEST, WEIGHTS, MEMORY):
         try:
+            size = (folder / name).stat().st_size
+            if size > LARGEST:
+                raise FormatError(
+                    f"{name} of {folder} has {size} bytes, no model's has more than {LARGEST}.",
+                    _AGAIN,
+                )
             files[name] = (folder / name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise FormatError(f"There is no {name} in {folder}.", _AGAIN) from None
+        except OSError as error:
+            raise FormatError(f"{name} of {folder}: {error.strerror}.", _AGAIN) from None
     return parse(files, str(folder))
 
 
@@ -296,21 +313,30 @@ def parse(files: Mapping[str, bytes], where: str) -> Model:
     """
     manifest = _manifest(files, where)
     try:
-        tensors = decode_tensors(files[WEIGHTS])
-        with np.load(io.BytesIO(files[MEMORY]), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (SafetensorError, ValueError, zipfile.BadZipFile) as error:
+        tensors, arrays = _tensors(files[WEIGHTS]), unpack(files[MEMORY])
+    except ValueError as error:
         raise FormatError(f"The arrays of {where} cannot be read: {error}.", _AGAIN) from None
     try:
         parts = _answering(manifest, tensors, arrays)
         center, scale = tensors["zscore.center"], tensors["zscore.scale"]
     except KeyError as error:
         raise FormatError(f"{where} lacks the array {error}.", _AGAIN) from None
+    except ValueError as error:
+        raise FormatError(f"The memory of {where} does not fit: {error}.", _AGAIN) from None
     name = hashlib.sha256(files[MANIFEST]).hexdigest()[:16]
     standardizer = Standardizer(center, scale, manifest.clip)
     model = Model(manifest, name, standardizer, *parts, dict(files))
     _check(model, where)
     return model
+
+
+def _tensors(data: bytes) -> dict[str, npt.NDArray[Any]]:
+    try:
+        return dict(decode_tensors(data))
+    except SafetensorError as error:
+        raise ValueError(str(error)) from None
+    except KeyError as error:  # a kind of number that numpy does not have
+        raise ValueError(f"its numbers are of the kind {error}") from None
 
 
 class _Schema(msgspec.Struct):
@@ -338,7 +364,9 @@ def _manifest(files: Mapping[str, bytes], where: str) -> Manifest:
 
 
 def _answering(
-    manifest: Manifest, tensors: Mapping[str, Array], arrays: Mapping[str, Array]
+    manifest: Manifest,
+    tensors: Mapping[str, npt.NDArray[Any]],
+    arrays: Mapping[str, npt.NDArray[Any]],
 ) -> tuple[Network | None, Memory | None, Linear | None, Tangent | None]:
     if manifest.kind == "lda":
         lda = Linear(tensors["lda.coefficients"], tensors["lda.intercepts"])
@@ -348,35 +376,66 @@ def _answering(
         return None, None, None, Tangent(*(tensors[f"riemann.{name}"] for name in names))
     if manifest.kind == "none":
         return None, None, None, None
-    label, stretch = arrays["label"].astype(np.int64), arrays["stretch"].astype(np.int64)
-    return Network(tensors), memory_of(arrays["embedding"], label, stretch), None, None
+    network = Network(tensors)
+    z, label, stretch = arrays["embedding"], arrays["label"], arrays["stretch"]
+    if z.shape != (len(label), network.n_dimensions) or label.shape != stretch.shape:
+        raise ValueError(
+            f"embeddings of shape {z.shape}, labels {label.shape}, stretches {stretch.shape}, a "
+            f"network of {network.n_dimensions} dimensions"
+        )
+    if len(label) and (label.min() < 0 or label.max() >= N_CLASSES or stretch.min() < 0):
+        raise ValueError(f"labels are not 0 to {N_CLASSES - 1}, or stretches below 0")
+    memory = memory_of(z, label.astype(np.int64), stretch.astype(np.int64))
+    return network, memory, None, None
 
 
 def _check(model: Model, where: str) -> None:
     """Refuse parts whose sizes or values contradict the manifest."""
     manifest, zscore, linear = model.manifest, model.standardizer, model.linear
+    _check_windows(manifest, where)
     n = len(manifest.channels) * len(manifest.bands)
-    sizes = {"z-score": len(zscore.center), "z-score's spread": len(zscore.scale)}
-    values = [zscore.center, 1.0 / zscore.scale]
+    shapes: dict[str, tuple[npt.NDArray[Any], tuple[int, ...]]] = {
+        "z-score": (zscore.center, (n,)),
+        "z-score's spread": (zscore.scale, (n,)),
+    }
     if model.network is not None and model.memory is not None:
-        sizes["network"] = model.network.n_features
+        first = model.network.weights["conv0.weight"]
+        shapes["network"] = (first, (len(first), n, first.shape[2]))
+    if linear is not None:
+        shapes["LDA"] = (linear.coefficients, (N_CLASSES, n))
+        shapes["LDA's intercepts"] = (linear.intercepts, (N_CLASSES,))
+    for part, (found, expected) in shapes.items():
+        if found.shape != expected:
+            raise FormatError(
+                f"The {part} of {where} has the shape {found.shape}, its {len(manifest.channels)} "
+                f"channels × {len(manifest.bands)} bands ask for {expected}.",
+                _AGAIN,
+            )
+    values = [zscore.center]
+    if model.memory is not None:
         values.append(np.asarray(model.memory.arrays()["embedding"]))
     if linear is not None:
-        sizes["LDA"] = linear.coefficients.shape[1]
         values += [linear.coefficients, np.exp(linear.intercepts)]
     if model.tangent is not None:
         _check_shapes(model.tangent, len(manifest.channels), where)
         values += [model.tangent.move, model.tangent.coefficients]
         values.append(np.exp(model.tangent.intercepts))
-    for part, size in sizes.items():
-        if size != n:
-            raise FormatError(
-                f"The {part} of {where} takes {size} features, its {len(manifest.channels)} "
-                f"channels × {len(manifest.bands)} bands give {n}.",
-                _AGAIN,
-            )
-    if not all(np.isfinite(value).all() for value in values):
+    if not ((zscore.scale > 0).all() and all(np.isfinite(value).all() for value in values)):
         raise FormatError(f"{where} holds values that are no numbers.", _AGAIN)
+
+
+def _check_windows(manifest: Manifest, where: str) -> None:
+    """Refuse windows and channels that no stream can have, before the first one comes."""
+    twice = [name for name, n in Counter(manifest.channels).items() if n > 1]
+    if twice or not manifest.channels:
+        raise FormatError(
+            f"{where} names {', '.join(twice)} twice." if twice else f"{where} names no channel.",
+            _AGAIN,
+        )
+    try:
+        row(np.zeros((manifest.n_times, 1)), manifest.rate, manifest.bands)
+    except SignalError as error:
+        raise FormatError(f"{where} asks for what cannot be: {error.error}", _AGAIN) from None
 
 
 def _check_shapes(tangent: Tangent, p: int, where: str) -> None:

@@ -117,7 +117,7 @@ def test_another_channel_list_is_refused(folder):
     path = folder / models.MANIFEST
     manifest = json.loads(path.read_text())
     path.write_text(json.dumps({**manifest, "channels": manifest["channels"][:-1]}))
-    with pytest.raises(FormatError, match=r"20 features.*15|shapes \[\(4, 4\).*3 channels"):
+    with pytest.raises(FormatError, match=r"\(20,\).*3 channels.*\(15,\)"):
         models.load(folder)
 
 
