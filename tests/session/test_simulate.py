@@ -29,8 +29,8 @@ def test_a_life_does_not_depend_on_how_it_is_cut(monkeypatch: pytest.MonkeyPatch
 
 def test_a_person_is_decoded_above_chance_only_if_there_is_something_to_decode() -> None:
     """Means over four persons: far above 1/3 at strength 1, near it at 0; so the verdicts."""
-    strong = summarize([run_one(seed, 1.0, 150.0, 60.0) for seed in range(1, 5)])
-    absent = summarize([run_one(seed, 0.0, 150.0, 60.0) for seed in range(1, 5)])
+    strong = summarize([run_one(seed, 1.0, 150.0, 60.0, "lda") for seed in range(1, 5)])
+    absent = summarize([run_one(seed, 0.0, 150.0, 60.0, "lda") for seed in range(1, 5)])
     assert strong["balanced_accuracy"] > 0.7
     assert abs(absent["balanced_accuracy"] - 1 / 3) < 0.2
     assert strong["verdicts"]["follows"] > absent["verdicts"]["follows"] == 0
