@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from .bar import Bar
 
 
+DECODERS = ("auto", "cebra-knn", "lda", "riemann")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code.
 
@@ -165,17 +168,22 @@ def _add_simulate(verbs: Any) -> None:
     parser.add_argument("--strength", type=float, default=1.0, help="how strongly a state shows")
     parser.add_argument("--calibration", type=float, default=300.0, help="seconds")
     parser.add_argument("--feedback", type=float, default=300.0, help="seconds")
-    parser.add_argument(
-        "--decoder", choices=["auto", "cebra-knn", "lda"], default="auto", help="what is trained"
-    )
+    parser.add_argument("--decoder", choices=DECODERS, default="auto", help="what is trained")
     add_cohort(parser.add_subparsers(metavar="cohort"), _verb)
 
 
 def _add_after(verbs: Any) -> None:
-    words = "Fit a model to a session's calibration."
+    words = "Fit a model to a session's calibration; to those of earlier visits as well."
     parser = _verb(verbs, "train", words, _train)
-    parser.add_argument("session", type=Path, help="the session's folder")
-    parser.add_argument("--out", type=Path, help="the model's folder")
+    parser.add_argument(
+        "session", type=Path, nargs="+", help="folders of one person's sessions, in any order"
+    )
+    parser.add_argument("--out", type=Path, help="the model's folder (the newest session's own)")
+    parser.add_argument(
+        "--decoder",
+        choices=DECODERS,
+        help="what is trained (default: as the newest session's settings say)",
+    )
     parser = _verb(verbs, "replay", "Run a recorded session again, without sound.", _replay)
     parser.add_argument("session", type=Path, help="the session's folder")
     parser.add_argument(
@@ -311,13 +319,19 @@ def _simulate(arguments: argparse.Namespace) -> Outcome:
 def _train(arguments: argparse.Namespace) -> Outcome:
     from rym.clock import SystemClock
 
-    from .after.training import train
-    from .folder import Folder
+    from .after.training import by_visit, in_words, train
 
-    folder = Folder(arguments.session)
-    trained = train(folder, arguments.out or folder.model, SystemClock(), progress=_bar())
+    *earlier, folder = by_visit(arguments.session)
+    trained = train(
+        folder,
+        arguments.out or folder.model,
+        SystemClock(),
+        earlier=earlier,
+        decoder=arguments.decoder,
+        progress=_bar(),
+    )
     if not arguments.json:
-        sys.stdout.write(f"{trained.model}: {trained.verdict}. {trained.why}\n")
+        sys.stdout.write(f"{in_words(trained)}\n")
     return msgspec.to_builtins(trained), trained.exit_code
 
 

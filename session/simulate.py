@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -30,6 +30,7 @@ from stream.settings import StreamSettings
 from stream.simulated.simulator import SimulatedPerson, SimulatedSource
 
 from .after.episodes import Span, Steps, score
+from .after.training import Asked
 
 RATE = 500
 CHUNK = 250
@@ -100,7 +101,7 @@ def run_one(
     strength: float,
     calibration: float,
     feedback: float,
-    candidate: Literal["auto", "cebra-knn", "lda"] = "auto",
+    candidate: Asked = "auto",
 ) -> Outcome:
     """Run one session from rest to score; no key of the feedback is used."""
     settings = DecoderSettings(drive="always", training=TrainingSettings(candidate=candidate))
@@ -143,7 +144,7 @@ def simulate(
     strength: float,
     calibration: float,
     feedback: float,
-    candidate: Literal["auto", "cebra-knn", "lda"],
+    candidate: Asked,
     quiet: bool,
 ) -> dict[str, Any]:
     """Run sessions with the seeds 0, 1, … and return their mean with its 95 % interval.
@@ -156,7 +157,7 @@ def simulate(
         How strongly a state shows, 0 not at all.
     calibration, feedback : float
         Seconds.
-    candidate : {'auto', 'cebra-knn', 'lda'}
+    candidate : {'auto', 'cebra-knn', 'lda', 'riemann'}
         Which decoder is trained; `auto` lets the calibration choose.
     quiet : bool
         True writes no progress.

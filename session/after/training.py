@@ -21,10 +21,11 @@ import msgspec
 from decoder import model as models
 from decoder import training
 from decoder.rows import Rows, rows_from
-from decoder.settings import DecoderSettings
+from decoder.settings import Candidate, DecoderSettings
+from decoder.visits import joined
 from rym import messages as m
 from rym.clock import Clock, SystemClock
-from rym.errors import FormatError, RymError
+from rym.errors import FormatError, RymError, UsageError
 from rym.logs import show_logs
 from rym.topics import LABEL, MARKER, PHASE
 from stream.files.xdf import replay_file
@@ -37,6 +38,7 @@ from .recordings import recordings
 from .triggers import Trial, labels_of, trials
 
 Progress = Callable[[float, str], None]
+Asked = Candidate | Literal["auto"]
 Spans = list[tuple[float, float]]
 
 WAIT = 3.0
@@ -69,6 +71,8 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     """First 16 hex digits of the manifest's SHA-256, as in every Valence."""
     why: str
     """One sentence behind the verdict."""
+    choice: str
+    """One sentence behind the choice of the decoder."""
     balanced_accuracy: float
     """On held-out episodes, choice of the decoder included."""
     chance_low: float
@@ -76,6 +80,8 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     n_states: int
     """Independent states: episodes learned from."""
     n_rows: int
+    visits: tuple[str, ...] = ()
+    """Earlier sessions whose calibrations were added, oldest first."""
     excluded: tuple[str, ...] = ()
     """Trials that were left out, each with its reason, where labels are hardware markers."""
 
@@ -90,6 +96,8 @@ def train(
     out: Path,
     clock: Clock,
     *,
+    earlier: Sequence[Folder] = (),
+    decoder: Asked | None = None,
     seed: int | None = None,
     progress: Progress = lambda share, what: None,  # noqa: ARG005
 ) -> Trained:
@@ -103,6 +111,11 @@ def train(
         Model folder to be made.
     clock : Clock
         Measures how long it takes.
+    earlier : sequence of Folder
+        Sessions of the same person whose calibrations are added, oldest first. The decoder's
+        settings are the session's own.
+    decoder : {'auto', 'cebra-knn', 'lda', 'riemann'} or None
+        What to fit; None: as the session's settings say.
     seed : int or None
         None: that of the session.
     progress : callable
@@ -115,22 +128,55 @@ def train(
     Raises
     ------
     FormatError
-        If `out` exists, or the folder lacks record, journal, recording or calibration.
+        If `out` exists, or a folder lacks record, journal, recording or calibration.
     SignalError
-        If the calibration holds no usable signal.
+        If a calibration holds no usable signal, or the visits were recorded otherwise.
+    UsageError
+        If an earlier session is of somebody else.
     """
     started = clock.now()
     if out.exists():
         raise FormatError(f"{out} exists already.", "Name another folder; nothing is overwritten.")
     record = folder.read()
-    settings = msgspec.convert(record.settings.get("decoder", {}), DecoderSettings)
+    settings = _settings(record, decoder)
     journal = read(folder)
     rows = calibration(folder, record, journal, settings)
-    said = [trial for trial in marked(record, journal, newest(journal)) if trial.excluded]
+    if earlier:
+        before = [_earlier(one, folder, settings) for one in earlier]
+        rows = joined([*before, rows], settings.features.max_bad)
     if seed is None:
         seed = record.seeds.get("training", record.seeds.get("session", 1))
     model, scores = training.fit(rows, settings, seed, progress)
     save(model, out)
+    trained = _trained(model, scores, out, clock.now() - started)
+    said = [trial for trial in marked(record, journal, newest(journal)) if trial.excluded]
+    return msgspec.structs.replace(
+        trained,
+        visits=tuple(str(one.path) for one in earlier),
+        excluded=tuple(f"{trial.state} at {trial.start:.2f} s: {trial.excluded}" for trial in said),
+    )
+
+
+def _settings(record: Record, decoder: Asked | None) -> DecoderSettings:
+    settings = msgspec.convert(record.settings.get("decoder", {}), DecoderSettings)
+    if decoder is None:
+        return settings
+    how = msgspec.structs.replace(settings.training, candidate=decoder)
+    return msgspec.structs.replace(settings, training=how)
+
+
+def _earlier(one: Folder, newest: Folder, settings: DecoderSettings) -> Rows:
+    """Return the calibration of an earlier visit of the same person."""
+    record = one.read()
+    if one.subject != newest.subject:
+        raise UsageError(
+            f"{one.path} is of {one.subject}, {newest.path} is of {newest.subject}.",
+            "Name sessions of one person.",
+        )
+    return calibration(one, record, read(one), settings)
+
+
+def _trained(model: models.Model, scores: training.Scores, out: Path, seconds: float) -> Trained:
     return Trained(
         model=str(out),
         decoder=scores.chosen,
@@ -139,16 +185,32 @@ def train(
             name: Score(balanced_accuracy=one.balanced_accuracy, critical_value=one.critical_value)
             for name, one in scores.candidates.items()
         },
-        seconds=clock.now() - started,
+        seconds=seconds,
         id=model.id,
         why=scores.why,
+        choice=scores.choice,
         balanced_accuracy=scores.score,
         chance_low=scores.chance[0],
         chance_high=scores.chance[1],
         n_states=scores.n_episodes,
         n_rows=scores.n_rows,
-        excluded=tuple(f"{trial.state} at {trial.start:.2f} s: {trial.excluded}" for trial in said),
     )
+
+
+def by_visit(paths: Sequence[Path]) -> list[Folder]:
+    """Return the folders of some sessions, oldest first, as `rym train` takes them.
+
+    Raises
+    ------
+    UsageError
+        If one is named twice.
+    """
+    folders = [Folder(path) for path in paths]
+    if len({folder.path.resolve() for folder in folders}) < len(folders):
+        raise UsageError(
+            f"Of {len(folders)} sessions one is named twice.", "Name every session once."
+        )
+    return sorted(folders, key=lambda folder: folder.read().started)
 
 
 def save(model: models.Model, out: Path) -> None:
@@ -288,7 +350,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.buffer.write(msgspec.json.encode(said) + b"\n" if options.json else b"")
         log.error("%s", error)
         return error.exit_code
-    text = msgspec.json.encode(trained).decode() if options.json else _sentence(trained)
+    text = msgspec.json.encode(trained).decode() if options.json else in_words(trained)
     sys.stdout.write(text + "\n")
     return trained.exit_code
 
@@ -307,11 +369,10 @@ def _run(options: argparse.Namespace) -> Trained:
     return train(folder, out, clock, seed=options.seed, progress=progress)
 
 
-def _sentence(trained: Trained) -> str:
+def in_words(trained: Trained) -> str:
+    """Return what training gave as a few sentences."""
     left_out = f" Left out: {'; '.join(trained.excluded)}." if trained.excluded else ""
-    return (
-        f"{trained.model}: {trained.decoder}, verdict `{trained.verdict}`. {trained.why}{left_out}"
-    )
+    return f"{trained.model}: {trained.choice} Verdict `{trained.verdict}`. {trained.why}{left_out}"
 
 
 if __name__ == "__main__":

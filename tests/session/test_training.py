@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,8 +19,9 @@ from decoder import model as models
 from decoder.settings import DecoderSettings
 from rym import messages as m
 from rym.clock import ManualClock
-from rym.errors import FormatError, SignalError
+from rym.errors import FormatError, SignalError, UsageError
 from rym.topics import LABEL, MARKER, PHASE
+from session import cli
 from session.after import training
 from session.after.training import calibration, until_written
 from session.folder import Folder
@@ -285,3 +287,67 @@ def test_a_late_marker_excludes_its_trials_with_the_reason(
     trained = training.train(folder, tmp_path / "m", ManualClock())
     assert len(trained.excluded) >= 1
     assert all("late" in reason for reason in trained.excluded)
+
+
+def another_visit(folder: Folder, *, days: float, subject: str = "") -> Folder:
+    """Return a copy of a session as one of the same person, so many days later."""
+    record = folder.read()
+    subject = subject or record.subject
+    place = folder.root / f"sub-{subject}" / "ses-other" / folder.path.name
+    shutil.copytree(folder.path, place)
+    shutil.rmtree(place / "model", ignore_errors=True)
+    copy = Folder(place)
+    copy.write(
+        msgspec.structs.replace(
+            record, subject=subject, session="other", started=record.started + 86400 * days
+        )
+    )
+    return copy
+
+
+def test_earlier_visits_are_added_in_order_of_time(
+    session_copy: Folder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In whatever order they are named, the model is the newest's, learned from both."""
+    newer = another_visit(session_copy, days=7.0)
+    alone = models.load(session_copy.model)
+    words = ["train", str(newer.path), str(session_copy.path), "--decoder", "lda", "--json"]
+    assert cli.main(words) in {0, 3}
+    trained = msgspec.json.decode(capsys.readouterr().out, type=training.Trained)
+    assert trained.model == str(newer.model)
+    assert trained.visits == (str(session_copy.path),)
+    assert trained.choice == "lda, as asked for."
+    model = models.load(newer.model)
+    assert model.manifest.visits == 2
+    assert sum(model.manifest.rows) == 2 * sum(alone.manifest.rows)
+    assert trained.n_states == 2 * sum(alone.manifest.episodes)
+
+
+def test_visits_of_two_people_are_not_one(session_copy: Folder, tmp_path: Path) -> None:
+    """Somebody else's calibration is refused; so is the same session twice."""
+    stranger = another_visit(session_copy, days=-1.0, subject="99")
+    with pytest.raises(UsageError, match=r"is of 99, .* is of"):
+        training.train(session_copy, tmp_path / "m", ManualClock(), earlier=[stranger])
+    with pytest.raises(UsageError, match="named twice"):
+        training.by_visit([session_copy.path, session_copy.path])
+
+
+def test_a_visit_that_was_filtered_otherwise_is_refused(
+    session_copy: Folder, tmp_path: Path
+) -> None:
+    """What the older windows went through is not what the newer did: both are named."""
+    newer = another_visit(session_copy, days=1.0)
+    record = session_copy.read()
+    stream = {**record.settings.get("stream", {}), "conditioning": {"high_pass": 2.0}}
+    settings = {**record.settings, "stream": stream}
+    session_copy.write(msgspec.structs.replace(record, settings=settings))
+    with pytest.raises(SignalError, match=r"An earlier visit was conditioned by '.*', the newest"):
+        training.train(newer, tmp_path / "m", ManualClock(), earlier=[session_copy])
+
+
+@pytest.mark.parametrize("name", ["lda", "riemann"])
+def test_a_decoder_can_be_asked_for(whole_session: Folder, tmp_path: Path, name: str) -> None:
+    """Whatever the session's settings say, what is asked for is trained, and nothing else."""
+    trained = training.train(whole_session, tmp_path / "m", ManualClock(), decoder=name)
+    assert (trained.decoder, list(trained.scores)) == (name, [name])
+    assert models.load(tmp_path / "m").manifest.kind == name
