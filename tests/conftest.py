@@ -26,8 +26,8 @@ pcm.rym { type pulse hint { show on description "rym" } }
 
 FAULTS = """# Faults that the signal's side survives
 
-Lines 1 to 21 of the list of faults: what may happen between the electrodes and a window. Written by
-a run of the tests, from its own record:
+Lines 1 to 26 of the list of faults: what may happen between the electrodes and an answer. Written
+by a run of the tests, from its own record:
 
     python -m pytest tests -m fault --fault-table docs/faults.md
 

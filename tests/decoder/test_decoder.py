@@ -179,6 +179,7 @@ def test_a_bad_channel_is_left_out_and_too_many_are_refused(decoder, person):
     assert quiet.step(filled).probabilities is not None
 
 
+@pytest.mark.fault(22)
 @pytest.mark.parametrize("candidate", ["lda", "cebra-knn"])
 def test_nothing_looks_ahead(candidate, decoder, person):
     """Other samples after a window leave its answer as it is, to the bit."""
@@ -190,8 +191,9 @@ def test_nothing_looks_ahead(candidate, decoder, person):
     assert second[:30] == first
 
 
+@pytest.mark.fault(22)
 def test_online_equals_offline(trained, decoder, person, settings):
-    """Fault 22: embeddings window by window equal those of the whole file to 1e-5."""
+    """Embeddings window by window equal those of the whole file to 1e-5."""
     windows, labels = person
     model, _ = trained("cebra-knn")
     rows = rows_from(windows, labels, settings())

@@ -53,6 +53,7 @@ def test_a_folder_holds_three_files_and_nothing_is_overwritten(folder, trained):
         models.save(trained("lda")[0], folder)
 
 
+@pytest.mark.fault(24)
 @pytest.mark.parametrize("name", [models.WEIGHTS, models.MEMORY])
 def test_one_flipped_bit_is_refused(folder, name):
     """The manifest's hash and the file's are both named."""
@@ -87,6 +88,7 @@ def test_a_broken_manifest_is_refused(folder, text):
         models.load(folder)
 
 
+@pytest.mark.fault(24)
 @pytest.mark.parametrize("name", [models.WEIGHTS, models.MEMORY])
 def test_truncated_arrays_are_refused(folder, name):
     """A file cut in half is refused even with its hash put right."""
@@ -101,6 +103,7 @@ class _Evil:
         return (pytest.fail, ("code from a model file was run",))
 
 
+@pytest.mark.fault(25)
 def test_a_pickle_is_never_run(trained, tmp_path):
     """An npz with an object array and a bare pickle are refused unopened."""
     models.save(trained("cebra-knn")[0], tmp_path / "model")
@@ -112,6 +115,7 @@ def test_a_pickle_is_never_run(trained, tmp_path):
             models.load(tmp_path / "model")
 
 
+@pytest.mark.fault(23)
 def test_another_channel_list_is_refused(folder):
     """The features that channels and bands give must be those that the weights take."""
     path = folder / models.MANIFEST

@@ -136,8 +136,9 @@ def test_an_order_that_waits_for_its_answer_ends(make_person, settings, folder):
     asyncio.run(Rig().run(settings(), script))
 
 
+@pytest.mark.fault(24)
 def test_a_refused_model_leaves_the_one_before_in_use(make_person, settings, folder, tmp_path):
-    """Fault 24: an altered folder is refused in words, and decoding goes on."""
+    """An altered folder is refused in words, and decoding goes on."""
     windows, _ = make_person(2, 20.0, 0.8)
     good = models.load(folder).id
     (tmp_path / "altered").mkdir()

@@ -87,6 +87,7 @@ def test_only_usable_rows_shape_the_network(make_noise_rows, settings):
         np.testing.assert_array_equal(weight, two[name])
 
 
+@pytest.mark.fault(26)
 def test_one_state_is_an_outcome(make_person, settings):
     """A model that says `guessing` and why, answers unknown, and raises nothing."""
     windows, _ = make_person(4, 60.0, 0.8)
@@ -104,6 +105,7 @@ def test_one_state_is_an_outcome(make_person, settings):
         assert said[-1].model == model.id
 
 
+@pytest.mark.fault(26)
 def test_no_label_at_all_is_an_outcome(make_person, settings):
     """No key was ever pressed."""
     windows, _ = make_person(4, 40.0, 0.8)

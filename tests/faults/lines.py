@@ -1,4 +1,4 @@
-"""The list of faults that must be survived, lines 1 to 21, in short."""
+"""The list of faults that must be survived, lines 1 to 26, in short."""
 
 LINES = {
     1: "A stream vanishes for 0.3, 2 or 20 s: hold, neutral after 2 s, on after one whole window",
@@ -31,4 +31,9 @@ LINES = {
     19: "Whole numbers, doubles, text, no channels, nothing, a million samples: taken or refused",
     20: "Files that are cut, empty, damaged or huge: read in part with a warning, or refused",
     21: "Hardware markers missing, twice or late: the trial is left out, with the reason",
+    22: "Window by window and the whole file at once: the same embeddings to 1e-5, away from edges",
+    23: "Weights that are no numbers or have no length, another size or montage: refused at load",
+    24: "A model or bank that is cut, flipped or too large: refused, the one before stays in use",
+    25: "A pickle in place of any file of a model: refused, never run",
+    26: "No labels, one state, fewer neighbours than asked for: unknown, and never sure of it",
 }

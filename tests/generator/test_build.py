@@ -116,6 +116,7 @@ def test_killed_build_is_taken_up(small_bank, tmp_path, text, memory, small):
     assert hashes(out) == hashes(small_bank)
 
 
+@pytest.mark.fault(24)
 @pytest.mark.parametrize("file", ["audio/s0-v0-negative.flac", "audio/s0-v0-negative.json"])
 def test_altered_file_is_refused_by_readers_and_made_again(
     file, small_bank, tmp_path, memory, small
