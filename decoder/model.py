@@ -30,7 +30,7 @@ from .embedding import FIELD, Network
 from .features import Band, Standardizer, masked_row, row
 from .gate import soften
 from .linear import Linear
-from .neighbors import Memory, memory_of
+from .memory.rings import Memory, memory_of
 from .scoring import Verdict
 from .settings import Candidate
 from .tangent import N_CLASSES, Tangent, window_covariance
@@ -246,7 +246,7 @@ def build(
     contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     files = {
         WEIGHTS: encode_tensors(contiguous),
-        MEMORY: pack(memory.arrays() if memory is not None else {}),
+        MEMORY: pack(_remembered(memory)),
     }
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     manifest = msgspec.structs.replace(facts, files=hashes)
@@ -385,8 +385,19 @@ def _answering(
         )
     if len(label) and (label.min() < 0 or label.max() >= N_CLASSES or stretch.min() < 0):
         raise ValueError(f"labels are not 0 to {N_CLASSES - 1}, or stretches below 0")
-    memory = memory_of(z, label.astype(np.int64), stretch.astype(np.int64))
+    t = arrays.get("t", np.zeros(len(label)))  # models of before kept no times
+    if t.shape != label.shape or not np.isfinite(t).all():
+        raise ValueError(f"times of shape {t.shape}, labels {label.shape}, or no numbers")
+    memory = memory_of(z, label.astype(np.int64), stretch.astype(np.int64), t)
     return network, memory, None, None
+
+
+def _remembered(memory: Memory | None) -> dict[str, npt.NDArray[Any]]:
+    """Return what is saved of a memory; how often its rings have run over is not."""
+    if memory is None:
+        return {}
+    arrays = memory.arrays()
+    return {name: arrays[name] for name in ("embedding", "label", "stretch", "t")}
 
 
 def _check(model: Model, where: str) -> None:
