@@ -22,7 +22,7 @@ from . import linear, tangent
 from .embedding import FIELD, Network, fields_of
 from .features import Standardizer
 from .linear import Linear
-from .neighbors import Memory, memory_of
+from .memory.rings import Memory, memory_of
 from .rows import Rows, stood_in, stretches
 from .settings import Candidate, DecoderSettings
 from .tangent import Tangent
@@ -108,7 +108,7 @@ def fit_one(task: Task, candidate: Candidate, of: Bools, seed: int) -> Fitted:
     Raises
     ------
     UsageError
-        If CEBRA is asked for and cannot be imported.
+        If CEBRA is asked for and torch cannot be imported.
     """
     return _FITS[candidate](task, of, seed)
 
@@ -194,7 +194,8 @@ def _cebra_knn(task: Task, of: Bools, seed: int) -> Fitted:
     z, scale = _standardized(task, of)
     newest, label = task.newest[of], task.label[of]
     network = Network(contrastive().fit(z, newest, label, task.settings.training, seed))
-    memory = memory_of(network(fields_of(z, newest)), label, task.stretch[of])
+    t = task.rows.t_last[newest]
+    memory = memory_of(network(fields_of(z, newest)), label, task.stretch[of], t)
 
     def answer(newest: Ints) -> Array:
         return np.array([memory.predict_proba(near) for near in network(fields_of(z, newest))])
@@ -254,19 +255,19 @@ _FITS: dict[Candidate, Callable[[Task, Bools, int], Fitted]] = {
 
 
 def contrastive() -> ModuleType:
-    """Import the one module that needs torch and cebra.
+    """Import the one module that needs torch.
 
     Raises
     ------
     UsageError
-        If either cannot be imported.
+        If it cannot be imported.
     """
     try:
         return import_module(".contrastive", __package__)
     except ImportError as error:
         raise UsageError(
-            f"CEBRA cannot be imported: {error}.",
-            'Install cebra and torch, or set candidate = "lda" in [decoder.training].',
+            f"torch cannot be imported: {error}.",
+            'Install torch, or set candidate = "lda" in [decoder.training].',
         ) from error
 
 

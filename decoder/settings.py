@@ -66,6 +66,11 @@ class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     5 min, 5 % wrong keys) 10, 40, 80 and 200 steps gave 0.85, 0.86, 0.84 and 0.83."""
     learning_rate: Annotated[float, Meta(gt=0.0, le=1.0)] = 1e-3
     """Of Adam; 0.87 on the same persons, where 0.003 and 0.01 gave 0.86 and 0.82."""
+    patience: Annotated[int, Meta(ge=0, le=500)] = 0
+    """Steps without a lower loss of a held-out block, after which a fit ends; 0: it makes all of
+    its steps, and learns from all rows."""
+    held_out: Annotated[float, Meta(gt=0.0, lt=1.0)] = 0.2
+    """Share of every state's rows, the newest, that is held out where `patience` is set."""
     threads: Annotated[int, Meta(ge=1, le=64)] = 1
     """Threads of torch; the networks are too small to gain from a second one."""
 

@@ -99,7 +99,7 @@ def fit(
     Raises
     ------
     UsageError
-        If CEBRA is asked for and cannot be imported, or a candidate cannot be fitted to these rows.
+        If CEBRA is asked for and torch is missing, or a candidate cannot be fitted to these rows.
     """
     task = task_of(calibration, settings)
     if len(np.unique(task.label)) < 2:

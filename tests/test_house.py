@@ -24,9 +24,8 @@ ADAPTERS = {
     "amqtt": {"rym/broker.py"},
     "pylsl": {"stream/lsl/taps.py", "stream/lsl/outlets.py"},
     "mne": {"stream/files/read_mne.py"},
-    "cebra": {"decoder/contrastive.py", "decoder/learning/exchange.py"},
+    "cebra": {"decoder/learning/exchange.py"},
     "torch": {
-        "decoder/contrastive.py",
         "decoder/learning/exchange.py",
         "decoder/learning/loop.py",
         "decoder/learning/loss.py",

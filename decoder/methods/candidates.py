@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..embedding import Network, fields_of
-from ..neighbors import memory_of
+from ..memory.rings import memory_of
 from ..settings import TrainingSettings
 from ..table import Table
 from . import discriminant
@@ -99,7 +99,7 @@ def encoder(
     callable
         Usable rows in, unit vectors of shape (n, n_dimensions) out.
     """
-    # Here, because importing torch and cebra takes seconds.
+    # Here, because importing torch takes seconds.
     contrastive = import_module("..contrastive", __package__)
     scale = OwnScale(table, train)
     used = field_rows(train)
@@ -154,12 +154,11 @@ def cebra_knn(settings: TrainingSettings) -> Method:
         return of_present(labels, table.n_states, fit)
 
     what = "CEBRA's network on ten rows of band power, votes of the nearest labelled moments"
-    return Method("cebra-knn", "candidate", fit, what, fast=False, why_not=_no_cebra)
+    return Method("cebra-knn", "candidate", fit, what, fast=False, why_not=_no_torch)
 
 
-def _no_cebra(_table: Table) -> str:
-    missing = [name for name in ("cebra", "torch") if find_spec(name) is None]
-    return f"{' and '.join(missing)} cannot be imported." if missing else ""
+def _no_torch(_table: Table) -> str:
+    return "torch cannot be imported." if find_spec("torch") is None else ""
 
 
 def _prepare_riemann(table: Table, train: Ints) -> Refit:

@@ -276,9 +276,9 @@ def test_what_cannot_be_fitted_says_why(make_table):
 
 
 def test_a_missing_library_is_named(make_table, monkeypatch):
-    """Where cebra is not installed, the candidate says so instead of failing."""
-    monkeypatch.setattr(candidates, "find_spec", lambda name: None if name == "cebra" else name)
-    assert CANDIDATES["cebra-knn"].why_not(make_table(n_people=1)) == "cebra cannot be imported."
+    """Where torch is not installed, the candidate says so instead of failing."""
+    monkeypatch.setattr(candidates, "find_spec", lambda name: None if name == "torch" else name)
+    assert CANDIDATES["cebra-knn"].why_not(make_table(n_people=1)) == "torch cannot be imported."
 
 
 def test_a_missing_extra_is_named_with_the_line_that_installs_it(make_table, monkeypatch):
