@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from decoder import training
+from decoder import fitting
 from decoder.features import Standardizer
 from decoder.methods.normalized import (
     LEAST_BASELINE,
@@ -23,7 +23,7 @@ from decoder.methods.normalized import (
 
 def test_a_calibration_and_an_evaluation_ask_for_the_same_rest():
     """What is too short a rest for one is too short for the other."""
-    assert LEAST_BASELINE == training.LEAST_BASELINE
+    assert LEAST_BASELINE == fitting.LEAST_BASELINE
 
 
 def test_everyone_is_measured_by_the_own_rest(make_table, halves):
