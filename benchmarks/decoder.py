@@ -31,7 +31,8 @@ from decoder.embedding import FIELD, Network
 from decoder.learning.loop import learn
 from decoder.learning.network import weights_of
 from decoder.learning.sessions import published, usable
-from decoder.neighbors import memory_of, odd_root
+from decoder.memory.rings import memory_of
+from decoder.memory.votes import odd_root
 from decoder.settings import TrainingSettings
 
 FEATURES = 95

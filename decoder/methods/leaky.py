@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from ..neighbors import odd_root
+from ..memory.votes import odd_root
 from ..scoring.splits import Split
 from ..settings import TrainingSettings
 from ..table import Table
