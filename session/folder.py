@@ -36,7 +36,7 @@ SCHEMA = 1
 RECORD = "session.json"
 LABEL = re.compile(r"[a-z0-9]{1,32}\Z")
 SECRET = re.compile(r"password|secret|token", re.IGNORECASE)
-PACKAGES = ("rym", "numpy", "scipy", "msgspec", "soundfile", "cebra", "torch", "scikit-learn")
+PACKAGES = ("rym", "numpy", "scipy", "msgspec", "soundfile", "torch", "scikit-learn")
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -41,7 +41,7 @@ Backend = Literal["loky", "dask", "ray"]
 Progress = Callable[[float, str], None]
 LOOK_S = 1.0
 """Seconds between two looks of a worker at whether its master still lives."""
-LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "cebra", "pyriemann")
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "torch", "pyriemann")
 EXTRAS = ("braindecode",)
 """Not said to be absent: without them nothing is made that could differ."""
 
