@@ -14,6 +14,7 @@ from importlib.metadata import version
 import numpy as np
 import numpy.typing as npt
 
+from .learning.draws import Prior
 from .learning.loop import Stop, learn
 from .learning.network import Weights
 from .learning.sessions import hold_out, usable
@@ -26,7 +27,15 @@ GAP = 3
 """Rows that still share samples with a row: windows of 1 s, one every 0.25 s."""
 
 
-def fit(rows: Array, newest: Ints, labels: Ints, settings: TrainingSettings, seed: int) -> Weights:
+def fit(
+    rows: Array,
+    newest: Ints,
+    labels: Ints,
+    settings: TrainingSettings,
+    seed: int,
+    *,
+    prior: Prior = "balanced",
+) -> Weights:
     """Fit the network.
 
     Parameters
@@ -41,6 +50,8 @@ def fit(rows: Array, newest: Ints, labels: Ints, settings: TrainingSettings, see
         Size of the network, batch, steps, learning rate, threads, early stop.
     seed : int
         The same seed gives the same weights on one machine.
+    prior : {'balanced', 'found'}
+        How often a state is drawn; `found`: as often as there are rows of it, as cebra does.
 
     Returns
     -------
@@ -57,7 +68,7 @@ def fit(rows: Array, newest: Ints, labels: Ints, settings: TrainingSettings, see
     if settings.patience:
         session, held_out = hold_out(session, settings.held_out, GAP)
         stop = Stop((held_out,), settings.patience)
-    return learn([session], settings, seed, stop=stop).weights[0]
+    return learn([session], settings, seed, prior=prior, stop=stop).weights[0]
 
 
 def versions() -> dict[str, str]:

@@ -21,6 +21,7 @@ from rym.messages import Valence, Window
 from .embedding import FIELD, stand_in
 from .gate import CLOSED, Answer, Gate, Smoother
 from .model import Delay, Model
+from .presets import check_preset
 from .settings import DecoderSettings
 
 Array = npt.NDArray[np.float64]
@@ -124,8 +125,14 @@ class Decoder:
         ----------
         model : Model
             See `model.load`.
+
+        Raises
+        ------
+        UsageError
+            If its rows are of another preset than that of the settings. The model before stays.
         """
         facts = model.manifest
+        check_preset(facts.preset, self.settings.features.preset)
         self.model = model
         self._field = Field(model.n_columns, facts.hop)
         self._smoother = Smoother(facts.hop / facts.rate, self.settings.smoothing)

@@ -40,7 +40,7 @@ _ALL = (
     Band("beta", 13.0, 30.0),
     Band("gamma", 30.0, 45.0),
 )
-BANDS: dict[Preset, tuple[Band, ...]] = {"default": _ALL, "no-gamma": _ALL[:4]}
+BANDS: dict[Preset, tuple[Band, ...]] = {"default": _ALL, "no-gamma": _ALL[:4], "paper": _ALL}
 
 FLOOR = 1e-12
 """Added to every power, in µV²/Hz, so that a flat channel has a logarithm."""

@@ -23,6 +23,7 @@ from .embedding import FIELD, Network, fields_of
 from .features import Standardizer
 from .linear import Linear
 from .memory.rings import Memory, memory_of
+from .presets import RULES
 from .rows import Rows, stood_in, stretches
 from .settings import Candidate, DecoderSettings
 from .tangent import Tangent
@@ -193,7 +194,8 @@ def _lda(task: Task, of: Bools, _seed: int) -> Fitted:
 def _cebra_knn(task: Task, of: Bools, seed: int) -> Fitted:
     z, scale = _standardized(task, of)
     newest, label = task.newest[of], task.label[of]
-    network = Network(contrastive().fit(z, newest, label, task.settings.training, seed))
+    settings, prior = task.settings, RULES[task.settings.features.preset].prior
+    network = Network(contrastive().fit(z, newest, label, settings.training, seed, prior=prior))
     t = task.rows.t_last[newest]
     memory = memory_of(network(fields_of(z, newest)), label, task.stretch[of], t)
 

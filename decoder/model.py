@@ -32,7 +32,7 @@ from .gate import soften
 from .linear import Linear
 from .memory.rings import Memory, memory_of
 from .scoring import Verdict
-from .settings import Candidate
+from .settings import Candidate, Preset
 from .tangent import N_CLASSES, Tangent, window_covariance
 
 SCHEMA = 2
@@ -83,6 +83,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     hop: Annotated[int, Meta(gt=0)]
     """Samples from one window to the next."""
     bands: tuple[Band, ...]
+    preset: Preset = "default"
+    """What else is particular about the rows; see `presets.RULES`."""
     conditioning: str = ""
     """Filters and reference of the windows learned from, as they name them; empty: not known."""
     max_bad: float

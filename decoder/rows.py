@@ -24,6 +24,7 @@ from rym.messages import AFFECTS, LabelState, Window
 
 from .embedding import FIELD, stand_in
 from .features import BANDS, Band, masked_row
+from .presets import RULES, check_hop, meant
 from .settings import DecoderSettings
 from .tangent import window_covariance
 
@@ -124,6 +125,7 @@ def rows_from(
     channels = _choose(good, settings)
     kinds = _unusual(good, settings)
     hop = _hop(good)
+    check_hop(settings.features.preset, hop / rate)
     good, touched = _answerable(good, kinds, hop)
     run = runs(*_places(good), hop)
     heard = _heard(good, labels, settings, touched=touched, run=run, learn=learn)
@@ -193,11 +195,14 @@ def _heard(
     learn: Spans | None,
 ) -> _Heard:
     """Return labels, and which rows may be learned from."""
-    training = settings.training
+    training, preset = settings.training, settings.features.preset
     t_first = np.array([window.t_first for window in windows])
     t_last = np.array([window.t_last for window in windows])
-    changes, episode, label = _label(t_last + training.reaction_lag, labels)
-    usable = steady(t_first, t_last, run, changes - training.reaction_lag, training.margin)
+    ahead = RULES[preset].look_ahead * (RULES[preset].hop or 0.0)
+    lag = training.reaction_lag - ahead
+    changes, episode, label = _label(t_last + lag, meant(labels, preset))
+    # With the label of a row within the ten, published fields hold what comes after a change.
+    usable = steady(t_first, t_last, run, changes - lag, training.margin, whole=not ahead)
     usable &= (label >= 0) & _inside(t_last, learn, training.edge)
     usable &= ~touched & (clean_of(touched) >= settings.features.clean_rows)
     return _Heard(label, episode, usable)
@@ -362,7 +367,9 @@ def _label(t: Array, labels: Sequence[tuple[float, LabelState]]) -> tuple[Array,
     return np.array(times), episode, label
 
 
-def steady(t_first: Array, t_last: Array, run: Ints, changes: Array, margin: float) -> Bools:
+def steady(
+    t_first: Array, t_last: Array, run: Ints, changes: Array, margin: float, *, whole: bool = True
+) -> Bools:
     """Return the rows whose ten rows are contiguous and far enough from every change.
 
     Parameters
@@ -375,12 +382,15 @@ def steady(t_first: Array, t_last: Array, run: Ints, changes: Array, margin: flo
         Times in seconds at which the label changes for a row's newest sample.
     margin : float
         Seconds on either side of a change.
+    whole : bool
+        Whether a change may lie nowhere in the ten rows; if not, only the margin counts.
     """
     far = np.zeros(len(run), dtype=bool)
     far[FIELD - 1 :] = run[FIELD - 1 :] == run[: len(run) - FIELD + 1]
     begin = np.concatenate([np.full(FIELD - 1, -np.inf), t_first[: len(run) - FIELD + 1]])
     for change in changes:
-        far &= ~((begin < change) & (change <= t_last))
+        if whole:
+            far &= ~((begin < change) & (change <= t_last))
         far &= np.abs(t_last - change) >= margin
     return far
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from rym.bus import ALL, Bus, queue
-from rym.errors import FormatError
+from rym.errors import FormatError, UsageError
 from rym.messages import Applied, Command, Identity, Message
 from rym.service import Shell
 from rym.topics import APPLIED, COMMAND, VALENCE, WINDOW
 
 from .decoder import Decoder
 from .model import load
+from .presets import RULES
 from .settings import DecoderSettings
 
 WAITING = 8
@@ -63,7 +64,7 @@ class Orders:
         self.refused = ""
         try:
             self._decoder.load(load(Path(command.value)))
-        except FormatError as error:
+        except (FormatError, UsageError) as error:
             self.refused = str(error)
 
 
@@ -81,6 +82,8 @@ async def serve(shell: Shell, settings: DecoderSettings) -> None:
     ------
     FormatError
         If the model named in the settings cannot be loaded.
+    UsageError
+        If it is of another preset than the settings.
     """
     decoder = Decoder(settings)
     if settings.model:
@@ -103,8 +106,9 @@ def _say(shell: Shell, decoder: Decoder, orders: Orders) -> None:
     if model is None or delay is None:
         shell.ready(orders.refused or NO_MODEL, model="")
         return
+    says = RULES[model.manifest.preset].says
     shell.ready(
-        orders.refused or model.manifest.why,
+        orders.refused or " ".join(filter(None, (model.manifest.why, says))),
         model=model.id,
         verdict=model.manifest.verdict,
         decoder=model.manifest.kind,

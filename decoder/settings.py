@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 Candidate = Literal["cebra-knn", "lda", "riemann"]
-Preset = Literal["default", "no-gamma"]
+Preset = Literal["default", "no-gamma", "paper"]
 
 Seconds = Annotated[float, Meta(ge=0.0, le=60.0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -18,7 +18,9 @@ class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """How one window becomes one row."""
 
     preset: Preset = "default"
-    """`default`: δ θ α β γ; `no-gamma` leaves out 30–45 Hz, which is mostly muscle."""
+    """`default`: δ θ α β γ; `no-gamma` leaves out 30–45 Hz, which is mostly muscle. `paper`: as in
+    the study, for comparison: two rows a second (`[stream] hop = 0.5`), labels four rows before the
+    newest of their ten, no key means neutral."""
     clip: Annotated[float, Meta(gt=0.0)] = 5.0
     """Largest size of a feature after the z-score, in standard deviations of the baseline."""
     channels: tuple[str, ...] = ()

@@ -227,6 +227,7 @@ def _manifest(task: Task, seed: int, found: _Found) -> Manifest:
         n_times=rows.n_times,
         hop=rows.hop,
         bands=rows.bands,
+        preset=settings.features.preset,
         conditioning=rows.conditioning,
         max_bad=settings.features.max_bad,
         stand_in=rows.stand_in,

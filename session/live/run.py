@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from decoder import model as models
+from decoder.presets import check_hop, check_preset
 from generator.build import Progress, build
 from generator.memory import load as load_memory
 from rym import bank as bank_format
@@ -24,7 +25,6 @@ from rym.errors import RymError, UsageError
 from rym.logs import run_async
 from rym.settings import Resolved, secret
 from rym.topics import prefix
-from stream.settings import StreamSettings
 from stream.signal.filters import describe
 from stream.simulated.senders import build as build_source
 
@@ -130,13 +130,14 @@ def check(tables: Tables) -> list[str]:
         bank_format.load(Path(session.bank))
     else:
         load_memory(Path(session.memory))
+    check_hop(tables.decoder.features.preset, tables.stream.hop)
     if session.model:
-        _check_model(models.load(Path(session.model)).manifest, tables.stream)
+        _check_model(models.load(Path(session.model)).manifest, tables)
     # Made here and thrown away: the sender's process reads the files again.
     return list(build_source(tables.source.sender).notes) if session.eeg == "source" else []
 
 
-def _check_model(model: models.Manifest, stream: StreamSettings) -> None:
+def _check_model(model: models.Manifest, tables: Tables) -> None:
     """Refuse settings under which windows are not what a model was trained on.
 
     Rate and channels of the stream itself are compared where it is opened.
@@ -144,8 +145,10 @@ def _check_model(model: models.Manifest, stream: StreamSettings) -> None:
     Raises
     ------
     UsageError
-        If conditioning, window, hop or rate differ.
+        If preset, conditioning, window, hop or rate differ.
     """
+    stream = tables.stream
+    check_preset(model.preset, tables.decoder.features.preset)
     pairs = (
         ("conditioning", model.conditioning, describe(stream.conditioning)),
         ("window", f"{model.n_times / model.rate:g} s", f"{stream.window:g} s"),

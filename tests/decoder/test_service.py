@@ -10,6 +10,7 @@ import pytest
 from decoder import model as models
 from decoder.decoder import Decoder
 from decoder.service import serve
+from decoder.settings import FeatureSettings
 from rym.bus import ALL, MemoryHub, order
 from rym.clock import ManualClock
 from rym.errors import FormatError
@@ -159,6 +160,45 @@ def test_a_refused_model_leaves_the_one_before_in_use(make_person, settings, fol
         assert len(rig.applied.drain()) == 1
 
     asyncio.run(Rig().run(msgspec.structs.replace(settings(), model=str(folder)), script))
+
+
+def of_the_study(folder, to):
+    """Copy a model's folder as if its rows were those of the study."""
+    to.mkdir()
+    for path in folder.iterdir():
+        (to / path.name).write_bytes(path.read_bytes())
+    manifest = msgspec.json.decode((to / models.MANIFEST).read_bytes())
+    (to / models.MANIFEST).write_bytes(msgspec.json.encode({**manifest, "preset": "paper"}))
+    return to
+
+
+def test_a_model_of_another_preset_is_refused_with_both(make_person, settings, folder, tmp_path):
+    """The one before stays in use, and the status says why."""
+    windows, _ = make_person(2, 20.0, 0.8)
+    other = of_the_study(folder, tmp_path / "other")
+
+    async def script(rig):
+        await rig.window(windows[0])
+        rig.session.publish(COMMAND, load_command(other))
+        answer = await rig.window(windows[1])
+        assert answer.content.model == models.load(folder).id
+        said = rig.status.drain()[-1].content.detail
+        assert "preset 'paper', the settings say 'default'" in said
+
+    asyncio.run(Rig().run(msgspec.structs.replace(settings(), model=str(folder)), script))
+
+
+def test_what_an_answer_by_the_study_s_rows_means_is_said(settings, folder, tmp_path):
+    """Its look-ahead, and that no key means neutral, stand in the status."""
+    model = str(of_the_study(folder, tmp_path / "study"))
+    features = FeatureSettings(preset="paper")
+
+    async def script(rig):
+        said = rig.status.drain()[-1].content.detail
+        assert said.startswith(models.load(folder).manifest.why)
+        assert "an answer is about 2 s ago; no key means neutral" in said
+
+    asyncio.run(Rig().run(settings(model=model, features=features), script))
 
 
 def test_a_model_that_cannot_be_had_at_the_start_is_an_error(settings, tmp_path):
