@@ -34,6 +34,7 @@ ADAPTERS = {
     },
     "braindecode": {"decoder/methods/network.py"},
     "sklearn": {"decoder/linear.py", "decoder/methods/candidates.py", "decoder/tangent.py"},
+    "river": {"decoder/memory/classifier.py"},
     "pyriemann": {"decoder/methods/covariances.py", "decoder/tangent.py"},
     "safetensors": {"decoder/model.py"},
     "joblib": {"session/evaluation/run.py"},
