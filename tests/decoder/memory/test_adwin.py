@@ -28,7 +28,7 @@ SETTINGS = st.fixed_dictionaries(
 
 
 @given(parts=PARTS, seed=st.integers(0, 10**6), given=SETTINGS)
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 def test_it_is_river_s(parts, seed, given):
     """The same detections, the same window and mean after every value, over any settings."""
     rng = np.random.default_rng(seed)

@@ -41,6 +41,7 @@ def test_a_key_that_is_held_is_learned_with_the_reaction_lag_and_after_the_hold(
         st.tuples(st.integers(0, 400), st.integers(-1, 2)), max_size=8, unique_by=lambda e: e[0]
     )
 )
+@settings(deadline=None)
 def test_the_rows_are_those_that_a_calibration_would_keep(events):
     """Lag, straddled changes and margins as in `rows.steady`."""
     labels = sorted((tenth / 10, state) for tenth, state in events)
@@ -60,7 +61,7 @@ def test_the_rows_are_those_that_a_calibration_would_keep(events):
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=30)
+@settings(deadline=None, max_examples=30)
 def test_only_data_time_counts_not_when_a_key_arrived(seed):
     """Keys and clips delivered in any order before their hold is over: the same bits."""
     rng = np.random.default_rng(seed)

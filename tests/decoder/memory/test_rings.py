@@ -42,7 +42,7 @@ def brute(z, label, stretch, t, query, *, k=None, half_life=None, n_classes=3, p
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 @given(seed=st.integers(0, 1000), n_per_class=st.integers(6, 120))
-@settings(max_examples=40)
+@settings(deadline=None, max_examples=40)
 def test_equals_scikit_learn_where_every_row_is_its_own_stretch(metric, seed, n_per_class):
     """With balanced classes, votes are scikit-learn's plus one spread over the classes."""
     rng = np.random.default_rng(seed)
@@ -67,6 +67,7 @@ def test_equals_scikit_learn_where_every_row_is_its_own_stretch(metric, seed, n_
     k=st.sampled_from([None, 1, 4, 15]),
     half_life=st.sampled_from([None, 7.0]),
 )
+@settings(deadline=None)
 def test_equals_brute_force_whatever_was_learned(seed, n, capacity, k, half_life):
     """Classes missing, stretches in pieces, rings run over, few rows, forgetting: exact."""
     rng = np.random.default_rng(seed)
@@ -87,6 +88,7 @@ def test_equals_brute_force_whatever_was_learned(seed, n, capacity, k, half_life
     exclusion=st.sampled_from([0.5, 5.0, 100.0]),
     half_life=st.sampled_from([None, 7.0]),
 )
+@settings(deadline=None)
 def test_an_excluded_row_is_as_if_never_learned(seed, n, exclusion, half_life):
     """Rows too near in time leave the memory that holds only the others."""
     rng = np.random.default_rng(seed)
@@ -106,6 +108,7 @@ def test_an_excluded_row_is_as_if_never_learned(seed, n, exclusion, half_life):
 
 
 @given(st.integers(0, 10**6), st.lists(st.booleans(), max_size=60), st.integers(1, 8))
+@settings(deadline=None)
 def test_taking_back_equals_never_having_learned(seed, taught, capacity):
     """Any order of learning and taking back leaves the bits of what is left, rings run over."""
     rng = np.random.default_rng(seed)
@@ -125,6 +128,7 @@ def test_taking_back_equals_never_having_learned(seed, taught, capacity):
 
 
 @given(st.integers(0, 10**6), st.integers(0, 50), st.integers(1, 12))
+@settings(deadline=None)
 def test_what_was_saved_answers_and_learns_on_to_the_bit(seed, n, capacity):
     """A restored memory is the same one, also where its rings had run over."""
     rng = np.random.default_rng(seed)

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from decoder.memory.track import UNKNOWN, Track
@@ -19,6 +19,7 @@ def test_a_change_counts_from_its_own_time_once_it_is_taken_in():
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 2)), max_size=12), st.randoms())
+@settings(deadline=None)
 def test_the_order_of_arrival_does_not_count(changes, random):
     """Any order, applied in any steps: the same states."""
     one, other = Track(-1), Track(-1)

@@ -129,7 +129,7 @@ def act(learner, actions, of):
 
 
 @given(st.lists(ACTIONS, max_size=40), st.integers(1, 30))
-@settings(max_examples=80)
+@settings(deadline=None, max_examples=80)
 def test_whatever_was_done_the_memory_is_what_its_lessons_make_of_the_calibration(
     actions, capacity
 ):
