@@ -1,10 +1,10 @@
-"""The decoder beside its peers: learning beside cebra, one live answer beside torch and others.
+"""Learning beside cebra: a step, the loss that a fit ends with, the fit of a calibration.
 
 Training is measured per step of `cebra.CEBRA.fit`, blocks of ours and of cebra's in turn, ours
 twice per round (A/A), each with one thread. Both draw as published, so that they learn from the
 same moments and their losses can be compared: over seeds, ours against cebra's, and ours against
 ours with other seeds.
-`--quick`: fewer rounds.
+`--quick`: fewer rounds. What answers live is measured in `decoder_live.py` and `memory.py`.
 """
 
 from __future__ import annotations
@@ -21,22 +21,16 @@ from typing import Any
 sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import cebra
-import cebra.models
 import numpy as np
 import torch
-from sklearn.neighbors import KNeighborsClassifier
 
-from benchmarks.interleave import compare, row, show
-from decoder.embedding import FIELD, Network
+from benchmarks.interleave import row, show
+from decoder.embedding import FIELD
 from decoder.learning.loop import learn
-from decoder.learning.network import weights_of
 from decoder.learning.sessions import published, usable
-from decoder.memory.rings import memory_of
-from decoder.memory.votes import odd_root
 from decoder.settings import TrainingSettings
 
 FEATURES = 95
-REMEMBERED = 1000
 QUICK = "--quick" in sys.argv
 BATCH = 2048
 LIBRARY = f"cebra {version('cebra')}, torch {version('torch')}"
@@ -155,48 +149,10 @@ def fit_rows() -> list[dict[str, Any]]:
     return [row(name, ours, again, [30.0] * n, "the limit set", unit="s")]
 
 
-def live_rows() -> list[dict[str, Any]]:
-    """Compare one live answer."""
-    rng = np.random.default_rng(0)
-    torch.manual_seed(0)
-    module = cebra.models.init("offset10-model", FEATURES, 64, 7).eval()
-    network = Network(weights_of(module))
-    field = rng.normal(size=(1, FIELD, FEATURES))
-    tensor = torch.from_numpy(field.astype(np.float32).transpose(0, 2, 1).copy())
-
-    def by_torch() -> object:
-        with torch.inference_mode():
-            return module(tensor)
-
-    z = network(rng.normal(size=(REMEMBERED, FIELD, FEATURES)))
-    label, stretch = rng.integers(0, 3, REMEMBERED), np.arange(REMEMBERED)
-    memory = memory_of(z, label, stretch)
-    sklearn = KNeighborsClassifier(odd_root(REMEMBERED), metric="cosine", algorithm="brute")
-    sklearn.fit(z, label)
-    probe = z[0]
-    rounds = 10 if QUICK else 40
-    return [
-        compare(
-            "offset10 network, one field of ten rows",
-            lambda: network(field),
-            by_torch,
-            f"torch {version('torch')}, 1 thread",
-            rounds=rounds,
-        ),
-        compare(
-            f"kNN answer, {REMEMBERED} remembered rows",
-            lambda: memory.predict_proba(probe),
-            lambda: sklearn.predict_proba(probe[None]),
-            f"scikit-learn {version('scikit-learn')}",
-            rounds=rounds,
-        ),
-    ]
-
-
 def main() -> None:
     """Compare and print."""
     torch.set_num_threads(1)
-    parts: list[Callable[[], list[dict[str, Any]]]] = [live_rows, fit_rows, step_rows, loss_rows]
+    parts: list[Callable[[], list[dict[str, Any]]]] = [fit_rows, step_rows, loss_rows]
     show([line for part in parts for line in part()])
 
 
