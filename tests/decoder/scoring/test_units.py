@@ -162,3 +162,15 @@ def test_a_stimulus_of_several_states_or_a_unit_of_several_stimuli_leaves_the_un
     for stimulus in (np.zeros(len(table), dtype=int), np.arange(len(table))):
         changed = replace(table, stimulus=stimulus)
         assert u.stimuli_of(changed, table.newest).number.tolist() == [0, 1, 2, 3]
+
+
+def test_a_stimulus_that_one_session_shows_is_dealt_as_the_labels_were():
+    """Within its session, so that every session keeps its number of each state in every draw."""
+    table = table_of([[[0, 0, 1, 1], [1, 0, 1, 0]]] * 2, rows=12)
+    units = u.stimuli_of(replace(table, stimulus=table.unit), table.newest, "session")
+    assert u.n_relabelings(units) == 6**4
+    for labels in u.relabelings(units, 9, np.random.default_rng(0)).labels:
+        dealt = u.relabeled(table, units, labels)
+        for session in range(4):
+            own = (table.session == session) & table.usable
+            assert np.bincount(dealt.label[own]).tolist() == [6, 6]
