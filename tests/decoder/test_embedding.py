@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
@@ -75,6 +75,7 @@ def test_the_activation_is_x_times_the_normal_distribution():
     np.testing.assert_allclose(_gelu(x), exact, rtol=3e-7, atol=2e-7)
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.integers(1, 2 * AT_ONCE + 3), st.data())
 def test_a_field_gives_the_same_bits_alone_and_among_others(n, data):
     """Live embeds one field at a time, training and replay as many as there are: equal to the bit.
