@@ -183,7 +183,8 @@ def _standardized(task: Task, of: Bools) -> tuple[Array, Standardizer]:
 
 def _lda(task: Task, of: Bools, _seed: int) -> Fitted:
     z, scale = _standardized(task, of)
-    found = linear.fit(fields_of(z, task.newest[of]), task.label[of])
+    newest = task.newest[of]
+    found = linear.fit(fields_of(z, newest), task.label[of], stretches(task.rows, newest))
 
     def answer(newest: Ints) -> Array:
         return np.array([found(field) for field in fields_of(z, newest)])
@@ -230,11 +231,12 @@ def _rest_root(task: Task, windows: Array, of: Bools, visit: int) -> Array:
     whole = _whole(task.rows, used)
     if len(whole):
         fields = tangent.field_covariances(windows, _apart(task.rows, whole))
-    else:  # a rest in pieces shorter than a field
-        there = np.isfinite(windows[used])
-        total = np.where(there, windows[used], 0.0).sum(axis=0, keepdims=True)
-        fields = tangent.definite(total, there.sum(axis=0, keepdims=True).astype(np.float64))
-    return tangent.inverse_root(tangent.mean_of(fields))
+        return tangent.inverse_root(tangent.mean_of(fields))
+    # A rest in pieces shorter than a field.
+    there = np.isfinite(windows[used])
+    total = np.where(there, windows[used], 0.0).sum(axis=0, keepdims=True)
+    fields = tangent.definite(total, there.sum(axis=0, keepdims=True).astype(np.float64))
+    return tangent.inverse_root(fields[0])
 
 
 def _whole(rows: Rows, used: Ints) -> Ints:
@@ -276,10 +278,8 @@ def contrastive() -> ModuleType:
 def versions(candidate: Candidate | None) -> dict[str, str]:
     """Return the versions of what a fit rests on."""
     used = {"numpy": version("numpy")}
-    if candidate in {"lda", "riemann"}:
-        used["scikit-learn"] = version("scikit-learn")
     if candidate == "riemann":
-        used["pyriemann"] = version("pyriemann")
+        used.update({name: version(name) for name in ("pyriemann", "scikit-learn")})
     if candidate == "cebra-knn":
         used.update(contrastive().versions())
     return used

@@ -10,6 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .methods import discriminant
+
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -45,8 +47,8 @@ class Linear:
         return out
 
 
-def fit(fields: Array, labels: Ints) -> Linear:
-    """Fit with Ledoit and Wolf's shrinkage and equal priors; needs scikit-learn.
+def fit(fields: Array, labels: Ints, stretch: Ints | None = None) -> Linear:
+    """Fit with shrinkage and equal priors, as `methods.discriminant` does.
 
     Parameters
     ----------
@@ -54,19 +56,8 @@ def fit(fields: Array, labels: Ints) -> Linear:
         Standardized rows.
     labels : array of shape (n,)
         0, 1 or 2; at least two of them.
+    stretch : array of shape (n,) or None
+        Rows of the same number and class are one observation; None: every row is one.
     """
-    # Here, because the live process imports this module and must not carry scikit-learn.
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis  # noqa: PLC0415
-
-    present = np.unique(labels)
-    equal = np.full(len(present), 1.0 / len(present))
-    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto", priors=equal)
-    model.fit(fields.mean(axis=1), labels)
-    coefficients, intercepts = np.asarray(model.coef_), np.asarray(model.intercept_)
-    if len(present) == 2:  # scikit-learn keeps only the second class's score over the first's
-        coefficients = np.concatenate([np.zeros_like(coefficients), coefficients])
-        intercepts = np.concatenate([[0.0], intercepts])
-    linear = Linear(np.zeros((N_CLASSES, fields.shape[2])), np.full(N_CLASSES, -np.inf))
-    linear.coefficients[present] = coefficients
-    linear.intercepts[present] = intercepts
-    return linear
+    found = discriminant.fit(fields.mean(axis=1), labels, N_CLASSES, stretch)
+    return Linear(found.coefficients, found.intercepts)

@@ -176,8 +176,8 @@ class Tangent:
 
 
 def decided(x: Array, coefficients: Array, intercepts: Array) -> Array:
-    """Return probabilities of shape (n, 3) for tangent vectors of shape (n, n_features)."""
-    scores = (x[:, None] * coefficients).sum(axis=2) + intercepts
+    """Return probabilities of shape (n, n_classes) for vectors of shape (n, n_features)."""
+    scores = x @ coefficients.T + intercepts
     odds = np.exp(scores - scores.max(axis=1, keepdims=True))
     out: Array = odds / odds.sum(axis=1, keepdims=True)
     return out
@@ -191,7 +191,7 @@ def mean_of(covariances: Array) -> Array:
     return np.asarray(mean_riemann(covariances))
 
 
-def logistic(x: Array, labels: Ints) -> tuple[Array, Array]:
+def logistic(x: Array, labels: Ints, n_classes: int = N_CLASSES) -> tuple[Array, Array]:
     """Fit a logistic regression with equal priors; needs scikit-learn.
 
     Parameters
@@ -199,13 +199,15 @@ def logistic(x: Array, labels: Ints) -> tuple[Array, Array]:
     x : array of shape (n, n_features)
         Tangent vectors.
     labels : array of shape (n,)
-        0, 1 or 2; at least two of them.
+        0…n_classes − 1; at least two of them.
+    n_classes : int
+        Number of classes.
 
     Returns
     -------
-    coefficients : array of shape (3, n_features)
+    coefficients : array of shape (n_classes, n_features)
         Rows of absent classes are zero.
-    intercepts : array of shape (3,)
+    intercepts : array of shape (n_classes,)
         −inf for absent classes.
     """
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
@@ -216,6 +218,6 @@ def logistic(x: Array, labels: Ints) -> tuple[Array, Array]:
     if len(present) == 2:  # scikit-learn keeps only the second class's score over the first's
         weights = np.concatenate([np.zeros_like(weights), weights])
         offsets = np.concatenate([[0.0], offsets])
-    coefficients, intercepts = np.zeros((N_CLASSES, x.shape[1])), np.full(N_CLASSES, -np.inf)
+    coefficients, intercepts = np.zeros((n_classes, x.shape[1])), np.full(n_classes, -np.inf)
     coefficients[present], intercepts[present] = weights, offsets
     return coefficients, intercepts

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import numpy as np
 import numpy.typing as npt
 
+from .. import tangent
 from ..embedding import Network, fields_of
 from ..memory.rings import memory_of
 from ..settings import TrainingSettings
@@ -46,10 +47,14 @@ def prepare_lda(table: Table, train: Ints, values: Array | None = None) -> Refit
     """
     scale = OwnScale(table, train, values)
     learned = field_means(scale, train)
-    return linear_refit(table, learned, lambda rows: field_means(scale, rows))
+    return linear_refit(
+        table, learned, lambda rows: field_means(scale, rows), stretches(table, train)
+    )
 
 
-def linear_refit(table: Table, learned: Array, ask: Callable[[Ints], Array]) -> Refit:
+def linear_refit(
+    table: Table, learned: Array, ask: Callable[[Ints], Array], stretch: Ints | None = None
+) -> Refit:
     """Return LDA that is fitted to the same rows again and again.
 
     Parameters
@@ -60,12 +65,14 @@ def linear_refit(table: Table, learned: Array, ask: Callable[[Ints], Array]) -> 
         What the rows to learn from look like.
     ask : callable
         Rows of the table in, what they look like out.
+    stretch : array of shape (n,) or None
+        Rows to learn from of the same number are one observation; None: every row is one.
     """
     asked = last_kept(ask)
 
     def refit(labels: Ints, _seed: int) -> Answer:
         def fit(of: Ints) -> Answer:
-            found = discriminant.fit(learned, of, table.n_states)
+            found = discriminant.fit(learned, of, table.n_states, stretch)
             return lambda rows: found(asked(rows))
 
         return of_present(labels, table.n_states, fit)
@@ -173,17 +180,8 @@ def _prepare_riemann(table: Table, train: Ints) -> Refit:
 
 
 def _logistic(table: Table, learned: Array, labels: Ints, ask: Callable[[Ints], Array]) -> Answer:
-    # Here, because the live decoder imports this package's neighbours and must not carry it.
-    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415
-
-    model = LogisticRegression(class_weight="balanced", max_iter=1000).fit(learned, labels)
-
-    def answer(rows: Ints) -> Array:
-        p = np.zeros((len(rows), table.n_states))
-        p[:, np.asarray(model.classes_)] = model.predict_proba(ask(rows))
-        return p
-
-    return answer
+    numbers = tangent.logistic(learned, labels, table.n_states)
+    return lambda rows: tangent.decided(ask(rows), *numbers)
 
 
 def _no_covariance(table: Table) -> str:

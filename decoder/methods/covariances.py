@@ -1,4 +1,4 @@
-"""Covariances of fields as vectors of the tangent space (Barachant et al. 2012), by pyriemann.
+"""Covariances of fields as vectors of the tangent space (Barachant et al. 2012), see `tangent`.
 
 Every person's covariances are first moved so that the mean of that person's own rest (see
 `normalized.references`) is the identity (Zanini et al. 2018, IEEE Trans. Biomed. Eng. 65). Without
@@ -13,57 +13,11 @@ import numpy.typing as npt
 
 from ..embedding import FIELD
 from ..table import Table
+from ..tangent import definite, field_covariances, inverse_root, mean_of, vectors_of
 from .normalized import references, stretches
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-RIDGE = 0.01
-"""Share of the channels' mean power that is added to each: a common average or an interpolated
-channel takes a dimension away, and nothing has no logarithm."""
-
-
-def field_covariances(table: Table, rows: Ints) -> Array:
-    """Return the mean covariance of the ten windows of a field.
-
-    Parameters
-    ----------
-    table : Table
-        All rows, with covariances.
-    rows : array of shape (n,)
-        Usable rows.
-
-    Returns
-    -------
-    array of shape (n, n_channels, n_channels)
-        In µV², positive definite. A channel that was bad throughout is given the others' mean power
-        and no correlation.
-    """
-    total = np.zeros((len(rows), *table.covariance.shape[1:]))
-    known = np.zeros_like(total)
-    for back in range(FIELD):
-        one = table.covariance[rows - back]
-        there = np.isfinite(one)
-        total += np.where(there, one, 0.0)
-        known += there
-    return _definite(total, known)
-
-
-def _definite(total: Array, known: Array) -> Array:
-    """Divide sums by counts, fill what is unknown, add the ridge."""
-    mean = total / np.maximum(known, 1.0)
-    p = mean.shape[-1]
-    power = np.einsum("nii->ni", mean)
-    there = np.einsum("nii->ni", known) > 0
-    level = (power * there).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
-    level = np.where(level > 0, level, 1.0)[:, None]
-    np.einsum("nii->ni", mean)[:] = np.where(there, power, level)
-    # Entries that are means over different windows need not belong to one covariance.
-    mixed = known.max(axis=(1, 2)) != known.min(axis=(1, 2))
-    values, vectors = np.linalg.eigh(mean[mixed])
-    mean[mixed] = (vectors * np.maximum(values, 0.0)[:, None]) @ vectors.transpose(0, 2, 1)
-    out: Array = (1.0 - RIDGE) * mean + RIDGE * level[:, :, None] * np.eye(p)
-    return out
 
 
 def _apart(table: Table, newest: Ints) -> Ints:
@@ -93,24 +47,19 @@ class Tangents:
     """
 
     def __init__(self, table: Table, train: Ints) -> None:
-        # Here, because importing it takes seconds.
-        from pyriemann.geometry.mean import mean_riemann  # noqa: PLC0415
-
         self._table, self._train = table, train
-        self._mean_of = mean_riemann
         self._whitener: dict[int, Array] = {}
-        self.mean: Array = np.asarray(mean_riemann(self._moved(_apart(table, train))))
+        self.mean: Array = mean_of(self._moved(_apart(table, train)))
         """Mean of the training rows' covariances after the move."""
+        self._onward = inverse_root(self.mean)
 
     def __call__(self, rows: Ints) -> Array:
         """Return vectors of shape (n, n_channels * (n_channels + 1) / 2) for usable rows."""
-        from pyriemann.geometry.tangentspace import tangent_space  # noqa: PLC0415
-
-        return np.asarray(tangent_space(self._moved(rows), self.mean))
+        return vectors_of(self._onward @ self._moved(rows) @ self._onward)
 
     def _moved(self, rows: Ints) -> Array:
         """Return field covariances as seen from the mean of the person's own rest."""
-        covariance = field_covariances(self._table, rows)
+        covariance = field_covariances(self._table.covariance, rows)
         person = self._table.person[rows]
         for number in np.unique(person).tolist():
             own = person == number
@@ -126,14 +75,12 @@ class Tangents:
         return self._whitener[person]
 
     def _inverse_root(self, rows: Ints) -> Array:
+        windows = self._table.covariance
         whole = _whole(self._table, rows)
         if len(whole):
-            fields = field_covariances(self._table, _apart(self._table, whole))
-        else:  # a rest in pieces shorter than a field
-            windows = self._table.covariance[rows].astype(np.float64)
-            there = np.isfinite(windows)
-            sums = np.where(there, windows, 0.0).sum(axis=0, keepdims=True)
-            fields = _definite(sums, there.sum(axis=0, keepdims=True).astype(np.float64))
-        values, vectors = np.linalg.eigh(np.asarray(self._mean_of(fields)))
-        root: Array = (vectors / np.sqrt(values)) @ vectors.T
-        return root
+            return inverse_root(mean_of(field_covariances(windows, _apart(self._table, whole))))
+        # A rest in pieces shorter than a field.
+        there = np.isfinite(windows[rows])
+        sums = np.where(there, windows[rows], 0.0).sum(axis=0, keepdims=True, dtype=np.float64)
+        fields = definite(sums, there.sum(axis=0, keepdims=True).astype(np.float64))
+        return inverse_root(fields[0])

@@ -19,8 +19,9 @@ import numpy.typing as npt
 
 import decoder
 import stream
-from decoder.features import BANDS, Band, columns_of, masked_row
+from decoder.features import BANDS, Band, masked_row
 from decoder.settings import Preset
+from decoder.tangent import window_covariance
 from rym import __version__
 from rym.errors import SignalError
 from rym.messages import Window
@@ -362,12 +363,8 @@ def _row(window: Window, shape: Shape) -> tuple[Array, npt.NDArray[np.float32]]:
     samples = window.samples[:, places]
     bands = _all_bands(window.rate, shape)
     row = masked_row(samples, window.rate, bands, shape.channels, window.untrusted)
-    centered = samples.astype(np.float64) - samples.mean(axis=0, dtype=np.float64)
-    covariance = (centered.T @ centered / max(1, len(samples) - 1)).astype(np.float32)
-    for i in range(len(shape.channels)):
-        if np.isnan(row[columns_of(i, len(bands))]).any():
-            covariance[i] = covariance[:, i] = np.nan
-    return row, covariance
+    bad = np.asarray(np.isnan(row.reshape(len(shape.channels), -1)).any(axis=1))
+    return row, window_covariance(samples, bad)
 
 
 def sizes(shape: Shape, rate: float) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from scipy.linalg import logm, sqrtm
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from decoder import fitting, training
+from decoder import fitting, tangent, training
 from decoder.methods import candidates, covariances
 from decoder.methods.candidates import CANDIDATES, cebra_knn
 from decoder.methods.catalog import METHODS, of
@@ -97,9 +97,9 @@ def test_tangent_vectors_are_those_of_the_definition(make_table, halves):
     table = make_table(n_people=2, channels=("F3", "F4", "Cz"))
     train, test = halves(table)
     tangents = covariances.Tangents(table, train)
-    field = covariances.field_covariances(table, test[:3])
+    field = tangent.field_covariances(table.covariance, test[:3])
     raw = table.covariance[test[0] - 9 : test[0] + 1].astype(float).mean(axis=0)
-    ridge = covariances.RIDGE
+    ridge = tangent.RIDGE
     np.testing.assert_allclose(field[0], (1 - ridge) * raw + ridge * raw.trace() / 3 * np.eye(3))
     root = np.linalg.inv(sqrtm(tangents.mean))
     move = tangents._of(0)
@@ -121,7 +121,7 @@ def test_another_cap_on_the_same_person_is_taken_out(make_table, halves):
     newest = table.newest[table.newest < n]
     spread = [np.linalg.eigvalsh(tangents._moved(rows)) for rows in (newest, newest + n)]
     np.testing.assert_allclose(spread[0], spread[1], rtol=1e-4)
-    raw = covariances.field_covariances(table, np.concatenate([newest, newest + n]))
+    raw = tangent.field_covariances(table.covariance, np.concatenate([newest, newest + n]))
     assert np.trace(raw[-1]) > 20 * np.trace(raw[0])
 
 
@@ -131,15 +131,15 @@ def test_riemann_is_pyriemann_and_a_logistic_regression(make_table, halves, n_st
     table = make_table(n_people=1, n_states=n_states, channels=("F3", "F4", "Cz"))
     table = replace(table, baseline=np.zeros(len(table), dtype=bool))
     train, test = halves(table)
-    field = covariances.field_covariances
+    field = tangent.field_covariances
     model = make_pipeline(
         TangentSpace(), LogisticRegression(class_weight="balanced", max_iter=1000, tol=1e-8)
     )
     apart = covariances._apart(table, train)
-    model[0].fit(field(table, apart))
-    learned = model[0].transform(field(table, train))
+    model[0].fit(field(table.covariance, apart))
+    learned = model[0].transform(field(table.covariance, train))
     model[1].fit(learned, table.label[train])
-    expected = model[1].predict_proba(model[0].transform(field(table, test)))
+    expected = model[1].predict_proba(model[0].transform(field(table.covariance, test)))
     p = CANDIDATES["riemann"].fit(table, train, table.label[train], 0)(test)
     np.testing.assert_allclose(p, expected, atol=1e-3)
 

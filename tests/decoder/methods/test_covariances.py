@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from decoder.methods.covariances import _definite
+from decoder.tangent import definite
 
 
 def test_channels_bad_in_different_windows_leave_a_definite_matrix() -> None:
@@ -20,10 +20,10 @@ def test_channels_bad_in_different_windows_leave_a_definite_matrix() -> None:
             known[i] += there
     raw = total / np.maximum(known, 1.0)
     assert np.linalg.eigvalsh(raw).min() < -1.0
-    assert np.linalg.eigvalsh(_definite(total, known)).min() > 0.0
+    assert np.linalg.eigvalsh(definite(total, known)).min() > 0.0
     whole = np.full_like(known, 3.0)
     plain = (
         0.99 * total / 3.0
         + 0.01 * np.eye(4) * (np.trace(total / 3.0, axis1=1, axis2=2) / 4)[:, None, None]
     )
-    assert np.allclose(_definite(total.copy(), whole), plain)
+    assert np.allclose(definite(total.copy(), whole), plain)
