@@ -200,6 +200,9 @@ def _trained(model: models.Model, scores: training.Scores, out: Path, seconds: f
 def by_visit(paths: Sequence[Path]) -> list[Folder]:
     """Return the folders of some sessions, oldest first, as `rym train` takes them.
 
+    A single one is not opened, so that what is wrong with the command is said before what is wrong
+    with the session.
+
     Raises
     ------
     UsageError
@@ -210,6 +213,8 @@ def by_visit(paths: Sequence[Path]) -> list[Folder]:
         raise UsageError(
             f"Of {len(folders)} sessions one is named twice.", "Name every session once."
         )
+    if len(folders) == 1:
+        return folders
     return sorted(folders, key=lambda folder: folder.read().started)
 
 

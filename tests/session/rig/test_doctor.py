@@ -235,8 +235,8 @@ def test_a_model_that_the_stream_does_not_fit_stands_in_the_way():
     )  # fmt: skip
     quality = Quality(t=1.0, overall=1.0, level="good", channels=())
     fits = {
-        "channels": ("Cz",), "rate": 250.0, "n_times": 250, "max_bad": 0.5,
-        "conditioning": "high-pass 0.5 Hz",
+        "channels": ("Cz",), "rate": 250.0, "n_times": 250, "hop": 125,
+        "max_bad": 0.5, "conditioning": "high-pass 0.5 Hz",
     }  # fmt: skip
     for change, mark, said in (
         ({}, "ok", "as it needs"),
