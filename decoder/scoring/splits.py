@@ -62,6 +62,8 @@ def purge_of(table: Table, rules: Rules) -> float:
 def apart(table: Table, train: Ints, test: Ints, seconds: float) -> Ints:
     """Return the training rows that are at least so far from every scored row of their session.
 
+    And, if they are to be apart at all, share no sample with one: see `Table.reach`.
+
     Parameters
     ----------
     table : Table
@@ -71,8 +73,11 @@ def apart(table: Table, train: Ints, test: Ints, seconds: float) -> Ints:
     seconds : float
         A row at exactly this distance is kept.
     """
-    gap = _nearest(table.t, table.session, train, test)
-    return train[gap >= seconds - TINY]
+    keep = _nearest(table.t, table.session, train, test) >= seconds - TINY
+    if seconds > 0:
+        # Where a recording lost samples, rows far apart in time may lie near in it.
+        keep &= _nearest(table.first, table.recording, train, test) >= table.reach
+    return train[keep]
 
 
 def _nearest(

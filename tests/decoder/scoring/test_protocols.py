@@ -102,9 +102,26 @@ def test_the_purge_is_exact_at_its_border():
     """A row at the purge's distance is kept, one hop nearer it is not, on either side."""
     table = table_of([[[0]]], rows=100)
     test = np.array([50])
-    kept = apart(table, table.newest, test, 2.0)
-    assert set(range(43, 58)) & set(kept.tolist()) == set()
-    assert {42, 58} <= set(kept.tolist())
+    kept = apart(table, table.newest, test, 4.0)
+    assert set(range(35, 66)) & set(kept.tolist()) == set()
+    assert {34, 66} <= set(kept.tolist())
+
+
+def test_rows_on_either_side_of_a_hole_share_no_sample():
+    """A minute of samples was lost: rows far apart in time that lie near in the file are left out.
+
+    Rows that need not be apart at all, as under a leaky protocol, are kept.
+    """
+    table = table_of([[[0, 1, 0, 1]]], rows=40)
+    later = table.unit > 1
+    holed = replace(table, t=table.t + 60.0 * later, run=table.run + later)
+    test = holed.newest[later[holed.newest]]
+    kept = apart(holed, holed.newest[~later[holed.newest]], test, purge_of(holed, RULES))
+    gap = holed.first[test].min() - holed.first[kept].max()
+    assert holed.reach <= gap <= holed.reach + HOP
+    assert len(apart(holed, holed.newest, holed.newest, 0.0)) == len(holed.newest)
+    for how in pr.PROTOCOLS:
+        assert how.splits(holed, RULES) is not None  # an honest one is checked
 
 
 def test_the_purge_does_not_reach_into_other_sessions():
@@ -244,11 +261,13 @@ def test_prequential_waits_for_the_label():
 
 
 def test_a_violation_is_an_error():
-    """Sample numbers that contradict the times are found, whatever the protocol believed."""
+    """A sample that is learned from and scored is found, whatever the protocol believed."""
     table = table_of([[[0, 1, 0, 1]]], rows=40)
-    with pytest.raises(SignalError, match="learned from and scored"):
-        pr.protocol("within").splits(replace(table, t=table.t * 100.0), RULES)
     split = pr.within(table, RULES)[0]
+    near = split._replace(train=np.append(split.train, split.test.max() + 1))
+    careless = pr.protocol("within")._replace(make=lambda table, rules: [near])
+    with pytest.raises(SignalError, match="learned from and scored"):
+        careless.splits(table, RULES)
     with pytest.raises(SignalError, match="scored 2 times"):
         check(table, [split, split])
 
