@@ -14,7 +14,7 @@ from rym.clock import SystemClock
 from stream.lsl.outlets import NicOutlets
 from stream.montage import ENOBIO20
 
-PEERS = Path(__file__).parents[2] / ".bench"
+PEERS = Path(__file__).parents[2] / ".bench" / "mne-lsl"
 
 Cap = Callable[..., npt.NDArray[np.float32]]
 
