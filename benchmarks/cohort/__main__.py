@@ -1,4 +1,4 @@
-"""Whether interval and verdict keep their word: `make cohort-full`, about 45 minutes on two idle cores.
+"""Whether interval and verdict keep their word: `make cohort-full`, about 45 minutes on two cores.
 
 What is done stays done: every cohort is a line of `--keep`, and a run that was ended goes on.
 """
