@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from .scoring import Fold, blocks_of
 from .scoring.intervals import Estimate
-from .scoring.pairs import within
+from .scoring.pairs import preferred, within
 from .settings import Candidate
 
 Array = npt.NDArray[np.float64]
@@ -57,17 +57,12 @@ def choose(held: Held, label: Ints, episode: Ints) -> Choice:
         name: within(label[known], block, held[name][known], held[default][known])
         for name in others
     }
-    better = {name: gain.mean for name, gain in gains.items() if _surely(gain)}
-    best = max(better, key=lambda name: better[name], default=default)
+    best = preferred(default, gains)
     over = _counted(block, episode[known])
     if best == default:
         return Choice(default, _kept(default, gains, over))
     gain = gains[best]
     return Choice(best, f"{best}, since it was better than {default} by {_size(gain)} over {over}.")
-
-
-def _surely(gain: Estimate) -> bool:
-    return gain.standard_error is not None and gain.mean > gain.standard_error
 
 
 def _kept(default: Candidate, gains: Mapping[Candidate, Estimate], over: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from .metrics import balanced_right, right_of
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Name = TypeVar("Name", bound=str)
 
 
 class Said(NamedTuple):
@@ -66,3 +68,23 @@ def within(truth: Ints, unit: Ints, mine: Array, other: Array) -> Estimate:
         Probabilities of two methods.
     """
     return over_units(right_of(truth, mine) - right_of(truth, other), truth, unit)
+
+
+def preferred(default: Name, gains: Mapping[Name, Estimate]) -> Name:
+    """Return the default unless another is better by more than one standard error.
+
+    Of candidates that cannot be told apart the default answers: the one that was built for this.
+
+    Parameters
+    ----------
+    default : str
+        Its name.
+    gains : mapping of str to Estimate
+        By how much each other is better; where several surely are, the best of them is taken.
+    """
+    better = {
+        name: gain.mean
+        for name, gain in gains.items()
+        if gain.standard_error is not None and gain.mean > gain.standard_error
+    }
+    return max(better, key=lambda name: better[name], default=default)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from decoder.scoring.held_out import seed_of
-from decoder.scoring.pairs import Said, accuracies, difference
+from decoder.scoring.pairs import Said, accuracies, difference, preferred
 from decoder.scoring.protocols import protocol
 from decoder.table import Table
 
@@ -31,7 +31,7 @@ def inner(laid: Laid, number: int) -> Laid | None:
     """Return a protocol laid out over what one fold learns from, and nothing else.
 
     The same protocol; `within` where these rows lack what it needs (a second session, more minutes
-    than `calibrate` learns from); None where they hold one state.
+    than `calibrate` learns from); None where these rows are too few to hold any out.
     """
     split, table = laid.splits[number], laid.table
     usable = np.zeros(len(table), dtype=bool)
@@ -57,12 +57,9 @@ def choose(table: Table, answers: Mapping[str, Arrays]) -> str:
     if not len(answers[default]["row"]):
         return default
     said = {name: said_by(arrays) for name, arrays in answers.items()}
-    gains: dict[str, float] = {}
-    for name in others:
-        found = difference(table, said[name], said[default])
-        if found.standard_error is not None and found.mean > found.standard_error:
-            gains[name] = found.mean
-    return max(gains, key=lambda name: gains[name], default=default)
+    return preferred(
+        default, {name: difference(table, said[name], said[default]) for name in others}
+    )
 
 
 def said_by(arrays: Arrays) -> Said:
@@ -80,8 +77,8 @@ def chosen_answers(answers: Mapping[str, Arrays], chosen: Sequence[str]) -> Arra
     chosen : sequence of str
         A name per fold.
     """
-    parts = [(name, answers[name], answers[name]["fold"] == i) for i, name in enumerate(chosen)]
-    found = {key: np.concatenate([own[key][of] for _, own, of in parts])
+    parts = [(answers[name], answers[name]["fold"] == i) for i, name in enumerate(chosen)]
+    found = {key: np.concatenate([own[key][of] for own, of in parts])
              for key in ("row", "p", "fold")}  # fmt: skip
     order = np.argsort(found["row"], kind="stable")
     return {key: value[order] for key, value in found.items()} | {"chosen": np.array(chosen)}

@@ -11,7 +11,7 @@ from decoder.methods.candidates import CANDIDATES
 from .sampled import halves, sampled, spoilt
 
 pytest.importorskip(
-    "braindecode.models", reason="the extra `network` is not installed", exc_type=Exception
+    "braindecode.models", reason="the extra `network` is not installed", exc_type=ImportError
 )
 torch = pytest.importorskip("torch")
 

@@ -169,5 +169,5 @@ def test_its_null_is_drawn_with_nulls_full_alone(tmp_path: Path) -> None:
 def needs_the_extra() -> None:
     """Skip where braindecode is not installed."""
     pytest.importorskip(
-        "braindecode.models", reason="the extra `network` is not installed", exc_type=Exception
+        "braindecode.models", reason="the extra `network` is not installed", exc_type=ImportError
     )
