@@ -181,7 +181,7 @@ class Decoder:
         if self._field.n_clean < model.manifest.clean_rows:
             reason = f"artifacts in {FIELD - self._field.n_clean} of {FIELD} rows"
             return self._silent(window, reason, usable=False)
-        raw = model.probabilities(self._field.rows)
+        raw = model.answer(self._field.rows).p
         if raw is None:
             return self._silent(window, model.mute)
         p = self._smoother.step(raw)

@@ -8,11 +8,12 @@ and what was loaded cannot differ.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -131,6 +132,17 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return Delay(half_window, (FIELD - 1) * self.hop / self.rate / 2, smoothing)
 
 
+class Answered(NamedTuple):
+    """What a model makes of ten rows."""
+
+    p: Array | None
+    """Probabilities after temperature, shape (3,); None from a model that cannot tell states."""
+    z: Array | None = None
+    """Embedding, shape (n_dimensions,); None where no network answers."""
+    distance: float = math.nan
+    """Mean distance to the remembered stretches that voted; NaN where there are none."""
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A manifest and what its files hold, ready to answer."""
@@ -175,33 +187,33 @@ class Model:
             masked_row(samples, facts.rate, facts.bands, facts.channels, untrusted)
         )
 
-    def probabilities(self, field: Array) -> Array | None:
-        """Return the probabilities after temperature, or None from a model that cannot tell states.
+    def answer(self, field: Array, memory: Memory | None = None) -> Answered:
+        """Return what the model makes of ten rows.
 
         Parameters
         ----------
         field : array of shape (10, n_columns)
             See `row`, oldest first.
-
-        Returns
-        -------
-        array of shape (3,) or None
+        memory : Memory or None
+            Asked in place of the model's own: one that has learned since.
         """
+        soft = self.manifest.temperature
         if self.linear is not None:
-            return soften(self.linear(field), self.manifest.temperature)
+            return Answered(soften(self.linear(field), soft))
         if self.tangent is not None:
-            return soften(self.tangent(field), self.manifest.temperature)
-        if self.network is not None and self.memory is not None:
-            near = self.memory.predict_proba(self.network(field[None])[0])
-            # One state alone would be answered for sure, whatever is asked.
-            if np.count_nonzero(near) < 2:
-                return None
-            return soften(near, self.manifest.temperature)
-        return None
+            return Answered(soften(self.tangent(field), soft))
+        memory = self.memory if memory is None else memory
+        if self.network is None or memory is None:
+            return Answered(None)
+        z = self.network(field[None])[0]
+        votes = memory.ask(z)
+        # One state alone would be answered for sure, whatever is asked.
+        told = np.count_nonzero(votes.p) >= 2
+        return Answered(soften(votes.p, soft) if told else None, z, votes.distance)
 
     @property
     def mute(self) -> str:
-        """Why `probabilities` gives none."""
+        """Why `answer` gives no probabilities."""
         if self.memory is not None:
             return "the memory holds fewer than two states"
         return f"verdict: {self.manifest.verdict}"

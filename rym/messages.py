@@ -180,6 +180,65 @@ class Fade(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     end: int
 
 
+class Learned(Content, frozen=True, kw_only=True):
+    """A row that the kNN memory learned from a held key, or that was taken back from it.
+
+    `cause` names the window after which it was learned. All that a restarted decoder needs to know
+    it again.
+    """
+
+    number: int
+    """Counts from 1 within a model; never given twice, but for taking it back."""
+    t: float
+    """Rig time of the newest sample that the row rests on, in seconds."""
+    state: Affect
+    """What the key said."""
+    audible: Affect | Literal["silence"]
+    """What was heard meanwhile."""
+    stretch: int
+    """Rows of one stretch share one vote."""
+    since: float
+    """Rig time of the stretch's first row, in seconds."""
+    embedding: tuple[float, ...]
+    taken_back: bool = False
+    """True where the row is forgotten again, by `undo` or `roll-back`."""
+    model: str
+    """As in `Valence`."""
+
+
+class Latent(Content, frozen=True, kw_only=True):
+    """Where the newest ten rows lie in the latent space, as it is drawn; `cause` is the window."""
+
+    t: float
+    """Rig time of the newest sample, in seconds."""
+    point: tuple[float, float, float]
+    """Its embedding in the model's fixed view, see `decoder.latent`."""
+    distance: float | None
+    """Mean distance to the remembered stretches that voted; null where none did."""
+    novel: bool
+    """Whether it lies further away than all but 1 % of what the model was not fitted to."""
+    model: str
+    """As in `Valence`."""
+
+
+class Drift(Content, frozen=True, kw_only=True):
+    """What comes is no longer like what was learned. A flag and a suggestion; nothing is changed.
+
+    `cause` is the window at which it was found; it holds until a model is loaded.
+    """
+
+    t: float
+    """Rig time of the newest sample, in seconds."""
+    measure: Literal["distance", "level", "balance"]
+    """`distance` to what is remembered, `level` of the features, `balance` of the answers."""
+    before: float
+    """Mean rank among the values that were usual, until then, 0…1."""
+    after: float
+    """Mean rank since."""
+    suggestion: str
+    """For the operator, one sentence."""
+
+
 class Played(Content, frozen=True, kw_only=True):
     """What is heard at `frame`; sent at every change and four times a second.
 
@@ -233,9 +292,25 @@ class Command(Content, frozen=True, kw_only=True):
     """An order to one service; repeated until its `Applied` names it, carried out once."""
 
     to: str
-    action: Literal["load-model", "set-level", "resume", "release-stop", "follow", "steer", "end"]
-    """`load-model` (value: folder), `set-level` (value: dB), `resume` and `release-stop` (value:
-    session), `follow` (value: `on` or `off`), `steer` (value: an affect), `end` (come back)."""
+    action: Literal[
+        "load-model",
+        "freeze",
+        "thaw",
+        "undo",
+        "mark",
+        "roll-back",
+        "set-level",
+        "resume",
+        "release-stop",
+        "follow",
+        "steer",
+        "end",
+    ]
+    """To the decoder: `load-model` (value: folder), `freeze` and `thaw` its learning, `undo`
+    (value: seconds), `mark` (value: a name for the present state), `roll-back` (value: such a name,
+    `start`, or a lesson's number). To the player: `set-level` (value: dB), `resume` and
+    `release-stop` (value: session), `follow` (value: `on` or `off`), `steer` (value: an affect),
+    `end` (come back)."""
     value: str
 
 

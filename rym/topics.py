@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rym import messages as m
 from rym.errors import UsageError
 
-VERSION = 3
+VERSION = 4
 """Raised by one whenever a message changes its form."""
 
 RIG = re.compile(r"[a-z0-9-]{1,32}\Z")
@@ -33,6 +33,9 @@ WINDOW = Topic("stream/window", m.Window, binary=True)
 QUALITY = Topic("stream/quality", m.Quality, retained=True)
 MARKER = Topic("stream/marker", m.Marker, qos=1)
 VALENCE = Topic("decoder/valence", m.Valence)
+LEARNED = Topic("decoder/learned", m.Learned, qos=1)
+LATENT = Topic("decoder/latent", m.Latent)
+DRIFT = Topic("decoder/drift", m.Drift, qos=1)
 NOW = Topic("player/now", m.Played)
 SAFETY = Topic("player/safety", m.Safety, retained=True, qos=1)
 LABEL = Topic("session/label", m.Label, qos=1)
@@ -55,6 +58,9 @@ TOPICS: dict[str, Topic] = {
         QUALITY,
         MARKER,
         VALENCE,
+        LEARNED,
+        LATENT,
+        DRIFT,
         NOW,
         SAFETY,
         LABEL,

@@ -53,7 +53,7 @@ def test_the_score_is_of_what_was_held_out(make_noise_rows, settings):
     model, scores = training.fit(rows, settings(), 0)
     z = model.standardizer(rows.features)
     fields = [z[i - 9 : i + 1] for i in rows.newest]
-    answers = np.array([model.probabilities(field).argmax() for field in fields])
+    answers = np.array([model.answer(field).p.argmax() for field in fields])
     learned = scoring.balanced_accuracy(rows.label[rows.newest], answers)
     assert learned > 0.9
     assert scores.score < 0.6

@@ -21,7 +21,7 @@ def entry(
     """Return an entry of 10 bytes."""
     name = Identity("s", 1, topic, seq)
     return Entry(
-        topic=f"rym/v3/r/{topic}", name=name, payload=bytes(10), qos=qos, retain=retain, t=t,
+        topic=f"rym/v4/r/{topic}", name=name, payload=bytes(10), qos=qos, retain=retain, t=t,
         order=order,
     )  # fmt: skip
 
