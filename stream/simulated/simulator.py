@@ -21,10 +21,19 @@ import numpy.typing as npt
 from rym.messages import AFFECTS, Affect, LabelState
 
 from .devices import DEVICES, DeviceName
-from .head import BLOCK, N_DRIVES, SimulatedHead, drive_weights, motion_count
+from .head import (
+    BLOCK,
+    N_DRIVES,
+    SimulatedHead,
+    drive_weights,
+    motion_count,
+    turned_weights,
+)
 
 STATE_SECONDS = (12.0, 20.0)
 KEY_SECONDS = (0.3, 1.0)
+DRIFT_SECONDS = 1200.0
+"""Seconds of feedback in which the signature turns by `drift` degrees."""
 
 
 class SimulatedSource(
@@ -46,6 +55,10 @@ class SimulatedSource(
     `opposite`: left for positive, right for the others; a confound on purpose. `none`: no trace."""
     wrong_keys: float = 0.05
     """Share of states that are reported with a wrong key, 0…1."""
+    drift: float = 0.0
+    """Degrees by which the states' traces turn in the space of log band powers in 20 minutes of
+    feedback, steadily, from this person's towards others that have nothing in common with them; 90
+    is all of it. The traces keep their size, and their likeness to one another."""
 
     def __post_init__(self) -> None:
         """Refuse values without a meaning."""
@@ -55,6 +68,8 @@ class SimulatedSource(
                 raise ValueError(f"{name} is {value}, allowed is 0 to 1.")
         if not 0 <= self.strength <= 5:
             raise ValueError(f"strength is {self.strength}, allowed is 0 to 5.")
+        if not 0 <= self.drift <= 360:
+            raise ValueError(f"drift is {self.drift}, allowed is 0 to 360.")
 
 
 class Felt(msgspec.Struct, frozen=True):
@@ -103,6 +118,11 @@ class SimulatedPerson:
         self.device = DEVICES[settings.device]
         self._mind = _Mind(settings, mind, self.device.rate)
         weights = drive_weights(settings.strength, settings.coupling, self.device.electrodes)
+        if settings.drift:
+            # Not columns of zeros without: they would alter the last bits of every sum.
+            (own,) = rng.spawn(1)
+            turned = turned_weights(settings.strength, own, self.device.electrodes)
+            weights = np.column_stack([weights, turned])
         self._head = SimulatedHead(weights, head, self.device)
         self._sample = 0
         self._block = np.empty((0, len(self.device.channels)), np.float32)
@@ -179,11 +199,13 @@ class _Mind:
         self._change: int | None = None
         self._key: Key | None = None
         self._begun = False
+        self._fed_back = 0
+        """Samples of feedback until now."""
 
     def block(
         self, first: int, audible: Affect | None, phase: str
     ) -> tuple[npt.NDArray[np.float64], list[Felt | Key]]:
-        """Return the drives, shape (8, BLOCK), and the events of the block that begins here."""
+        """Return the drives, shape (n, BLOCK), and the events of the block that begins here."""
         drive = np.zeros((N_DRIVES, BLOCK))
         events: list[Felt | Key] = []
         if phase != self._phase or not self._begun:
@@ -200,7 +222,18 @@ class _Mind:
                 left = self._settings.hand == "opposite" and self._held == "positive"
                 drive[3 if left else 4, at - first : until - first] = 1.0
             at = until
-        return drive, events
+        return self._turned(drive), events
+
+    def _turned(self, drive: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the drives with what is felt dealt out to the signature and where it turns to."""
+        if not self._settings.drift:
+            return drive
+        fed_back = self._fed_back + (np.arange(BLOCK) if self._phase == "feedback" else 0)
+        if self._phase == "feedback":
+            self._fed_back += BLOCK
+        angle = np.radians(self._settings.drift) * fed_back / (DRIFT_SECONDS * self._rate)
+        felt = drive[: len(AFFECTS)]
+        return np.vstack([np.cos(angle) * felt, drive[len(AFFECTS) :], np.sin(angle) * felt])
 
     def _enter(self, first: int, phase: str) -> list[Felt | Key]:
         """Begin with states and keys, or stop with them, as the phase asks."""

@@ -19,7 +19,15 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from rym.messages import AFFECTS, Affect
 from stream.montage import ENOBIO20
 from stream.simulated.devices import DEVICES, DeviceName
-from stream.simulated.head import BANDS, BLOCK, RATE, SimulatedHead
+from stream.simulated.head import (
+    BANDS,
+    BLOCK,
+    RATE,
+    SCALP,
+    SimulatedHead,
+    drive_weights,
+    turned_weights,
+)
 from stream.simulated.simulator import Chunk, Felt, Key, SimulatedPerson, SimulatedSource
 
 Array = npt.NDArray[np.float64]
@@ -85,11 +93,17 @@ def observer(x: Array, y: npt.NDArray[np.str_]) -> tuple[float, float]:
 
 @pytest.mark.parametrize("device", DEVICES)
 @settings(max_examples=8, deadline=None)
-@given(sizes=st.lists(st.integers(1, 900), min_size=1, max_size=30), seed=st.integers(0, 99))
-def test_chunks_do_not_matter(device: DeviceName, sizes: list[int], seed: int) -> None:
+@given(
+    sizes=st.lists(st.integers(1, 900), min_size=1, max_size=30),
+    seed=st.integers(0, 99),
+    drift=st.sampled_from([0.0, 90.0]),
+)
+def test_chunks_do_not_matter(
+    device: DeviceName, sizes: list[int], seed: int, drift: float
+) -> None:
     """Any split of the samples gives the same samples, motion, states and keys, to the bit."""
-    one = SimulatedPerson(SimulatedSource(seed=seed, device=device))
-    many = SimulatedPerson(SimulatedSource(seed=seed, device=device))
+    one = SimulatedPerson(SimulatedSource(seed=seed, device=device, drift=drift))
+    many = SimulatedPerson(SimulatedSource(seed=seed, device=device, drift=drift))
     whole = one.advance(sum(sizes), audible="positive", phase="feedback")
     parts = [many.advance(n, audible="positive", phase="feedback") for n in sizes]
     assert np.array_equal(whole.samples, np.concatenate([part.samples for part in parts]))
@@ -240,6 +254,45 @@ def test_strength_orders_the_observer() -> None:
     assert abs(none - 1 / 3) < 3 * error
 
 
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_turned_signature_is_as_large_and_elsewhere(seed: int) -> None:
+    """Lengths and angles among the states stay; each is orthogonal to all of the first ones."""
+    first = drive_weights(1.0, 0.0)[:, :3]
+    turned = turned_weights(1.0, np.random.default_rng(seed))
+    np.testing.assert_allclose(turned.T @ turned, first.T @ first, atol=1e-12)
+    np.testing.assert_allclose(turned.T @ first, 0.0, atol=1e-12)
+    by_band = [(part**2).sum() for part in np.split(turned, len(BANDS))]
+    assert by_band[0] == pytest.approx(0.0, abs=1e-12)  # delta carries nothing, and never will
+    other = turned_weights(1.0, np.random.default_rng(seed + 1))
+    assert np.abs(turned - other).max() > 0.05
+    assert turned_weights(1.0, np.random.default_rng(seed), ("Fp1", "POz")).shape == (10, 3)
+    assert len(SCALP) * len(BANDS) == len(turned)
+
+
+def test_the_signature_turns_in_feedback_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before feedback nothing moves; 20 minutes of it turn by `drift`, however interrupted."""
+    seen: list[Array] = []
+
+    def block(head: SimulatedHead, first: int, drive: Array) -> tuple[Array, Array]:
+        seen.append(drive[:, -1])
+        return np.zeros((BLOCK, 20), np.float32), np.zeros((0, 3), np.float32)
+
+    calm, turning = (SimulatedPerson(SimulatedSource(seed=5, drift=drift)) for drift in (0.0, 60.0))
+    parts = [live(person, 30, "calibration", "neutral") for person in (calm, turning)]
+    np.testing.assert_allclose(parts[0].samples, parts[1].samples, rtol=1e-6)
+    assert parts[0].keys == parts[1].keys
+    monkeypatch.setattr(SimulatedHead, "block", block)
+    for phase, seconds in (("feedback", 600), ("rest", 100), ("feedback", 600)):
+        live(turning, seconds, phase, "neutral")
+    assert len(seen[-1]) == 11
+    size = np.hypot(seen[-1][:3], seen[-1][8:])
+    assert sorted(size) == pytest.approx([0.0, 0.0, 1.0])
+    angle = np.degrees(np.arctan2(seen[-1][8:].sum(), seen[-1][:3].sum()))
+    assert angle == pytest.approx(60.0, abs=1e-3)
+    middle = seen[3000 + 250]
+    assert np.degrees(np.arctan2(middle[8:].sum(), middle[:3].sum())) == pytest.approx(30.0, 1e-3)
+
+
 def test_states_keys_and_their_delays(no_head: None) -> None:
     """States last 12–20 s, differ from the last; keys come 0.3–1.0 s late, about 5 % wrong."""
     wrong = n_states = 0
@@ -372,7 +425,9 @@ def test_the_spectrum_follows_a_state_within_0_3_seconds() -> None:
     assert difference[600:800].mean() > 0.5 * steady
 
 
-@pytest.mark.parametrize("wrong", [{"coupling": 1.5}, {"strength": -1.0}, {"wrong_keys": 2.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"coupling": 1.5}, {"strength": -1.0}, {"wrong_keys": 2.0}, {"drift": -5.0}]
+)
 def test_settings_without_a_meaning_are_refused(wrong: dict[str, float]) -> None:
     """The sentence names the value and what is allowed."""
     with pytest.raises(ValueError, match="allowed is 0 to"):
