@@ -16,6 +16,7 @@ import numpy.typing as npt
 from rym.messages import AFFECTS, Affect, Command, Content, Identity, Played, Safety, Stop, Valence
 
 from .blocks import Blocks
+from .exposure import Exposure
 from .limiter import DELAY, Level, Limiter
 from .material import Material
 from .policy import Policy
@@ -34,7 +35,7 @@ _LOWER = 1.0
 
 
 class Engine:
-    """Policy, timeline, dead-man switch, level and limiter as one.
+    """Policy, exposure limits, timeline, dead-man switch, level and limiter as one.
 
     Parameters
     ----------
@@ -61,6 +62,7 @@ class Engine:
     ) -> None:
         self._timeline = Timeline(material, settings, place=place)
         self._policy = Policy(material.affects, settings)
+        self._exposure = Exposure(settings, again=place > 0)
         self._safety = DeadMan(stopped=stopped)
         self._level = Level()
         self._limiter = Limiter()
@@ -223,6 +225,8 @@ class Engine:
         if value not in AFFECTS or not self._safety.follows:
             return False
         affect: Affect = AFFECTS[AFFECTS.index(value)]
+        if affect in self._exposure.barred(self._timeline.heading):
+            return False
         self._policy.steer(affect)
         self._timeline.request(self._policy.requested)
         return True
@@ -237,14 +241,16 @@ class Engine:
         frame = self.frame
         for order in self._safety.step(frame):
             self._obey(order, frame)
-        if self._safety.follows:
+        if self._safety.follows and not self._exposure.resting:
             self._follow(frame)
+        self._limit()
         self._timeline.settle()
         self._report(frame)
         self._timeline.render_block(self._mixed)
         for mark in self._timeline.marks:
             self._played(mark.frame, mark.view, mark.why, ())
         self._timeline.marks.clear()
+        self._exposure.count(self._timeline.heard, sounding=self._level.sounding(frame))
         self._level.apply(self._mixed, frame)
         self._limiter.process(self._mixed, out)
 
@@ -252,8 +258,7 @@ class Engine:
         match order.kind:
             case "hold":
                 self._rests = self._answer
-                self._policy.hold(self._timeline.heading)
-                self._timeline.request(self._timeline.heading)
+                self._hold()
             case "neutral":
                 if not self.stopped:
                     self._rests = self._answer
@@ -264,8 +269,24 @@ class Engine:
             case "sound":
                 self._level.move(frame, self._gain, self._rise)
 
+    def _hold(self) -> None:
+        heading = self._timeline.heading
+        held: Affect = "neutral" if self._exposure.resting else heading
+        self._policy.hold(held)
+        self._timeline.request(held)
+
+    def _limit(self) -> None:
+        """End what was heard for too long, whoever asked for it; it rests on no input."""
+        turn = self._exposure.step(self._timeline)
+        if turn is not None:
+            self._policy.end()
+            self._timeline.request("neutral", turn.rule)
+            self._rests = ()
+            self._why.append("exposure")
+
     def _follow(self, frame: int) -> None:
-        why = self._policy.step(frame, self._timeline)
+        barred = self._exposure.barred(self._timeline.heading)
+        why = self._policy.step(frame, self._timeline, barred)
         if why:
             self._timeline.request(self._policy.requested)
             self._rests = self._policy.cause

@@ -52,6 +52,10 @@ class Level:
         share = (frame - self._start) / (self._end - self._start)
         return self._from + (self._to - self._from) * (1.0 - math.cos(math.pi * share)) / 2.0
 
+    def sounding(self, frame: int) -> bool:
+        """Return False where there is silence from a frame on."""
+        return self._to > 0.0 or frame < self._end
+
     def db(self, frame: int) -> float:
         """Return the level at a frame in dB, −120 for silence."""
         gain = self.at(frame)

@@ -3,11 +3,13 @@
 Hysteresis and the confidence gate proper are the decoder's. Here a change is held back while the
 last fade is younger than the dwell, and while the minute has seen enough fades; a fade that has not
 begun may always be withdrawn or turned. A person's `steer` waits for neither, and the decoder has
-to leave it alone until it is heard and its dwell is over.
+to leave it alone until it is heard and its dwell is over. What the exposure limits bar
+(`player.exposure`) is answered with neutral, whoever asks for it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from rym.messages import Affect, Identity, State, Valence
@@ -91,7 +93,12 @@ class Policy:
         """The newest usable valence, on which `decided` rests."""
         return () if self._valence is None else (self._valence,)
 
-    def step(self, frame: int, heard: Heard) -> str:
+    def end(self) -> None:
+        """Request neutral where an affect has to end; what the decoder last said still stands."""
+        self.requested = "neutral"
+        self._steered = False
+
+    def step(self, frame: int, heard: Heard, barred: Collection[Affect] = ()) -> str:
         """Look whether a change is due.
 
         Parameters
@@ -100,6 +107,8 @@ class Policy:
             Next player frame.
         heard : Timeline
             What is heard and planned.
+        barred : collection of str
+            Affects that must not be asked for now.
 
         Returns
         -------
@@ -110,10 +119,11 @@ class Policy:
         if self._steered and heard.heading != self.requested:
             return ""
         self._steered = False
-        if not self.following or self._wanted == self.requested:
+        wanted: Affect = "neutral" if self._wanted in barred else self._wanted
+        if not self.following or wanted == self.requested:
             return ""
-        if self._wanted == heard.heading and heard.waiting:
-            self.requested = self._wanted
+        if wanted == heard.heading and heard.waiting:
+            self.requested = wanted
             return "withdrawn"
         held = heard.fade_end is not None and frame < heard.fade_end + self._dwell
         if held and not heard.waiting:
@@ -121,5 +131,5 @@ class Policy:
         if heard.begun_since(frame - 60 * RATE) >= self._most:
             return ""
         waited = heard.fade_end is not None and frame == heard.fade_end + self._dwell
-        self.requested = self._wanted
+        self.requested = wanted
         return "dwell" if waited else "valence"

@@ -6,11 +6,27 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from rym.errors import UsageError
+
 RATE = 48_000
 """Frames per second of every bank and of every stream to a device."""
 
 BLOCK = 480
 """Frames of a control block: inputs take effect at its border, 10 ms apart."""
+
+SHORTEST = 15
+"""Seconds for which an affect must be allowed to be heard, else it is not begun: a bar to come, a
+bar to go, and something in between."""
+
+CAUTIOUS = {
+    "negative_longest": 60.0,
+    "negative_share": 0.3,
+    "positive_longest": 120.0,
+    "positive_share": 0.6,
+}
+"""Largest exposure limits for which no reason is needed."""
+LEAST_NEUTRAL = 30.0
+"""Seconds of neutral after a forced end below which a reason is needed."""
 
 
 class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,6 +43,24 @@ class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     min_confidence: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.0
     """A decoded state of less confidence (0…1) counts as unknown, hence neutral. 0 leaves the
     judgement to the decoder's own gate."""
+    negative_longest: Annotated[float, msgspec.Meta(ge=0.0, le=3600.0)] = CAUTIOUS[
+        "negative_longest"
+    ]
+    """Seconds for which negative may be heard in one go, fades included: see `player.exposure`."""
+    negative_share: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = CAUTIOUS["negative_share"]
+    """Largest share of the run (0…1) in which negative is heard; 0: never."""
+    positive_longest: Annotated[float, msgspec.Meta(ge=0.0, le=3600.0)] = CAUTIOUS[
+        "positive_longest"
+    ]
+    """Seconds for which positive may be heard in one go, fades included."""
+    positive_share: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = CAUTIOUS["positive_share"]
+    """Largest share of the run (0…1) in which positive is heard; 0: never."""
+    neutral_after: Annotated[float, msgspec.Meta(ge=1.0, le=600.0)] = LEAST_NEUTRAL
+    """Seconds of neutral alone after an affect was ended by these limits; one that comes back
+    sooner goes on with its count."""
+    exposure_reason: str = ""
+    """Why these limits are looser than the defaults: without it they may only be stricter. There
+    is no command that changes them once the player runs."""
     loops: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     """How often a section is played before the next one."""
     level_db: Annotated[float, msgspec.Meta(ge=-60.0, le=0.0)] = 0.0
@@ -49,3 +83,27 @@ class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     origin: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
     """Rig time in seconds of the music's first frame; 0 for this start. A restarted player is given
     the first start's, and so goes on where the music would be."""
+
+    def __post_init__(self) -> None:
+        for affect in ("negative", "positive"):
+            longest = getattr(self, f"{affect}_longest")
+            if longest < SHORTEST:
+                raise UsageError(
+                    f"{affect}_longest is {longest:g} s, but an affect that must end within "
+                    f"{SHORTEST} s is never begun.",
+                    f"Set it to at least {SHORTEST}; {affect}_share = 0 keeps {affect} away.",
+                )
+        if self.exposure_reason.strip():
+            return
+        for name, most in CAUTIOUS.items():
+            if getattr(self, name) > most:
+                raise UsageError(
+                    f"{name} is {getattr(self, name):g}, more than {most:g} needs a reason.",
+                    f"Set it to at most {most:g}, or say why in exposure_reason.",
+                )
+        if self.neutral_after < LEAST_NEUTRAL:
+            raise UsageError(
+                f"neutral_after is {self.neutral_after:g} s, less than {LEAST_NEUTRAL:g} s needs a "
+                "reason.",
+                f"Set it to at least {LEAST_NEUTRAL:g}, or say why in exposure_reason.",
+            )

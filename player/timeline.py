@@ -70,6 +70,8 @@ class Timeline:
         """What was asked for last."""
         self.fade_end: int | None = None
         """Frame at which the last fade that has begun ends."""
+        self.heard = [0, 0, 0]
+        """Frames in which each layer, in the order of `AFFECTS`, had a gain so far."""
         self.marks: list[Mark] = []
         self._material = material
         self._preset: Preset = PRESETS[settings.preset]
@@ -102,6 +104,25 @@ class Timeline:
     def waiting(self) -> bool:
         """True where a fade is planned that has not begun: it may still be withdrawn."""
         return self._next is not None
+
+    @property
+    def coming(self) -> Fade | None:
+        """The fade that is planned and has not begun."""
+        return self._next
+
+    def over(self, affect: Affect, frame: int) -> int:
+        """Return when a fade from what is heading to another affect would be over.
+
+        Parameters
+        ----------
+        affect : {"negative", "neutral", "positive"}
+            Not the one that is heading.
+        frame : int
+            At which it would be asked for.
+        """
+        rule = self._preset.rules[self.heading, affect]
+        start = self._start(rule, frame)
+        return start + self._length(rule, start)
 
     def begun_since(self, frame: int) -> int:
         """Return how many fades have begun after `frame`."""
@@ -139,12 +160,10 @@ class Timeline:
         to, earliest = (goal, now) if rule else self._step(goal, now)
         rule = rule or self._preset.rules[AFFECTS[self._to], AFFECTS[to]]
         start = self._start(rule, earliest)
-        length = round(rule.fade * RATE)
-        if rule.unit == "bars":
-            length = round(rule.fade * self._score.bar_length(self.place + start))
+        length = self._length(rule, start)
         if there and self._running and self._running.end <= start + length:
             return
-        self._next = self._fade(to, start, max(1, length))
+        self._next = self._fade(to, start, length)
 
     def _step(self, goal: int, now: int) -> tuple[int, int]:
         """Return the next layer on the way to the goal and the first frame at which to go there."""
@@ -166,6 +185,10 @@ class Timeline:
             if bar - m <= rule.patience * RATE:
                 return bar - self.place
         return self._score.next_beat(m) - self.place
+
+    def _length(self, rule: Rule, start: int) -> int:
+        unit = RATE if rule.unit == "seconds" else self._score.bar_length(self.place + start)
+        return max(1, round(rule.fade * unit))
 
     def _fade(self, to: int, start: int, length: int) -> Fade:
         share = crossfade.half(self._base_at(start), to)
@@ -261,9 +284,15 @@ class Timeline:
             self._happen(frame)
             stop = self._until(frame, end)
             self._span(out[frame - begin : stop - begin], frame, stop)
+            self._count(stop - frame)
             frame = stop
         self._rho = (self._rho[1], self._rho_at(end + BLOCK))
         self.frame = end
+
+    def _count(self, n: int) -> None:
+        for i in range(3):
+            if i == self._to or (self._running and self._base[i] > 0.0):
+                self.heard[i] += n
 
     def _until(self, frame: int, end: int) -> int:
         """Return the end of the span that begins with `frame` and holds no event within."""
