@@ -1,122 +1,65 @@
 """The live decoder: one Valence for every Window, whatever comes. Pure; numpy only.
 
-Ten contiguous rows make one answer. Windows follow one another if they lie in one segment, one hop
-apart. A hole of one row is filled by the mean of the clean rows before it, and flagged
-(`Valence.filled`); a longer one, or a second while the first is still among the ten, empties the
-field. Windows that a blink or muscle touches are stood in for in the same way, so that they do not
-move the answer; their number is limited by the clean rows that an answer needs. The ten rows are
-the newest 2.5 s always: rows from before an artifact are not kept beyond that, since an answer
-would then lag more than the declared delay without saying so.
+Where a kNN memory answers, it learns from held keys, behind its own answers; what it learned comes
+out as `events`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from rym.messages import Valence, Window
+from rym.errors import UsageError
+from rym.messages import AFFECTS, Affect, Content, LabelState, Learned, Valence, Window
 
-from .embedding import FIELD, stand_in
+from .embedding import FIELD
+from .field import Field
 from .gate import CLOSED, Answer, Gate, Smoother
-from .model import Delay, Model
+from .memory.learner import Learner, for_learning
+from .memory.lessons import NO_LABEL, SILENCE, Lesson, Moment
+from .model import Answered, Delay, Model
 from .presets import check_preset
 from .settings import DecoderSettings
 
 Array = npt.NDArray[np.float64]
 
 
-class Field:
-    """The newest ten standardized rows, and whether they follow one another.
+class _Taken(NamedTuple):
+    """What became of a window on its way into the field."""
 
-    Parameters
-    ----------
-    n_features : int
-        Length of a row.
-    hop : int
-        Samples from one window to the next.
-    """
-
-    def __init__(self, n_features: int, hop: int) -> None:
-        self.rows = np.zeros((FIELD, n_features))
-        self.n = 0
-        """Rows that follow one another, up to ten; the last `n` of `rows`."""
-        self._clean = np.zeros(FIELD, dtype=bool)
-        self._hop = hop
-        self._last: tuple[int, int] | None = None
-        self._since_hole = FIELD
-
-    @property
-    def n_clean(self) -> int:
-        """Rows among the newest ten that are no stand-ins."""
-        return int(np.count_nonzero(self._clean[FIELD - self.n :]))
-
-    def push(self, segment: int, first_sample: int, row: Array | None) -> bool:
-        """Take one row in.
-
-        Parameters
-        ----------
-        segment, first_sample : int
-            Of the row's window.
-        row : array of shape (n_features,) or None
-            Standardized; None where an artifact touches the window.
-
-        Returns
-        -------
-        bool
-            False if all before it is forgotten: it did not follow the one before, or there is
-            nothing clean left among the ten.
-        """
-        before, self._last = self._last, (segment, first_sample)
-        distance = -1
-        if before is not None and before[0] == segment:
-            distance = first_sample - before[1]
-        follows = distance == self._hop
-        if distance == 2 * self._hop and self.n and self._since_hole >= FIELD:
-            follows = self._append(None)
-            self._since_hole = 0
-        if not follows:
-            self._forget()
-        return self._append(row) and follows
-
-    def _forget(self) -> None:
-        self.n = 0
-        self._since_hole = FIELD
-
-    def _append(self, row: Array | None) -> bool:
-        """Append a row or what stands in for it; return whether there was anything to append."""
-        keep = min(self.n, FIELD - 1)
-        told = row is not None
-        if row is None:
-            row = stand_in(self.rows[FIELD - keep :], self._clean[FIELD - keep :])
-        if row is None:
-            self._forget()
-            return False
-        self.rows[:-1] = self.rows[1:]
-        self.rows[-1] = row
-        self._clean[:-1] = self._clean[1:]
-        self._clean[-1] = told
-        self.n = min(self.n + 1, FIELD)
-        self._since_hole += 1
-        return True
+    why_not: str
+    """Why nothing is answered; empty where ten rows are ready."""
+    usable: bool
+    """See `Valence.usable`."""
+    touched: bool
+    """Whether its row is a stand-in."""
 
 
 class Decoder:
-    """Windows in, valence out.
+    """Windows in, valence out; held keys in, where a kNN memory answers.
 
     Parameters
     ----------
     settings : DecoderSettings
-        Smoothing, hysteresis, and whether the verdict decides over the states.
+        Smoothing, hysteresis, whether the verdict decides over the states, what is learned live.
     """
 
     def __init__(self, settings: DecoderSettings) -> None:
         self.settings = settings
         self.model: Model | None = None
+        self.learner: Learner | None = None
+        """What learns from held keys; None where no kNN memory answers."""
         self._field = Field(0, 1)
         self._smoother = Smoother(1.0, 0.0)
         self._gate = Gate(CLOSED, 0.0)
+        self._events: list[Content] = []
+        # The newest of each, for a model that is loaded while a key is held or a clip is heard.
+        self._key: tuple[float, int] | None = None
+        self._clip: tuple[float, int] | None = None
 
     def load(self, model: Model) -> None:
         """Answer by this model from the next window on; ten new rows are needed first.
@@ -141,6 +84,11 @@ class Decoder:
             # Both are measured in confidence, of which this model has none.
             threshold, hysteresis = 0.0, 0.0
         self._gate = Gate(threshold, hysteresis)
+        self.learner = _learner(model, self.settings)
+        if self.learner is not None and self._key is not None:
+            self.learner.label(*self._key)
+        if self.learner is not None and self._clip is not None:
+            self.learner.audible(*self._clip)
 
     @property
     def declared_delay(self) -> Delay | None:
@@ -148,6 +96,100 @@ class Decoder:
         if self.model is None:
             return None
         return self.model.manifest.delay(self.settings.smoothing)
+
+    def label(self, t: float, state: LabelState) -> bool:
+        """Take in what the person says with the keys from `t` on.
+
+        Parameters
+        ----------
+        t : float
+            Rig time of the key event itself, in seconds.
+        state : {'negative', 'neutral', 'positive', 'none'}
+            What is held.
+
+        Returns
+        -------
+        bool
+            False if it came too late, or in a flood, to be learned from.
+        """
+        self._key = t, NO_LABEL if state == "none" else AFFECTS.index(state)
+        return self.learner is None or self.learner.label(*self._key)
+
+    def audible(self, t: float, clip: Affect | None) -> bool:
+        """Take in what is heard from `t` on.
+
+        Parameters
+        ----------
+        t : float
+            Rig time in seconds.
+        clip : {'negative', 'neutral', 'positive'} or None
+            None is silence.
+
+        Returns
+        -------
+        bool
+            False if it came too late, or in a flood.
+        """
+        self._clip = t, SILENCE if clip is None else AFFECTS.index(clip)
+        return self.learner is None or self.learner.audible(*self._clip)
+
+    def order(self, action: str, value: str = "") -> None:
+        """Carry out what a person asks of the memory.
+
+        Parameters
+        ----------
+        action : {'freeze', 'thaw', 'undo', 'mark', 'roll-back'}
+            As in `rym.messages.Command`.
+        value : str
+            Seconds to `undo`, the name of a `mark`, name or number of a state to `roll-back` to.
+
+        Raises
+        ------
+        UsageError
+            If there is no memory, no such state, or no such number of seconds.
+        """
+        learner = self.learner
+        if learner is None:
+            raise UsageError(
+                f"{action} was asked for, but no memory answers that could learn.",
+                "Load a model of the kind cebra-knn.",
+            )
+        match action:
+            case "freeze":
+                learner.freeze()
+            case "thaw":
+                learner.thaw()
+            case "undo":
+                self._tell(learner.undo(_seconds(value)), taken_back=True)
+            case "mark":
+                learner.mark(value)
+            case "roll-back":
+                state = int(value) if value.isascii() and value.isdigit() else value
+                self._tell(learner.roll_back(state), taken_back=True)
+            case _:
+                raise UsageError(f"There is no order {action!r}.", "Give freeze, thaw, undo, …")
+
+    def relearn(self, lessons: Sequence[Learned]) -> None:
+        """Know again what a decoder before this one had learned; before the first window.
+
+        Parameters
+        ----------
+        lessons : sequence of Learned
+            Those not taken back, in order; of another model they are left out.
+
+        Raises
+        ------
+        FormatError
+            If they are out of order.
+        """
+        model, learner = self.model, self.learner
+        if model is not None and learner is not None:
+            learner.relearn([_lesson(one) for one in lessons if one.model == model.id])
+
+    def events(self) -> list[Content]:
+        """Return, once, what was learned or taken back since it was asked before."""
+        events, self._events = self._events, []
+        return events
 
     def step(self, window: Window) -> Valence:
         """Return what the model makes of the ten newest windows, or why it says nothing.
@@ -167,24 +209,38 @@ class Decoder:
         model = self.model
         if model is None:
             return self._silent(window, "no model")
+        taken = self._take(window, model)
+        if taken.why_not:
+            self._learn(window, None, taken.why_not)
+            return self._silent(window, taken.why_not, usable=taken.usable)
+        memory = None if self.learner is None else self.learner.memory
+        found = model.answer(self._field.rows, memory)
+        # Behind the answer, so that what is answered never rests on a key of its own moment.
+        self._learn(window, found, "artifact" if taken.touched else "")
+        return self._answer(window, model, found)
+
+    def _take(self, window: Window, model: Model) -> _Taken:
+        """Take a window into the field."""
         why_not = unusable(window, model)
         if why_not:
-            return self._silent(window, why_not, usable=False)
-        touched = [name for name in window.touched if name in model.manifest.stand_in]
+            return _Taken(why_not, usable=False, touched=False)
+        touched = any(name in model.manifest.stand_in for name in window.touched)
         row = None if touched else _row(window, model)
         if not self._field.push(window.segment, window.first_sample, row):
             self._smoother.reset()
             self._gate.reset()
         if self._field.n < FIELD:
-            reason = f"warming up {self._field.n}/{FIELD}"
-            return self._silent(window, reason, usable=not touched)
+            why_not = f"warming up {self._field.n}/{FIELD}"
+            return _Taken(why_not, usable=not touched, touched=touched)
         if self._field.n_clean < model.manifest.clean_rows:
-            reason = f"artifacts in {FIELD - self._field.n_clean} of {FIELD} rows"
-            return self._silent(window, reason, usable=False)
-        raw = model.answer(self._field.rows).p
-        if raw is None:
+            why_not = f"artifacts in {FIELD - self._field.n_clean} of {FIELD} rows"
+            return _Taken(why_not, usable=False, touched=touched)
+        return _Taken("", usable=True, touched=touched)
+
+    def _answer(self, window: Window, model: Model, found: Answered) -> Valence:
+        if found.p is None:
             return self._silent(window, model.mute)
-        p = self._smoother.step(raw)
+        p = self._smoother.step(found.p)
         answer = self._gate.step(p)
         if self.settings.drive == "verdict" and model.manifest.verdict != "follows":
             answer = Answer("unknown", f"verdict: {model.manifest.verdict}")
@@ -199,6 +255,22 @@ class Decoder:
             filled=self._field.n_clean < FIELD,
         )
 
+    def _learn(self, window: Window, found: Answered | None, unfit: str) -> None:
+        """Let the memory learn from moments on which all keys must have come by now."""
+        learner, model = self.learner, self.model
+        if learner is None or model is None:
+            return
+        z = None if found is None else found.z
+        if z is None:
+            z = np.zeros(learner.memory.n_dimensions)
+        hop = model.manifest.hop / model.manifest.rate
+        begin = window.t_first - (FIELD - 1) * hop
+        self._tell(learner.step(Moment(window.t_last, begin, z, unfit)), taken_back=False)
+
+    def _tell(self, lessons: Sequence[Lesson], *, taken_back: bool) -> None:
+        model = "" if self.model is None else self.model.id
+        self._events += [_learned(one, model, taken_back=taken_back) for one in lessons]
+
     def _silent(self, window: Window, reason: str, *, usable: bool = True) -> Valence:
         return Valence(
             t=window.t_last,
@@ -210,6 +282,57 @@ class Decoder:
             model=self.model.id if self.model is not None else "",
             usable=usable,
         )
+
+
+def _learner(model: Model, settings: DecoderSettings) -> Learner | None:
+    """Return what learns for a model that answers from a memory."""
+    if model.memory is None:
+        return None
+    facts, learning = model.manifest, settings.learning
+    learner = Learner(
+        for_learning(model.memory, learning),
+        learning,
+        reaction_lag=facts.reaction_lag,
+        margin=settings.training.margin,
+        span=FIELD * facts.hop / facts.rate,
+    )
+    if learning.frozen:
+        learner.freeze()
+    return learner
+
+
+def _seconds(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        raise UsageError(f"{value!r} is no number of seconds.", "Give one, such as 30.") from None
+
+
+def _learned(lesson: Lesson, model: str, *, taken_back: bool) -> Learned:
+    return Learned(
+        number=lesson.number,
+        t=lesson.t,
+        state=AFFECTS[lesson.label],
+        audible="silence" if lesson.audible == SILENCE else AFFECTS[lesson.audible],
+        stretch=lesson.stretch,
+        since=lesson.since,
+        embedding=tuple(lesson.z.tolist()),
+        taken_back=taken_back,
+        model=model,
+    )
+
+
+def _lesson(said: Learned) -> Lesson:
+    heard = said.audible
+    return Lesson(
+        number=said.number,
+        t=said.t,
+        label=AFFECTS.index(said.state),
+        audible=SILENCE if heard == "silence" else AFFECTS.index(heard),
+        stretch=said.stretch,
+        since=said.since,
+        z=np.array(said.embedding),
+    )
 
 
 def unusable(window: Window, model: Model) -> str:  # noqa: PLR0911

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from .memory.lessons import LearningSettings
+
 Candidate = Literal["cebra-knn", "lda", "riemann"]
 Preset = Literal["default", "no-gamma", "paper"]
 
@@ -93,3 +95,4 @@ class DecoderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Share of right answers, out of fold, that the gate asks of what it lets through."""
     features: FeatureSettings = FeatureSettings()
     training: TrainingSettings = TrainingSettings()
+    learning: LearningSettings = LearningSettings()

@@ -233,6 +233,11 @@ class Learner:
         return moment.t, self.memory.next_stretch
 
     def _learn(self, lesson: Lesson) -> None:
+        if not self._log:
+            # What the calibration taught is as old as the first lesson: the pause between them, in
+            # which nothing could be learned, is no reason to forget.
+            t = self._start["t"].astype(np.float64)
+            self.memory.date(t + (lesson.t - t.max(initial=0.0)))
         before = self.memory.learn(lesson.z, lesson.label, lesson.stretch, lesson.t)
         self._log.append((lesson, before))
         self._learned[lesson.label, lesson.audible + 1] += 1
@@ -319,6 +324,8 @@ class Learner:
             self.memory.take_back(before)
             self._learned[lesson.label, lesson.audible + 1] -= 1
             gone.append(lesson)
+        if gone and not self._log:
+            self.memory.date(self._start["t"].astype(np.float64))
         return tuple(gone)
 
     def relearn(self, lessons: Sequence[Lesson]) -> None:
@@ -389,10 +396,11 @@ class Learner:
         self._number = max([self._number, *self._marks.values()])
 
 
-def for_learning(memory: Memory, settings: LearningSettings, *, at: float | None = None) -> Memory:
+def for_learning(memory: Memory, settings: LearningSettings) -> Memory:
     """Return a memory of the same rows that has room to learn, and forgets.
 
-    The model's own stays as it was trained.
+    All rows of the model are of one age, those of earlier visits among them: as long as nothing is
+    learned, the answers are the model's own. The model's memory stays as it was trained.
 
     Parameters
     ----------
@@ -400,9 +408,6 @@ def for_learning(memory: Memory, settings: LearningSettings, *, at: float | None
         A model's.
     settings : LearningSettings
         Capacity and half-life; a ring is never made smaller.
-    at : float or None
-        Data time in seconds that the newest row is moved to, where the calibration's clock was
-        another one; None: it was the same.
     """
     capacity = max(settings.capacity, memory.capacity)
     more = Memory(
@@ -416,9 +421,8 @@ def for_learning(memory: Memory, settings: LearningSettings, *, at: float | None
         prior=memory.prior,
     )
     arrays = memory.arrays()
-    t = arrays["t"].astype(np.float64)
-    moved = t if at is None or not len(t) else t + (at - t.max())
-    more.restore({**arrays, "t": moved, "written": np.array(memory.counts)})
+    written = np.array(memory.counts)
+    more.restore({**arrays, "t": np.zeros(len(arrays["t"])), "written": written})
     return more
 
 

@@ -21,6 +21,8 @@ SILENCE = -1
 class LearningSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much is learned while a session runs."""
 
+    frozen: bool = False
+    """Whether learning begins frozen: nothing is learned until `thaw`."""
     hold: Annotated[float, Meta(ge=0.0, le=60.0)] = 1.5
     """Seconds that keys have to arrive: they are taken in so far behind the newest window."""
     rate: Annotated[float, Meta(gt=0.0, le=100.0)] = 1.0

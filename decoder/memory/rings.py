@@ -213,6 +213,17 @@ class Memory:
         place = label * self.capacity + self._written[label] % self.capacity
         self._put(place, before.z, before.stretch, before.t)
 
+    def date(self, t: Array) -> None:
+        """Say when the rows were learned.
+
+        Parameters
+        ----------
+        t : array of shape (n,)
+            Data time in seconds, in the order of `arrays`.
+        """
+        self._t[np.concatenate([self._places(label) for label in range(self.n_classes)])] = t
+        self._electorate = None
+
     def _put(self, place: int, z: Array, stretch: int, t: float) -> None:
         self._z[:, place] = z
         self._stretch[place] = stretch
