@@ -83,10 +83,9 @@ def test_whatever_is_asked_nothing_jumps_and_gains_are_bounded(flat_of, preset, 
     assert out.min() >= 0.0
     assert out.max() <= 2 * crossfade.CAP * 0.5
     # Steepest are a 40 ms fade, (π/2)² · CAP per 1920 frames, on layers of 0.5, and a correlation
-    # that goes from −0.5 to 1 within one block under three equal layers: it leaves the floor q = 0.5
-    # with dq = 3 per block and moves each gain by q**-1.5 / 2 · dq / √3, on layers of 0.5 + 0.25.
-    turned = 0.5**-1.5 / 2 * 3 / np.sqrt(3) * 0.75 / BLOCK
-    steepest = (np.pi / 2) ** 2 * crossfade.CAP / 1920 + 1.05 * turned
+    # that goes from −0.5 to 1 within one block: Σ wᵢgᵢ · q^(−3/2) · ΣΣ gᵢgⱼ · 1.5 per block with
+    # weights (0.5, 0.25) and q ≥ 0.5 is at most 1.98, where all three layers are heard.
+    steepest = (np.pi / 2) ** 2 * crossfade.CAP / 1920 + 1.98 / BLOCK
     assert np.abs(np.diff(out, axis=0)).max() <= steepest
 
 
