@@ -26,7 +26,7 @@ pcm.rym { type pulse hint { show on description "rym" } }
 
 FAULTS = """# Faults that the signal's side survives
 
-Lines 1 to 26 of the list of faults: what may happen between the electrodes and an answer. Written
+Lines 1 to 30 of the list of faults: what may happen between the electrodes and an answer. Written
 by a run of the tests, from its own record:
 
     python -m pytest tests -m fault --fault-table docs/faults.md

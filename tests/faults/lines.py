@@ -1,4 +1,4 @@
-"""The list of faults that must be survived, lines 1 to 26, in short."""
+"""The list of faults that must be survived, lines 1 to 30, in short."""
 
 LINES = {
     1: "A stream vanishes for 0.3, 2 or 20 s: hold, neutral after 2 s, on after one whole window",
@@ -36,4 +36,11 @@ LINES = {
     24: "A model or bank that is cut, flipped or too large: refused, the one before stays in use",
     25: "A pickle in place of any file of a model: refused, never run",
     26: "No labels, one state, fewer neighbours than asked for: unknown, and never sure of it",
+    27: (
+        "Labels in a flood, against one another, or for a rejected window: at a limited rate, "
+        "counted, and undone at will"
+    ),
+    28: "99 of 100 labels of one state for eight hours: the memory stays balanced and bounded",
+    29: "Music that follows the estimate: nothing is learned from it, and limits hold",
+    30: "Noise in place of the signal, labels dealt anew: no better than chance, in every run",
 }
