@@ -7,7 +7,6 @@ import pytest
 
 from decoder.memory.drift import LEAST, Usual, Watch, novelty_threshold
 from decoder.memory.rings import memory_of, unit
-from rym.errors import SignalError
 
 
 def rows(rng, n, d=7):
@@ -18,35 +17,62 @@ def rows(rng, n, d=7):
     return x
 
 
-def usual(seed, n=1200):
-    """Return distances and levels of a calibration of 5 min."""
+def balance(rng, n, stuck_at=None):
+    """Return answers of states that last 12 to 20 s; from `stuck_at` on they stay on one side."""
+    states = []
+    while len(states) < n:
+        state = rng.choice([s for s in (-1, 0, 1) if not states or s != states[-1]])
+        states += [state] * int(rng.integers(48, 81))
+    states = np.array(states[:n], dtype=float)
+    if stuck_at is not None:
+        states[stuck_at:] = rng.choice([-1, 1])
+    return 0.6 * states + 0.35 * rows(rng, n)[:, 0]
+
+
+def usual(seed, n=1200, **more):
+    """Return what a calibration of 5 min is like, or so many rows more of the same."""
     rng = np.random.default_rng(seed)
-    return np.abs(rows(rng, n)[:, 0]), rows(rng, n)[:, 1]
+    return {
+        "distance": np.abs(rows(rng, n)[:, 0]),
+        "level": rows(rng, n)[:, 1],
+        "balance": balance(rng, n, **more),
+    }
 
 
-def flags(watch, distance, level):
+def flags(watch, values):
     """Return all drifts of a stream at 4 Hz."""
     return [
         drift
-        for i, pair in enumerate(zip(distance.tolist(), level.tolist(), strict=True))
-        for drift in watch.push(i / 4, *pair)
+        for i, row in enumerate(zip(*values.values(), strict=True))
+        for drift in watch.push(i / 4, dict(zip(values, map(float, row), strict=True)))
     ]
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_half_an_hour_like_the_calibration_raises_no_flag(seed):
     """The same process goes on."""
-    watch = Watch(*usual(seed))
-    assert flags(watch, *usual(seed + 100, 7200)) == []
+    watch = Watch(usual(seed))
+    assert watch.measures == ("distance", "level", "balance")
+    assert flags(watch, usual(seed + 100, 7200)) == []
     assert watch.flags == {}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_answers_that_stay_on_one_side_raise_the_flag(seed):
+    """Ten minutes of states that change, then five of one: found, and nothing before."""
+    watch = Watch(usual(seed))
+    found = flags(watch, {"balance": usual(seed + 100, 3600, stuck_at=2400)["balance"]})
+    assert {drift.measure for drift in found} == {"balance"}
+    assert 600 < found[0].t <= 900
+    assert "the music may be holding them" in watch.flags["balance"].suggestion
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_what_drifts_over_twenty_minutes_raises_the_flag_and_no_other(seed):
     """A level that rises by two standard deviations is found before it has arrived."""
-    watch = Watch(*usual(seed))
-    distance, level = usual(seed + 100, 4800)
-    found = flags(watch, distance, level + np.linspace(0, 2, 4800))
+    watch = Watch(usual(seed))
+    now = usual(seed + 100, 4800)
+    found = flags(watch, {**now, "level": now["level"] + np.linspace(0, 2, 4800)})
     assert {drift.measure for drift in found} == {"level"}
     assert 120 < found[0].t < 1200
     assert found[0].after > found[0].before
@@ -55,9 +81,9 @@ def test_what_drifts_over_twenty_minutes_raises_the_flag_and_no_other(seed):
 
 def test_a_change_between_calibration_and_the_first_moment_is_seen():
     """All of the stream is alike, and unlike the calibration."""
-    watch = Watch(*usual(0))
-    distance, level = usual(100, 1200)
-    found = flags(watch, distance + 1.5, level)
+    watch = Watch(usual(0))
+    now = usual(100, 1200)
+    found = flags(watch, {**now, "distance": now["distance"] + 1.5})
     assert [drift.measure for drift in found][:1] == ["distance"]
     assert found[0].t < 90
     assert "hold keys" in found[0].suggestion
@@ -70,11 +96,11 @@ def test_half_an_hour_of_runaway_raises_the_flag():
     learned = unit(rows(rng, 600))
     memory = memory_of(learned, np.arange(600) // 100 % 3, np.arange(600) // 10)
     calibration = [memory.ask(z).distance for z in unit(rows(rng, 600))]
-    watch = Watch(np.array(calibration), rng.standard_normal(600))
+    watch = Watch({"distance": np.array(calibration), "level": rng.standard_normal(600)})
     before = memory.arrays()
     away = np.linspace(0, 4, 7200)[:, None] * np.eye(7)[0]
     live = [memory.ask(z).distance for z in unit(rows(rng, 7200) + away)]
-    assert flags(watch, np.array(live), rng.standard_normal(7200))
+    assert flags(watch, {"distance": np.array(live), "level": rng.standard_normal(7200)})
     assert set(watch.flags) == {"distance"}
     for name, array in memory.arrays().items():
         np.testing.assert_array_equal(array, before[name])
@@ -82,22 +108,25 @@ def test_half_an_hour_of_runaway_raises_the_flag():
 
 def test_moments_without_an_answer_are_left_out():
     """NaN adds nothing to a field: ten answers make one value, however many lie between."""
-    one, other = Watch(*usual(0)), Watch(*usual(0))
-    distance, level = usual(5, 1200)
-    distance = distance + 1.5
+    one, other = Watch(usual(0)), Watch(usual(0))
+    distance = usual(5, 1200)["distance"] + 1.5
     gaps = np.repeat(distance, 2)
     gaps[1::2] = np.nan
-    found = flags(one, distance, level), flags(other, gaps, np.repeat(level, 2))
-    first = [next(drift for drift in of if drift.measure == "distance") for of in found]
-    assert first[0][2:] == first[1][2:]
+    first = [flags(one, {"distance": distance})[0], flags(other, {"distance": gaps})[0]]
+    assert first[0][1:] == first[1][1:]
 
 
-@pytest.mark.parametrize("n", [0, LEAST - 1])
-def test_too_little_that_is_usual_is_refused(n):
-    """With both numbers."""
-    enough = np.random.default_rng(0).standard_normal(100)
-    with pytest.raises(SignalError, match=f"level {n} values"):
-        Watch(enough, enough[:n])
+def test_what_is_not_usual_enough_is_not_watched():
+    """A model without a memory is watched by the rest; one without anything says nothing."""
+    known = usual(0)
+    few = {**known, "distance": np.full(1200, np.nan), "level": known["level"][: LEAST - 1]}
+    watch, silent = Watch(few), Watch({})
+    assert watch.measures == ("balance",)
+    now = {"distance": np.full(2400, 9.0), "level": np.full(2400, 9.0)}
+    assert flags(watch, now) == flags(silent, {**now, "balance": np.ones(2400)}) == []
+    assert {drift.measure for drift in flags(watch, {**now, "balance": np.ones(2400)})} == {
+        "balance"
+    }
 
 
 def test_ranks_are_shares_below():
