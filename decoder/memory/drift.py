@@ -1,10 +1,10 @@
 """Whether what comes still is what was learned: drift over minutes, novelty of one moment.
 
 Three measures drift: how far moments lie from what was learned, the level of the features, and the
-balance of the answers. All are measured against answers about data that the encoder and the memory had not seen. Against
-their own rows, memories look near whatever comes: on noise 0.008, where live rows lie at 0.054.
-One that moves while the others stay says where to look: electrodes move the level, music that holds
-a state moves the balance.
+balance of the answers. All are measured against data that the encoder and the memory had not seen.
+Against their own rows, memories look near whatever comes: on noise 0.008, where live rows lie at
+0.054. Which of them moves says where to look: electrodes move the level, music that holds a state
+moves the balance.
 Nothing here changes anything: a flag and a suggestion, on which a person decides.
 """
 
@@ -90,15 +90,16 @@ class Watch:
     calibration and the first moment is seen, too.
 
     ADWIN supposes values that do not depend on one another, which these do: states last for 12 to
-    20 s. Its bound leaves room for that. Over 100 simulated cases each, after calibrations of 5 min:
+    20 s. Its bound leaves room for that. Over 100 simulated cases each, after five minutes of
+    calibration:
 
     - balance of three states in episodes of 12 to 20 s, under noise: no false alarm in 30 min; five
       minutes on one side after ten that change are found in 0.99 to 1.00 of the cases (the middle
       one after 118 to 148 s), where answers are faint (a third of the noise's spread between
       states) in 0.55. To be held in `neutral` leaves the balance where it was, and is not found.
     - level or distance as AR(1): no false alarm in 30 min at a memory of 2.4 s, 0.12 at 5 s, 0.65
-      at 10 s; a shift by one standard deviation is found within 5 min in 0.70. The level's memory is
-      1.2 to 1.5 s (integrated autocorrelation) in simulated persons and 0.6 to 2.7 s in six
+      at 10 s; a shift by one standard deviation is found within 5 min in 0.70. The level's memory
+      is 1.2 to 1.5 s (integrated autocorrelation) in simulated persons and 0.6 to 2.7 s in six
       recordings of rest and arithmetic, where that of AR(1) at 2.4 s is 4.8 s.
 
     One value per 6 or 10 s instead finds what stays on one side too late or never: too few are left
