@@ -28,6 +28,7 @@ from .latency import (
     fold_budget,
     hops,
 )
+from .learning import Learning, learning
 from .provenance import Change, changes
 from .signal import Signal, signal
 
@@ -112,6 +113,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
     quality: QualityFacts
     signal: Signal
+    learning: Learning
     faults: tuple[Aftermath, ...]
     """Faults that were put into a simulated signal, and what came of them."""
     lives: tuple[Life, ...]
@@ -343,6 +345,7 @@ def analyse(log: Log, facts: Facts) -> Analysis:
         changes=changes(log, clock),
         quality=quality(log),
         signal=signal(log, end),
+        learning=learning(log, facts, phases),
         faults=aftermaths(log, _ended(log, end)),
         lives=lives(log),
         safety=safety(log),

@@ -18,6 +18,7 @@ from rym import topics
 
 from ..folder import Record
 from .latency import DWELL, OUTPUT, WAIT, Delay
+from .remembered import Remembered
 
 Log = Mapping[str, Sequence[m.Message]]
 
@@ -41,6 +42,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """One sentence behind the verdict."""
     states: tuple[str, ...] = ()
     """What the model knows; empty without one, or where it learned nothing."""
+    decoder: str = ""
+    """What answers in the model: `cebra-knn`, `lda`, …; empty without one."""
+    model: str = ""
+    """First 16 hex digits of the newest model's hash; empty without one."""
+    remembered: Remembered | None = None
+    """The calibration's rows as that model remembers them; null where it does not, or where the
+    session's folder does not hold it."""
+    frozen: bool = False
+    """Whether the settings ask that nothing be learned while the session runs."""
     drive: str = "verdict"
     """`verdict`: only `follows` lets the estimate drive; `always`: the verdict is told, no more."""
     delay: float | None = None
@@ -79,6 +89,9 @@ def gather(log: Log, record: Record | None) -> Facts:
         verdict=str(model.get("verdict", "")),
         verdict_why=str(model.get("why", "")),
         states=tuple(str(model.get("states", "")).split()),
+        decoder=str(model.get("decoder", "")),
+        model=str(model.get("model", "")),
+        frozen=bool(decoder.get("learning", {}).get("frozen", False)),
         drive=str(decoder.get("drive", "verdict")),
         delay=_seconds(model.get("delay")),
         reaction_lag=float(decoder.get("training", {}).get("reaction_lag", 0.5)),

@@ -24,7 +24,7 @@ from ..drawing.markup import (
 )
 from ..drawing.style import CSS
 from ..words import WORDS
-from . import figures, signal_page
+from . import figures, latent_page, signal_page
 from .analysis import Analysis, Log, heard_after, percentile
 from .episodes import Score
 from .injected import HEAD, cells
@@ -73,6 +73,7 @@ def render(a: Analysis, log: Log) -> str:
             _affect(a, log, clock),
             _scores(a),
             _felt(a),
+            latent_page.render(a, log),
             signal_page.render(a, log),
             _faults(a),
             _played(a, log, clock),

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from decoder.model import load
 from rym.errors import FormatError
 from rym.topics import STATUS
 
@@ -15,7 +16,8 @@ from ..folder import Folder, write_atomically
 from ..live.lines import read
 from . import page
 from .analysis import Analysis, Log, analyse
-from .facts import gather
+from .facts import Facts, gather
+from .remembered import Remembered, remembered
 from .summary import summary
 
 
@@ -97,13 +99,27 @@ def _look(place: Folder) -> tuple[Analysis, Log]:
     except FormatError as error:
         told.append(str(error))
     told += [words for words in _said_by_stream(log) if words not in told]
+    facts = gather(log, record)
     facts = msgspec.structs.replace(
-        gather(log, record),
+        facts,
+        remembered=_remembered(place, facts, told),
         session=place.path.relative_to(place.root).as_posix(),
         files=_files(place),
         warnings=tuple(told),
     )
     return analyse(log, facts), log
+
+
+def _remembered(place: Folder, facts: Facts, told: list[str]) -> Remembered | None:
+    """Return the memory of the model that answered, where it lies in the folder."""
+    if not place.model.exists():
+        return None
+    try:
+        model = load(place.model)
+    except FormatError as error:
+        told.append(str(error))
+        return None
+    return remembered(model) if model.id == facts.model else None
 
 
 def _said_by_stream(log: Log) -> list[str]:

@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from rym.messages import AFFECTS
+
+from ..drawing.svg import clock
 from ..words import never
 from .analysis import Analysis, QualityFacts, heard_after, percentile
 from .latency import TOTAL
+from .learning import MEASURES, Learning
 from .signal_page import in_short
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -26,7 +30,8 @@ def cautions(a: Analysis) -> tuple[str, ...]:
     a : Analysis
         The session.
     """
-    return (*_files(a), *a.facts.warnings, *_signal(a.quality), *_model(a), *_drive(a))
+    told = (*_files(a), *a.facts.warnings, *_signal(a.quality), *_model(a), *_drive(a))
+    return (*told, *_drift(a))
 
 
 def _files(a: Analysis) -> list[str]:
@@ -73,6 +78,36 @@ def _drive(a: Analysis) -> list[str]:
     return ["The estimate steered all the same, as the settings of this session ask."]
 
 
+def _drift(a: Analysis) -> list[str]:
+    """Return the newest flag of every measure; the ones before it held already."""
+    newest = {drift.measure: drift for drift in a.learning.drifts}
+    return [
+        f"Drift of the {MEASURES[name]}, found at {clock(drift.t - a.start)}. {drift.suggestion}"
+        for name, drift in newest.items()
+    ]
+
+
+def _learning(one: Learning, start: float) -> dict[str, Any]:
+    return {
+        "rows": {state: one.rows(state) for state in AFFECTS},
+        "taken_back": one.n_taken_back,
+        "why_none": one.why_none or None,
+        "orders": len(one.orders),
+        "refused_orders": sum(bool(order.refused) for order in one.orders),
+        "novel": _round(one.novel),
+        "drift": [
+            {
+                "at_s": _round(drift.t - start),
+                "measure": drift.measure,
+                "before": _round(drift.before),
+                "after": _round(drift.after),
+                "suggestion": drift.suggestion,
+            }
+            for drift in one.drifts
+        ],
+    }
+
+
 def summary(a: Analysis, paths: Mapping[str, str | None]) -> dict[str, Any]:
     """Return the one object that `demo --json` and `run --json` print.
 
@@ -104,6 +139,7 @@ def summary(a: Analysis, paths: Mapping[str, str | None]) -> dict[str, Any]:
             "verdict": a.facts.verdict or None,
         },
         "signal": in_short(a.signal),
+        "learning": _learning(a.learning, a.start),
         "latency_ms": {
             "software_p50": _round(total.p50 * 1e3 if total else None),
             "software_p99": _round(total.p99 * 1e3 if total else None),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +56,16 @@ class Scale:
         """Return the pixel of a value, kept within the scale."""
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return self.pixels[0] + share * (self.pixels[1] - self.pixels[0])
+
+
+Shape = Literal["round", "square", "triangle"]
+_OUTLINES: dict[Shape, Callable[[float], str]] = {
+    "round": lambda r: f"a{r:g},{r:g} 0 1,0 {2 * r:g},0a{r:g},{r:g} 0 1,0 {-2 * r:g},0z",
+    "square": lambda r: f"v{-r:g}h{2 * r:g}v{2 * r:g}h{-2 * r:g}z",
+    # A little wider: at the same width a triangle has half the ink of a square.
+    "triangle": lambda r: f"m{-0.2 * r:g},{0.9 * r:g}h{2.4 * r:g}l{-1.2 * r:g},{-2.1 * r:g}z",
+}
+"""From the middle of a mark's left edge once around it."""
 
 
 class Canvas:
@@ -116,6 +127,34 @@ class Canvas:
             f'<circle cx="{at[0]:.1f}" cy="{at[1]:.1f}" r="{radius}" fill="{fill}"{edge}>'
             f"{inside}</circle>"
         )
+
+    def marks(
+        self, points: Sequence[Point], shape: Shape, fill: str, size: float, *, rim: str = "",
+        opacity: float = 1.0,
+    ) -> None:  # fmt: skip
+        """Draw many marks of one kind as one outline, which takes a third of the room.
+
+        Parameters
+        ----------
+        points : sequence of Point
+            Their middles.
+        shape : {"round", "square", "triangle"}
+            Tells what the colour tells, to those who do not see it.
+        fill : str
+            Colour, or `none`.
+        size : float
+            Half of a mark's width.
+        rim : str
+            Colour of its edge; none where empty.
+        opacity : float
+            Of the filling; marks that overlap are no darker.
+        """
+        if not points:
+            return
+        outline = "".join(f"M{x - size:.1f},{y:.1f}{_OUTLINES[shape](size)}" for x, y in points)
+        edge = f' stroke="{rim}" stroke-width="1.2"' if rim else ""
+        faint = f' fill-opacity="{opacity:g}"' if opacity < 1.0 else ""
+        self._marks.append(f'<path d="{outline}" fill="{fill}"{faint}{edge}/>')
 
     def text(
         self, at: Point, words: str, anchor: str = "start", style: str = "", turn: float = 0.0
