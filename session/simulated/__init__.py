@@ -1,0 +1,1 @@
+"""Simulated sessions on a fast clock, with a truth that is known."""
