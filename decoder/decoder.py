@@ -97,6 +97,13 @@ class Decoder:
             return None
         return self.model.manifest.delay(self.settings.smoothing)
 
+    @property
+    def learning(self) -> str:
+        """`on`, `frozen`, or `none` where no memory answers that could learn."""
+        if self.learner is None:
+            return "none"
+        return "frozen" if self.learner.frozen else "on"
+
     def label(self, t: float, state: LabelState) -> bool:
         """Take in what the person says with the keys from `t` on.
 

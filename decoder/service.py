@@ -1,14 +1,31 @@
-"""The decoder as a service: its loop reads as its arrow, Window → Valence."""
+"""The decoder as a service: its loop reads as its arrow, Window → Valence.
+
+Keys and what is heard are inputs as orders are: taken in between two windows, in one order, and
+answered by an `Applied` that names the next window. So replay puts them back where they were.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
+
+import msgspec
 
 from rym.bus import ALL, Bus, queue
 from rym.errors import FormatError, UsageError
-from rym.messages import Applied, Command, Identity, Message
+from rym.messages import Affect, Applied, Command, Identity, Label, Learned, Message, Played
 from rym.service import Shell
-from rym.topics import APPLIED, COMMAND, VALENCE, WINDOW
+from rym.topics import (
+    APPLIED,
+    COMMAND,
+    DRIFT,
+    LABEL,
+    LATENT,
+    LEARNED,
+    NOW,
+    VALENCE,
+    WINDOW,
+)
 
 from .decoder import Decoder
 from .model import load
@@ -17,55 +34,119 @@ from .settings import DecoderSettings
 
 WAITING = 8
 """Windows kept for a decoder that is behind (two seconds); then the oldest are given up."""
+HEARD_WAITING = 64
+"""Sayings of the player kept between two windows: it speaks at every change and 4 times a
+second."""
+SILENT_DB = -60.0
+"""Level in dB at and below which nothing is heard."""
 NO_MODEL = "There is no model: the state is not known, and the music stays neutral."
+TOPIC_OF = {topic.content: topic for topic in (LEARNED, LATENT, DRIFT)}
 
 
-class Orders:
-    """Carries out `load-model` once per identity, and answers every repetition.
+class Desk:
+    """Between the bus and the decoder: takes in what came before a window, sends what follows it.
+
+    Orders, keys and what is heard are taken in once per identity, and every repetition is answered.
 
     Parameters
     ----------
     decoder : Decoder
-        Gets the model.
+        Gets them.
     bus : Bus
-        Gets the `Applied`.
+        Brings them, and gets the answers.
     """
 
     def __init__(self, decoder: Decoder, bus: Bus) -> None:
         self._decoder = decoder
         self._bus = bus
+        self._commands = bus.subscribe(COMMAND, overload=ALL)
+        self._labels = bus.subscribe(LABEL, overload=ALL)
+        # Not all of them: one that was sent again for the journal must not come after a newer one.
+        self._heard = bus.subscribe(NOW, overload=queue(HEARD_WAITING))
         self._applied: dict[Identity, Applied] = {}
+        self._clip: Affect | Literal["not known"] | None = "not known"
         self.refused = ""
-        """Why the last model was refused; empty if it was not. The one before stays in use."""
+        """Why the last order was refused; empty if it was not. A model that is refused leaves the
+        one before in use."""
 
-    def take(self, messages: list[Message], seq: int) -> bool:
-        """Carry out what is new; return whether there was anything.
+    def take(self, message: Message) -> bool:
+        """Answer a window; return whether an order was carried out before it."""
+        seq = message.id.seq
+        ordered = self._order(self._commands.drain(), seq)
+        self._label(self._labels.drain(), seq)
+        self._hear(self._heard.drain(), seq)
+        valence = self._decoder.step(message.content)
+        age = self._bus.clock.now() - valence.t
+        self._bus.publish(VALENCE, valence, cause=(message.id,), age=age)
+        for content in self._decoder.events():
+            self._bus.publish(TOPIC_OF[type(content)], content, cause=(message.id,), age=age)
+        return ordered
 
-        Parameters
-        ----------
-        messages : list of Message
-            Commands, whoever they are for.
-        seq : int
-            Number of the window before which they take effect.
-        """
-        new = False
+    def _order(self, messages: list[Message], seq: int) -> bool:
+        mine = [message for message in messages if message.content.to == "decoder"]
+        new = [message for message in mine if self._fresh(message.id, seq)]
+        for message in new:
+            self.refused = carry_out(self._decoder, message.content)
+        self._answer(mine)
+        return bool(new)
+
+    def _label(self, messages: list[Message], seq: int) -> None:
         for message in messages:
-            command: Command = message.content
-            if command.to != "decoder" or command.action != "load-model":
-                continue
-            if message.id not in self._applied:
-                new = True
-                self._carry_out(command)
-                self._applied[message.id] = Applied(input=message.id, at=seq)
-            self._bus.publish(APPLIED["decoder"], self._applied[message.id], cause=(message.id,))
-        return new
+            label: Label = message.content
+            if self._fresh(message.id, seq):
+                self._decoder.label(label.t, label.state)
+        self._answer(messages)
 
-    def _carry_out(self, command: Command) -> None:
-        self.refused = ""
-        try:
-            self._decoder.load(load(Path(command.value)))
-        except (FormatError, UsageError) as error:
-            self.refused = str(error)
+    def _hear(self, messages: list[Message], seq: int) -> None:
+        """Take in where the player says that something else is heard than before."""
+        for message in messages:
+            clip = audible(message.content)
+            if clip != self._clip and self._fresh(message.id, seq):
+                self._clip = clip
+                self._decoder.audible(heard_at(message), clip)
+                self._answer([message])
+
+    def _fresh(self, name: Identity, seq: int) -> bool:
+        """Note an identity; return whether it is new."""
+        if name in self._applied:
+            return False
+        self._applied[name] = Applied(input=name, at=seq)
+        return True
+
+    def _answer(self, messages: list[Message]) -> None:
+        for message in messages:
+            self._bus.publish(APPLIED["decoder"], self._applied[message.id], cause=(message.id,))
+
+
+def carry_out(decoder: Decoder, command: Command) -> str:
+    """Carry out an order; return why it was refused, or nothing.
+
+    Parameters
+    ----------
+    decoder : Decoder
+        As it was, where the order is refused.
+    command : Command
+        For the decoder.
+    """
+    try:
+        if command.action == "load-model":
+            decoder.load(load(Path(command.value)))
+        else:
+            decoder.order(command.action, command.value)
+    except (FormatError, UsageError) as error:
+        return str(error)
+    return ""
+
+
+def audible(played: Played) -> Affect | None:
+    """Return what a saying of the player lets be heard; None is silence."""
+    return None if played.level_db <= SILENT_DB else played.audible
+
+
+def heard_at(message: Message) -> float:
+    """Return the rig time at which a saying of the player is heard, in seconds."""
+    at = message.meta.audible_at
+    return message.meta.mono if at is None else at
 
 
 async def serve(shell: Shell, settings: DecoderSettings) -> None:
@@ -81,38 +162,55 @@ async def serve(shell: Shell, settings: DecoderSettings) -> None:
     Raises
     ------
     FormatError
-        If the model named in the settings cannot be loaded.
+        If the model or the lessons named in the settings cannot be loaded.
     UsageError
-        If it is of another preset than the settings.
+        If the model is of another preset than the settings.
     """
     decoder = Decoder(settings)
     if settings.model:
         decoder.load(load(Path(settings.model)))
+    if settings.lessons:
+        decoder.relearn(lessons_in(Path(settings.lessons)))
     windows = shell.bus.subscribe(WINDOW, overload=queue(WAITING))
-    commands = shell.bus.subscribe(COMMAND, overload=ALL)
-    orders = Orders(decoder, shell.bus)
-    _say(shell, decoder, orders)
+    desk = Desk(decoder, shell.bus)
+    _say(shell, decoder, desk)
     async for message in windows:
-        if orders.take(commands.drain(), message.id.seq):
-            _say(shell, decoder, orders)
-        valence = decoder.step(message.content)
-        age = shell.clock.now() - valence.t
-        shell.bus.publish(VALENCE, valence, cause=(message.id,), age=age)
+        if desk.take(message):
+            _say(shell, decoder, desk)
 
 
-def _say(shell: Shell, decoder: Decoder, orders: Orders) -> None:
-    """Publish which model answers, its verdict, and its delay in named parts."""
+def lessons_in(path: Path) -> list[Learned]:
+    """Return the lessons that a file of JSON lines holds.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be read.
+    """
+    try:
+        return msgspec.json.Decoder(Learned).decode_lines(path.read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise FormatError(
+            f"The lessons in {path} cannot be read: {error}.",
+            "Start without them, with [decoder] lessons empty.",
+        ) from None
+
+
+def _say(shell: Shell, decoder: Decoder, desk: Desk) -> None:
+    """Publish which model answers, its verdict, whether it learns, and its delay in parts."""
     model, delay = decoder.model, decoder.declared_delay
     if model is None or delay is None:
-        shell.ready(orders.refused or NO_MODEL, model="")
+        shell.ready(desk.refused or NO_MODEL, model="")
         return
     says = RULES[model.manifest.preset].says
     shell.ready(
-        orders.refused or " ".join(filter(None, (model.manifest.why, says))),
+        desk.refused or " ".join(filter(None, (model.manifest.why, says))),
         model=model.id,
         verdict=model.manifest.verdict,
         decoder=model.manifest.kind,
         states=" ".join(model.manifest.states),
+        learning=decoder.learning,
+        lessons=decoder.settings.lessons,
         delay=delay.total,
         half_window=delay.half_window,
         half_field=delay.half_field,

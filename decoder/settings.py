@@ -15,6 +15,12 @@ Preset = Literal["default", "no-gamma", "paper"]
 Seconds = Annotated[float, Meta(ge=0.0, le=60.0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
+SMOOTHINGS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+"""Time constants among which a calibration chooses, in seconds."""
+HYSTERESES = (0.0, 0.05, 0.1)
+"""More holds answers back for longer than the delay that is declared: 0.2 by a third of a second at
+strength 1."""
+
 
 class FeatureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How one window becomes one row."""
@@ -84,15 +90,28 @@ class DecoderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     model: str = ""
     """Model folder loaded at the start; empty: none until a command names one."""
+    lessons: str = ""
+    """File of what a decoder before this one had learned (`Learned`, a JSON line each), known again
+    before the first window; empty: nothing."""
     drive: Literal["verdict", "always"] = "verdict"
     """`verdict`: states are given only by a model whose verdict is `follows`. `always`: by any
     model; for simulated and pilot runs, where the verdict is told and no more."""
-    smoothing: Seconds = 0.75
-    """Time constant of the exponential smoothing over probabilities, in seconds."""
-    hysteresis: Share = 0.1
-    """By how much a probability must exceed that of the present state to replace it."""
+    smoothing: Seconds | None = None
+    """Time constant of the exponential smoothing over probabilities, in seconds. None: as the
+    calibration chose, see `needless`."""
+    hysteresis: Share | None = None
+    """By how much a probability must exceed that of the present state to replace it. None: as the
+    calibration chose."""
+    needless: Annotated[float, Meta(ge=0.0)] = 2.0
+    """Changes of the answer per minute, beyond those of the state, that smoothing and hysteresis
+    are chosen to stay below; of those that do, the soonest right. LIMIT"""
     gate_target: Share = 0.6
     """Share of right answers, out of fold, that the gate asks of what it lets through."""
     features: FeatureSettings = FeatureSettings()
     training: TrainingSettings = TrainingSettings()
+
+    @property
+    def longest_smoothing(self) -> float:
+        """The longest that may be chosen: held-out parts are kept so far apart, in seconds."""
+        return max(SMOOTHINGS) if self.smoothing is None else self.smoothing
     learning: LearningSettings = LearningSettings()

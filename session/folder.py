@@ -200,6 +200,10 @@ class Folder:
         """Folder of the model that this session's calibration gave."""
         return self.path / "model"
 
+    def lessons(self, start: int) -> Path:
+        """Where lies what the decoder had learned before it was started again for this time."""
+        return self.path / f"lessons-{start:02d}.jsonl"
+
     @property
     def bank(self) -> Path:
         """Folder of the person's bank, where no other one is named."""

@@ -1,6 +1,7 @@
 """`rym replay SESSION --verify`: whether the recorded messages are what the recorded input gives.
 
-Window and Quality are made again from `eeg*.xdf`, Valence from the windows and the model, Played
+Window and Quality are made again from `eeg*.xdf`; Valence, what was learned, drift and the latent
+points from the windows, the model, and the keys and clips as the decoder took them in; Played
 and Safety from the Valences, the bank, and the frame at which each input was applied. Each is
 compared with the journal, to the bit (`compare.py`).
 """
@@ -19,14 +20,26 @@ from player.settings import PlayerSettings
 from rym import messages as m
 from rym.clock import Clock
 from rym.errors import FormatError, UsageError
-from rym.topics import NOW, PHASE, QUALITY, SAFETY, STATUS, VALENCE, WINDOW, Topic
+from rym.topics import (
+    DRIFT,
+    LATENT,
+    LEARNED,
+    NOW,
+    PHASE,
+    QUALITY,
+    SAFETY,
+    STATUS,
+    VALENCE,
+    WINDOW,
+    Topic,
+)
 
 from ..folder import Folder, Record, environment, hash_bank, settings_hashes
 from ..live.lines import Journal, read
 from . import rerun
 from .compare import Difference, difference, missing, named
 
-VERIFIED: tuple[Topic, ...] = (WINDOW, QUALITY, VALENCE, SAFETY, NOW)
+VERIFIED: tuple[Topic, ...] = (WINDOW, QUALITY, VALENCE, LEARNED, LATENT, DRIFT, SAFETY, NOW)
 """What is made again, in the order in which one rests on the other."""
 DECISIVE = ("machine", "cpu", "python", "numpy", "scipy")
 """Where these differ, numbers may differ in their last bits."""
@@ -198,9 +211,10 @@ def _verify_signal(work: _Work) -> dict[m.Identity, m.Content]:
     for n, (window, quality) in enumerate(made_again):
         work.checker.see(window)
         work.checker.see(quality)
-        for valence in decoders.feed(window):
-            work.checker.see(valence)
-            valences[valence.id] = valence.content
+        for said in decoders.feed(window):
+            work.checker.see(said)
+            if said.id.topic == VALENCE.short:
+                valences[said.id] = said.content
         if n % 100 == 0:
             work.progress(min(1.0, n / total), "signal")
     return valences

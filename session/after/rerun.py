@@ -6,7 +6,8 @@ The stages are the very objects that ran live; only what fed them is different.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ import numpy as np
 
 from decoder import model as models
 from decoder.decoder import Decoder
+from decoder.service import TOPIC_OF, audible, carry_out, heard_at, lessons_in
 from decoder.settings import DecoderSettings
 from player.engine import Engine
 from player.limiter import DELAY
@@ -23,7 +25,18 @@ from player.material import Material
 from player.settings import BLOCK, PlayerSettings
 from rym import messages as m
 from rym.errors import FormatError
-from rym.topics import APPLIED, COMMAND, NOW, QUALITY, SAFETY, STATUS, STOP, VALENCE, WINDOW
+from rym.topics import (
+    APPLIED,
+    COMMAND,
+    LABEL,
+    NOW,
+    QUALITY,
+    SAFETY,
+    STATUS,
+    STOP,
+    VALENCE,
+    WINDOW,
+)
 from stream.files.xdf import replay_file
 from stream.settings import StreamSettings
 
@@ -102,7 +115,7 @@ def _between(last: Step | None, here: Step) -> list[Step]:
 
 
 class Decoders:
-    """Every start of the decoder, fed with the windows that it took in.
+    """Every start of the decoder, fed with the windows and the inputs that it took in.
 
     Parameters
     ----------
@@ -111,7 +124,7 @@ class Decoders:
     record : Record
         Holds the decoder's settings.
     journal : Journal
-        Says which windows were answered, and which models were loaded before which of them.
+        Says which windows were answered, and what was taken in before which of them.
     """
 
     def __init__(self, folder: Folder, record: Record, journal: Journal) -> None:
@@ -119,28 +132,32 @@ class Decoders:
         self._settings = msgspec.convert(record.settings.get("decoder", {}), DecoderSettings)
         self._decoders: dict[int, Decoder] = {}
         self._takes: dict[m.Identity, list[tuple[int, int]]] = defaultdict(list)
-        self._loads: dict[tuple[int, int], list[str]] = defaultdict(list)
+        self._inputs: dict[tuple[int, int], list[m.Message]] = defaultdict(list)
+        self._count: Counter[tuple[int, str]] = Counter()
         for epoch in journal.epochs(VALENCE, "decoder"):
             answers = journal.of(VALENCE, "decoder", epoch)
             taken = steps(answers)
             for seq, window in taken:
                 self._takes[window].append((epoch, seq))
-            for seq, folder_name in _loads(journal, epoch, answers, taken):
-                self._loads[epoch, seq].append(folder_name)
+            for seq, message in _taken_in(journal, epoch, answers, taken):
+                self._inputs[epoch, seq].append(message)
             self._decoders[epoch] = self._start(journal, epoch)
 
     def _start(self, journal: Journal, epoch: int) -> Decoder:
         decoder = Decoder(self._settings)
-        said = [x for x in journal.of(STATUS["decoder"]) if x.content.epoch == epoch]
-        named = [x.content.facts["model"] for x in said if "model" in x.content.facts]
-        if named and named[0]:
-            self._models.put(decoder, str(named[0]))
+        said = [x.content.facts for x in journal.of(STATUS["decoder"]) if x.content.epoch == epoch]
+        named = [facts for facts in said if "model" in facts]
+        if named and named[0]["model"]:
+            self._models.put(decoder, str(named[0]["model"]))
         elif not named and self._settings.model:
             self._models.put(decoder, self._settings.model)
+        lessons = str(named[0].get("lessons", "")) if named else ""
+        if lessons:
+            decoder.relearn(lessons_in(self._models.moved(Path(lessons))))
         return decoder
 
     def feed(self, window: m.Message) -> list[m.Message]:
-        """Return what the decoders that took a window in must have answered.
+        """Return what the decoders that took a window in must have said to it.
 
         Parameters
         ----------
@@ -150,30 +167,52 @@ class Decoders:
         answers = []
         for epoch, seq in self._takes.get(window.id, []):
             decoder = self._decoders[epoch]
-            for name in self._loads.get((epoch, seq), []):
-                self._models.put(decoder, name)
-            answer = m.Identity("decoder", epoch, VALENCE.short, seq)
-            answers.append(made(answer, decoder.step(window.content), (window.id,)))
+            for message in self._inputs.get((epoch, seq), []):
+                self._put(decoder, message)
+            name = m.Identity("decoder", epoch, VALENCE.short, seq)
+            answers.append(made(name, decoder.step(window.content), (window.id,)))
+            for content in decoder.events():
+                short = TOPIC_OF[type(content)].short
+                name = m.Identity("decoder", epoch, short, self._count[epoch, short])
+                self._count[epoch, short] += 1
+                answers.append(made(name, content, (window.id,)))
         return answers
 
+    def _put(self, decoder: Decoder, message: m.Message) -> None:
+        """Let a decoder take in an order, a key, or what is heard."""
+        match message.content:
+            case m.Command(action="load-model", value=value):
+                self._models.put(decoder, value)
+            case m.Command() as command:
+                carry_out(decoder, command)
+            case m.Label(t=t, state=state):
+                decoder.label(t, state)
+            case m.Played() as played:
+                decoder.audible(heard_at(message), audible(played))
 
-def _loads(
+
+def _taken_in(
     journal: Journal, epoch: int, answers: Sequence[m.Message], taken: Sequence[Step]
-) -> Iterator[tuple[int, str]]:
-    """Yield (number of the answer before which, model folder) of every `load-model` applied."""
-    commands = {message.id: message.content for message in journal.of(COMMAND)}
+) -> Iterator[tuple[int, m.Message]]:
+    """Yield (number of the answer before which, message) of every input, in order."""
+    inputs = {x.id: x for topic in (COMMAND, LABEL, NOW) for x in journal.of(topic)}
+    numbers: dict[int, list[int]] = defaultdict(list)
+    for step in taken:
+        numbers[step.window.seq].append(step.seq)
+    said, seqs = [x.meta.mono for x in answers], [x.id.seq for x in answers]
     done: set[m.Identity] = set()
     for applied in journal.of(APPLIED["decoder"], "decoder", epoch):
         name, at = applied.content.input, applied.content.at
-        if name in done or name not in commands:
+        if name in done or name not in inputs:
             continue
         done.add(name)
         # Windows count from 0 after every start of the stream: of two with this number it is the
-        # one answered after the command was applied.
-        before = [x.id.seq for x in answers if x.meta.mono < applied.meta.mono]
-        later = [s for s in taken if s.window.seq == at and s.seq > max(before, default=-1)]
+        # one answered after the input was taken in.
+        n_before = bisect_left(said, applied.meta.mono)
+        last = seqs[n_before - 1] if n_before else -1
+        later = [seq for seq in numbers[at] if seq > last]
         if later:
-            yield later[0].seq, commands[name].value
+            yield later[0], inputs[name]
 
 
 class _Models:
@@ -193,7 +232,7 @@ class _Models:
             return
 
     def _find(self, name: str) -> models.Model:
-        place = self._moved(Path(name))
+        place = self.moved(Path(name))
         if (place / models.MANIFEST).exists():
             return models.load(place)
         for path in self._known:
@@ -201,7 +240,7 @@ class _Models:
                 return model
         raise FormatError(f"There is no model {name}.", "Put its folder back.")
 
-    def _moved(self, path: Path) -> Path:
+    def moved(self, path: Path) -> Path:
         """Return where a path inside the session's folder is now."""
         own, parts = self._folder.path.parts[-3:], path.parts
         for i in range(len(parts) - 3):

@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -19,11 +19,12 @@ from rym.broker import free_port
 from rym.bus import ALL, Bus, order
 from rym.clock import Clock
 from rym.errors import ConfirmError, DeviceError, RymError
-from rym.messages import Command, Label, LabelState, Phase, Status, Stop
+from rym.messages import Command, Label, LabelState, Learned, Phase, Status, Stop
 from rym.mqtt import MqttBus
 
 from ..folder import Folder
 from ..settings import PlannedPhase, Tables
+from .lessons import Lessons
 from .parts import Part
 from .training import train
 
@@ -45,6 +46,8 @@ MODULES = {
     "decoder": "decoder",
     "player": "player",
 }
+UNDO = 30.0
+"""Seconds of learning that one key takes back."""
 STARTED_TOGETHER = (("journal",), ("simulator", "decoder", "player"), ("stream",))
 """Groups in their order: the journal hears all, and a sender begins when `stream` opens it, whose
 first window then finds everyone listening."""
@@ -106,6 +109,8 @@ class Supervisor:
         self._checked: set[str] = set()
         self._music_origin = 0.0
         self._held: LabelState = "none"
+        self._lessons = Lessons()
+        self._frozen = tables.decoder.learning.frozen
         self._tasks: set[asyncio.Task[None]] = set()
         outside = tables.rig.broker
         self._port = free_port()
@@ -123,7 +128,8 @@ class Supervisor:
             rig=tables.rig.id,
             password=self._password,
         )
-        self._inbox = self._bus.subscribe(*topics.STATUS.values(), topics.STOP, overload=ALL)
+        heard = (*topics.STATUS.values(), topics.STOP, topics.LEARNED)
+        self._inbox = self._bus.subscribe(*heard, overload=ALL)
 
     def _part(self, name: str, module: str) -> Part:
         self.folder.logs.mkdir(mode=0o700, exist_ok=True)
@@ -144,6 +150,8 @@ class Supervisor:
         settings = msgspec.to_builtins(getattr(self.tables, table))
         if name == "player":
             settings["origin"] = self._music_origin
+        if name == "decoder" and self.parts["decoder"].starts:
+            settings |= self._known_before()
         return {
             "settings": settings,
             "rig": self.tables.rig.id,
@@ -152,6 +160,15 @@ class Supervisor:
             "session": self.folder.path.name,
             "out": str(self.folder.sound if name == "player" else self.folder.path),
         }
+
+    def _known_before(self) -> dict[str, str]:
+        """Return what a decoder that is started again needs to know before its first window."""
+        known = {} if self._model is None else {"model": str(self._model)}
+        if len(self._lessons):
+            path = self.folder.lessons(self.parts["decoder"].starts)
+            self._lessons.write(path)
+            known["lessons"] = str(path)
+        return known
 
     async def run(self, display: Display) -> None:
         """Run the whole session; every part has ended when it returns.
@@ -273,6 +290,8 @@ class Supervisor:
                     said = f"The music was stopped by the {stop.by}."
                     if said not in self.warnings:
                         self.warnings.append(said)
+                case Learned() as learned:
+                    self._lessons.take(learned)
                 case Status() as status if status.epoch >= self._epoch:
                     # An older one is what a broker still holds of another session.
                     self._status[status.service] = status
@@ -312,7 +331,7 @@ class Supervisor:
             self.warnings.append(status.detail)
         if status.service == "player" and not self._music_origin:
             self._music_origin = float(status.facts["origin"])
-        if status.service == "decoder" and self._model is not None:
+        if status.service == "decoder" and self._model is not None and not status.facts["model"]:
             self._give(status.epoch, self._model)
 
     async def _end_parts(self) -> None:
@@ -349,6 +368,10 @@ class Supervisor:
                 self._run(self._release(), "release")
             case "y":
                 self._confirm()
+            case "f":
+                self._freeze()
+            case "u":
+                self._run(self.command(_to_memory("undo", f"{UNDO:g}")), "undo")
             case "1" | "2" | "3" if self.tables.session.kind == "pilot":
                 self._report(LABEL_KEYS[key])
 
@@ -362,11 +385,23 @@ class Supervisor:
                 part.again()
                 self.warnings.append(f"{part.name} went on as the operator confirmed.")
 
+    def _freeze(self) -> None:
+        """Let the decoder learn no more from the keys, or again."""
+        self._frozen = not self._frozen
+        self._run(self.command(_to_memory("freeze" if self._frozen else "thaw")), "freeze")
+
     def _report(self, state: LabelState) -> None:
         """Say what the person says. A terminal knows no key-up: the same key again lets go."""
         self._held = "none" if state == self._held else state
         label = Label(state=self._held, t=self.clock.now(), source="terminal")
-        self._bus.publish(topics.LABEL, label)
+        self._run(self._say_label(label), "label")
+
+    async def _say_label(self, label: Label) -> None:
+        """Say it until the decoder has it: what it learns rests on when a key was let go."""
+        try:
+            await order(self._bus, topics.LABEL, label, {"decoder"})
+        except DeviceError as error:
+            self.warnings.append(str(error))
 
     async def stop(self) -> None:
         """Silence, by both roads: the player's own pipe, and the topic."""
@@ -445,3 +480,7 @@ class Supervisor:
         await self.command(Command(to="player", action="end", value=""))
         while self.clock.now() < now + COME_BACK and self.parts["player"].running:
             await self.clock.sleep_until(self.clock.now() + 0.1)
+
+
+def _to_memory(action: Literal["freeze", "thaw", "undo"], value: str = "") -> Command:
+    return Command(to="decoder", action=action, value=value)

@@ -21,7 +21,7 @@ import pytest
 import soundfile
 
 from decoder.decoder import Decoder
-from decoder.service import Orders
+from decoder.service import Desk
 from decoder.settings import DecoderSettings, TrainingSettings
 from generator.build import build
 from generator.memory import Memory
@@ -192,10 +192,7 @@ class Rehearsal:
         self._answers = self.bus("decoder")
         self._windows = self._answers.subscribe(WINDOW, overload=ALL)
         self._windows.drain()
-        self._commands = self._answers.subscribe(COMMAND, overload=ALL)
-        self._commands.drain()
-        self._decoder = Decoder(self.tables["decoder"])
-        self._orders = Orders(self._decoder, self._answers)
+        self._desk = Desk(Decoder(self.tables["decoder"]), self._answers)
         self.say(self._answers, model="")
 
     def start_player(self, *, stopped: bool = False) -> None:
@@ -260,8 +257,7 @@ class Rehearsal:
 
     def _decode(self) -> None:
         for message in self._windows.drain():
-            self._orders.take(self._commands.drain(), message.id.seq)
-            self._answers.publish(VALENCE, self._decoder.step(message.content), cause=(message.id,))
+            self._desk.take(message)
 
     def supervisor_gone(self) -> None:
         """Tell the player that nobody is there any more."""
