@@ -93,7 +93,9 @@ class _Count:
     def __init__(self, longest: float, share: float) -> None:
         self.longest = round(longest * RATE)
         self.parts = round(share * PARTS)
-        self.stretch = self.total = self.away = 0
+        self.stretch = self.total = 0
+        self.away = BLOCK
+        """Frames since it was last heard; 0: in the newest block."""
 
     def left(self, run: int) -> int:
         """Return the frames for which it may be heard from now on without a break."""
@@ -197,12 +199,11 @@ class Exposure:
         now, left = music.frame, self.left(affect)
         end = music.fade_end
         if music.heading == affect:
-            last = now + left
-            if not self.resting and (
-                music.over("neutral", now) <= last < music.over("neutral", now + BLOCK)
-            ):
-                return Turn(None)
             end = music.coming.end if music.coming else None
+            if not self.resting and music.over("neutral", now) <= now + left:
+                # The preset's own way out is still open; taken once the next block would be late.
+                late = music.over("neutral", now + BLOCK) > now + left
+                return Turn(None) if late else None
         if end is not None and end <= now + left:
             return None
         if left < ABRUPT + BLOCK:
