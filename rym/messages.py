@@ -265,7 +265,8 @@ class Played(Content, frozen=True, kw_only=True):
     """Overall level at `frame` in dB, −120 for silence."""
     safety: SafetyState
     why: str
-    """What moved it: `tick`, `valence`, `dwell`, `stale`, `stop`, `resume`, …"""
+    """What moved it: `tick`, `valence`, `dwell`, `stale`, `stop`, `resume`, …; `exposure` where an
+    affect was heard for as long as it may be, whatever asked for it: such a turn has no cause."""
 
 
 class Safety(Content, frozen=True, kw_only=True):
