@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from decoder import model as models
+from decoder.manifest import Manifest
 from decoder.presets import check_hop, check_preset
 from generator.build import Progress, build
 from generator.memory import load as load_memory
@@ -137,7 +138,7 @@ def check(tables: Tables) -> list[str]:
     return list(build_source(tables.source.sender).notes) if session.eeg == "source" else []
 
 
-def _check_model(model: models.Manifest, tables: Tables) -> None:
+def _check_model(model: Manifest, tables: Tables) -> None:
     """Refuse settings under which windows are not what a model was trained on.
 
     Rate and channels of the stream itself are compared where it is opened.
@@ -268,6 +269,7 @@ async def _attended(supervisor: Supervisor, *, quiet: bool) -> None:
     note = "q ends   space silences at once   r lets the music come back"
     if kind == "pilot":
         note += "\n1 pleasant   2 neither   3 unpleasant   the same again lets go"
+    note += "\nf freezes learning, and lets it go on   u takes back the last 30 s"
     board = Board(mark="" if kind == "pilot" else kind.upper(), note=note)
     async with interrupts(supervisor.stopping), pressed() as keys:
         screen = Screen(board, quiet=quiet)

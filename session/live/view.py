@@ -23,9 +23,22 @@ from player.settings import RATE
 from rym import topics
 from rym.bus import ALL, LATEST, Bus, Mailbox
 from rym.errors import ConfirmError
-from rym.messages import AFFECTS, Label, Message, Phase, Played, Quality, Safety, Status, Valence
+from rym.messages import (
+    AFFECTS,
+    Drift,
+    Label,
+    Learned,
+    Message,
+    Phase,
+    Played,
+    Quality,
+    Safety,
+    Status,
+    Valence,
+)
 
 from ..words import WORDS, never
+from .memory_rows import MemoryRows
 
 COLOURS = {"negative": "dark_orange", "neutral": "grey70", "positive": "dodger_blue1"}
 NOTICE = (
@@ -40,6 +53,8 @@ WATCHED = (
     topics.SAFETY,
     *topics.STATUS.values(),
 )
+EACH = (topics.LABEL, topics.LEARNED, topics.DRIFT)
+"""Of these every message counts, not only the newest."""
 LASTS = 3.0
 """Seconds that a level of quality must last to be told in the log: channels at the edge of a rule
 go to and fro several times a second."""
@@ -79,6 +94,7 @@ class Board:
         self.epochs: dict[str, set[int]] = {}
         self._ages: deque[float] = deque(maxlen=40)
         self._disturbed: dict[str, float] = {}
+        self._memory = MemoryRows()
         self._level = ""
         self._told_level = ""
         self._level_since = 0.0
@@ -91,6 +107,7 @@ class Board:
         str or None
             A line for the log where something changed that is worth one.
         """
+        line = None
         match message.content:
             case Phase() as phase:
                 changed = self.phase is None or self.phase.index != phase.index
@@ -118,7 +135,9 @@ class Board:
                 return f"player: {safety.state}{said}" if changed else None
             case Status() as status:
                 return self._take_status(status)
-        return None
+            case Learned() | Drift() as said:
+                line = self._memory.take(said)
+        return line
 
     def _take_quality(self, quality: Quality) -> str | None:
         self.quality = quality
@@ -135,6 +154,8 @@ class Board:
 
     def _take_status(self, status: Status) -> str | None:
         name, before = status.service, self.status.get(status.service)
+        if name == "decoder" and status.life == "ready":
+            self._memory.begin(status)
         self.status[name] = status
         seen = self.epochs.setdefault(name, set())
         again = bool(seen) and status.epoch not in seen
@@ -156,6 +177,8 @@ class Board:
             rows.add_row("signal", self._signal(now))
             rows.add_row("disturbs", self._disturbs(now))
             rows.add_row("estimate", self._estimate(now))
+            for name, words in self._memory.rows(now):
+                rows.add_row(name, words)
         else:
             rows.add_row("asked", self._asked())
         rows.add_row("heard", self._heard())
@@ -371,7 +394,7 @@ class Screen:
         self._start = bus.clock.now()
         self._boxes = [
             bus.subscribe(*WATCHED, overload=LATEST),
-            bus.subscribe(topics.LABEL, overload=ALL),
+            bus.subscribe(*EACH, overload=ALL),
         ]
 
     def refresh(self) -> None:
