@@ -21,8 +21,9 @@ import pytest
 import soundfile
 
 from decoder.decoder import Decoder
-from decoder.service import Desk
-from decoder.settings import DecoderSettings, TrainingSettings
+from decoder.model import load as load_model
+from decoder.service import Desk, lessons_in
+from decoder.settings import Candidate, DecoderSettings, TrainingSettings
 from generator.build import build
 from generator.memory import Memory
 from generator.settings import GeneratorSettings
@@ -117,7 +118,7 @@ class Rehearsal:
     renders up to now.
     """
 
-    def __init__(self, root: Path, *, seed: int = 1) -> None:
+    def __init__(self, root: Path, *, seed: int = 1, candidate: Candidate = "lda") -> None:
         self.folder = Folder.create(root, "p", "a", "recall")
         write_bank(self.folder.bank)
         self.rng = np.random.default_rng(seed)
@@ -134,7 +135,7 @@ class Rehearsal:
         tables = {
             "stream": StreamSettings(),
             "decoder": DecoderSettings(
-                drive="always", training=TrainingSettings(candidate="lda", edge=1.0)
+                drive="always", training=TrainingSettings(candidate=candidate, edge=1.0)
             ),
             "player": PlayerSettings(bank=str(self.folder.bank), dwell=1.0),
         }
@@ -187,13 +188,18 @@ class Rehearsal:
         self.say(self._stream, recording=path.name)
         self._feed(m.ClockOffset(stream="uid", offset=-3.5, uncertainty=1e-4, from_sample=0))
 
-    def start_decoder(self) -> None:
-        """Start the decoder, without a model."""
+    def start_decoder(self, lessons: Path | None = None) -> None:
+        """Start the decoder, without a model, or again with what the one before had learned."""
         self._answers = self.bus("decoder")
         self._windows = self._answers.subscribe(WINDOW, overload=ALL)
         self._windows.drain()
-        self._desk = Desk(Decoder(self.tables["decoder"]), self._answers)
-        self.say(self._answers, model="")
+        self.decoder = Decoder(self.tables["decoder"])
+        if lessons is not None:
+            self.decoder.load(load_model(self.folder.model))
+            self.decoder.relearn(lessons_in(lessons))
+        self._desk = Desk(self.decoder, self._answers)
+        model = "" if self.decoder.model is None else self.decoder.model.id
+        self.say(self._answers, model=model, lessons=str(lessons or ""))
 
     def start_player(self, *, stopped: bool = False) -> None:
         """Start the player where the music would be."""
@@ -315,13 +321,13 @@ class Rehearsal:
 
 
 @pytest.fixture(scope="session")
-def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Rehearsal]:
+def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Rehearsal]:
     """Return a function that begins a new session."""
-    return lambda: Rehearsal(tmp_path_factory.mktemp("sessions"))
+    return lambda **chosen: Rehearsal(tmp_path_factory.mktemp("sessions"), **chosen)
 
 
 @pytest.fixture(scope="session")
-def whole_session(rehearsal: Callable[[], Rehearsal]) -> Folder:
+def whole_session(rehearsal: Callable[..., Rehearsal]) -> Folder:
     """Return a session with a model and commands, all parts alive to the end; do not change it."""
     session = rehearsal()
     session.calibrate()
