@@ -15,6 +15,7 @@ from rym.settings import Resolved, secret
 
 from .. import settings as tables_of
 from .keys import pressed
+from .operator import Operator
 from .run import check, interrupts, new_folder, ready_bank
 from .supervisor import Supervisor
 from .view import Board, Screen
@@ -92,6 +93,7 @@ async def _play(supervisor: Supervisor, *, quiet: bool) -> None:
 
 async def _steer(supervisor: Supervisor, keys: asyncio.Queue[str] | None) -> None:
     await supervisor.started.wait()
+    operator = Operator(supervisor)
     if keys is None:
         for step in range(10_000):
             await _ask(supervisor, TOUR[step % len(TOUR)])
@@ -106,7 +108,7 @@ async def _steer(supervisor: Supervisor, keys: asyncio.Queue[str] | None) -> Non
                 asking.cancel()
             asking = asyncio.create_task(_ask(supervisor, KEYS[key]), name="ask")
         else:
-            await supervisor.operate(key)
+            await operator.press(key)
 
 
 async def _ask(supervisor: Supervisor, affect: Affect) -> None:

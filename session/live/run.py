@@ -34,6 +34,7 @@ from ..after import report
 from ..folder import Folder, Record, environment, hash_bank, hash_folder
 from ..settings import Tables
 from .keys import pressed
+from .operator import Operator
 from .supervisor import Supervisor
 from .view import Board, Screen
 
@@ -282,8 +283,9 @@ async def _attended(supervisor: Supervisor, *, quiet: bool) -> None:
 
 
 async def _operate(supervisor: Supervisor, keys: asyncio.Queue[str] | None) -> None:
+    operator = Operator(supervisor)
     while keys is not None:
-        await supervisor.operate(await keys.get())
+        await operator.press(await keys.get())
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -19,7 +19,7 @@ from rym.broker import free_port
 from rym.bus import ALL, Bus, order
 from rym.clock import Clock
 from rym.errors import ConfirmError, DeviceError, RymError
-from rym.messages import Command, Label, LabelState, Learned, Phase, Status, Stop
+from rym.messages import Command, Learned, Phase, Status, Stop
 from rym.mqtt import MqttBus
 
 from ..folder import Folder
@@ -38,7 +38,6 @@ END_WITHIN = 6.0
 """Seconds that a part may take to end in good order."""
 COME_BACK = 18.0
 """Seconds that the music's end is waited for: its fade takes 15."""
-LABEL_KEYS: dict[str, LabelState] = {"1": "positive", "2": "neutral", "3": "negative"}
 MODULES = {
     "journal": "session.live.journal",
     "simulator": "stream.source",
@@ -46,8 +45,6 @@ MODULES = {
     "decoder": "decoder",
     "player": "player",
 }
-UNDO = 30.0
-"""Seconds of learning that one key takes back."""
 STARTED_TOGETHER = (("journal",), ("simulator", "decoder", "player"), ("stream",))
 """Groups in their order: the journal hears all, and a sender begins when `stream` opens it, whose
 first window then finds everyone listening."""
@@ -108,9 +105,7 @@ class Supervisor:
         self._status: dict[str, Status] = {}
         self._checked: set[str] = set()
         self._music_origin = 0.0
-        self._held: LabelState = "none"
         self._lessons = Lessons()
-        self._frozen = tables.decoder.learning.frozen
         self._tasks: set[asyncio.Task[None]] = set()
         outside = tables.rig.broker
         self._port = free_port()
@@ -120,7 +115,7 @@ class Supervisor:
         if tables.session.eeg == "outside":
             only = tuple(name for name in only if name != "simulator")
         self.parts = {name: self._part(name, MODULES[name]) for name in MODULES if name in only}
-        self._bus = MqttBus(
+        self.bus = MqttBus(
             self._url,
             service="session",
             epoch=epoch,
@@ -129,7 +124,7 @@ class Supervisor:
             password=self._password,
         )
         heard = (*topics.STATUS.values(), topics.STOP, topics.LEARNED)
-        self._inbox = self._bus.subscribe(*heard, overload=ALL)
+        self._inbox = self.bus.subscribe(*heard, overload=ALL)
 
     def _part(self, name: str, module: str) -> Part:
         self.folder.logs.mkdir(mode=0o700, exist_ok=True)
@@ -185,7 +180,7 @@ class Supervisor:
         """
         try:
             await self._meet()
-            display.watch(self._bus)
+            display.watch(self.bus)
             await self._attend(display)
         finally:
             await self._end_parts()
@@ -193,10 +188,10 @@ class Supervisor:
     async def _meet(self) -> None:
         """Connect to the broker: the session's own, once it runs, or the one that was named."""
         if self.broker is None:
-            await self._bus.connect(within=BROKER_WITHIN)
+            await self.bus.connect(within=BROKER_WITHIN)
             return
         self.broker.start()
-        meeting = asyncio.create_task(self._bus.connect(within=READY_WITHIN), name="connect")
+        meeting = asyncio.create_task(self.bus.connect(within=READY_WITHIN), name="connect")
         while not meeting.done() and self.broker.running:
             await self.clock.sleep_until(self.clock.now() + 0.05)
         if not meeting.done():
@@ -342,7 +337,7 @@ class Supervisor:
                 part.end()
                 if not await part.ended(END_WITHIN):
                     self.warnings.append(f"{name} had to be killed at the end.")
-        await self._bus.close()
+        await self.bus.close()
         if self.broker is not None:
             self.broker.end()
             await self.broker.ended(END_WITHIN)
@@ -352,54 +347,7 @@ class Supervisor:
     async def command(self, command: Command) -> None:
         """Give an order to one part and wait until it is carried out; a failure is a warning."""
         try:
-            await order(self._bus, topics.COMMAND, command, {command.to})
-        except DeviceError as error:
-            self.warnings.append(str(error))
-
-    async def operate(self, key: str) -> None:
-        """Do what the operator's key asks for."""
-        match key:
-            case "q":
-                self.stopping.set()
-            case " ":
-                await self.stop()
-            case "r":
-                # Not waited for: a stop must not wait behind a player that does not answer.
-                self._run(self._release(), "release")
-            case "y":
-                self._confirm()
-            case "f":
-                self._freeze()
-            case "u":
-                self._run(self.command(_to_memory("undo", f"{UNDO:g}")), "undo")
-            case "1" | "2" | "3" if self.tables.session.kind == "pilot":
-                self._report(LABEL_KEYS[key])
-
-    def _confirm(self) -> None:
-        """Let a part that asked go on: started again, it takes what is there now.
-
-        `[stream] accept_new_sender` would also say yes to every later question.
-        """
-        for part in self.parts.values():
-            if part.asks:
-                part.again()
-                self.warnings.append(f"{part.name} went on as the operator confirmed.")
-
-    def _freeze(self) -> None:
-        """Let the decoder learn no more from the keys, or again."""
-        self._frozen = not self._frozen
-        self._run(self.command(_to_memory("freeze" if self._frozen else "thaw")), "freeze")
-
-    def _report(self, state: LabelState) -> None:
-        """Say what the person says. A terminal knows no key-up: the same key again lets go."""
-        self._held = "none" if state == self._held else state
-        label = Label(state=self._held, t=self.clock.now(), source="terminal")
-        self._run(self._say_label(label), "label")
-
-    async def _say_label(self, label: Label) -> None:
-        """Say it until the decoder has it: what it learns rests on when a key was let go."""
-        try:
-            await order(self._bus, topics.LABEL, label, {"decoder"})
+            await order(self.bus, topics.COMMAND, command, {command.to})
         except DeviceError as error:
             self.warnings.append(str(error))
 
@@ -408,14 +356,9 @@ class Supervisor:
         self.parts["player"].order({"stop": "operator"})
         said = Stop(by="operator", t=self.clock.now())
         try:
-            await order(self._bus, topics.STOP, said, {"player"}, within=2.0)
+            await order(self.bus, topics.STOP, said, {"player"}, within=2.0)
         except DeviceError as error:
             self.warnings.append(str(error))
-
-    async def _release(self) -> None:
-        name = self.folder.path.name
-        for action in ("release-stop", "resume"):
-            await self.command(Command(to="player", action=action, value=name))
 
     def give_model(self, model: Path) -> None:
         """Hand a model to the decoder, now and after each of its restarts.
@@ -431,9 +374,9 @@ class Supervisor:
             return
         self._model_given_to.add(epoch)
         command = Command(to="decoder", action="load-model", value=str(model))
-        self._run(self.command(command), "load-model")
+        self.beside(self.command(command), "load-model")
 
-    def _run(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def beside(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Let something happen beside everything else."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
@@ -457,7 +400,7 @@ class Supervisor:
     def _announce(self, name: str, index: int, starts: float, ends: float | None) -> None:
         simulated = self.tables.session.kind == "simulated"
         content = Phase(name=name, index=index, starts=starts, ends=ends, simulated=simulated)
-        self._bus.publish(topics.PHASE, content)
+        self.bus.publish(topics.PHASE, content)
 
     def _recording_ended(self) -> bool:
         status = self._status.get("simulator")
@@ -480,7 +423,3 @@ class Supervisor:
         await self.command(Command(to="player", action="end", value=""))
         while self.clock.now() < now + COME_BACK and self.parts["player"].running:
             await self.clock.sleep_until(self.clock.now() + 0.1)
-
-
-def _to_memory(action: Literal["freeze", "thaw", "undo"], value: str = "") -> Command:
-    return Command(to="decoder", action=action, value=value)

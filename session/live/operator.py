@@ -1,0 +1,87 @@
+"""What the operator's keys do: each an order to a part, or something said for the person."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from rym import topics
+from rym.bus import order
+from rym.errors import DeviceError
+from rym.messages import Command, Label, LabelState
+
+from .supervisor import Supervisor
+
+LABEL_KEYS: dict[str, LabelState] = {"1": "positive", "2": "neutral", "3": "negative"}
+UNDO = 30.0
+"""Seconds of learning that one key takes back."""
+
+
+class Operator:
+    """Turns keys into orders.
+
+    Parameters
+    ----------
+    supervisor : Supervisor
+        Gives them.
+    """
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self._supervisor = supervisor
+        self._held: LabelState = "none"
+        self._frozen = supervisor.tables.decoder.learning.frozen
+
+    async def press(self, key: str) -> None:
+        """Do what a key asks for; one without a meaning does nothing.
+
+        Only a stop is waited for: nothing may wait behind a part that does not answer.
+        """
+        supervisor = self._supervisor
+        match key:
+            case "q":
+                supervisor.stopping.set()
+            case " ":
+                await supervisor.stop()
+            case "r":
+                supervisor.beside(self._release(), "release")
+            case "y":
+                self._confirm()
+            case "f" if "decoder" in supervisor.parts:
+                self._frozen = not self._frozen
+                self._to_memory("freeze" if self._frozen else "thaw")
+            case "u" if "decoder" in supervisor.parts:
+                self._to_memory("undo", f"{UNDO:g}")
+            case "1" | "2" | "3" if supervisor.tables.session.kind == "pilot":
+                self._report(LABEL_KEYS[key])
+
+    async def _release(self) -> None:
+        name = self._supervisor.folder.path.name
+        for action in ("release-stop", "resume"):
+            await self._supervisor.command(Command(to="player", action=action, value=name))
+
+    def _confirm(self) -> None:
+        """Let a part that asked go on: started again, it takes what is there now.
+
+        `[stream] accept_new_sender` would also say yes to every later question.
+        """
+        for part in self._supervisor.parts.values():
+            if part.asks:
+                part.again()
+                said = f"{part.name} went on as the operator confirmed."
+                self._supervisor.warnings.append(said)
+
+    def _to_memory(self, action: Literal["freeze", "thaw", "undo"], value: str = "") -> None:
+        command = Command(to="decoder", action=action, value=value)
+        self._supervisor.beside(self._supervisor.command(command), action)
+
+    def _report(self, state: LabelState) -> None:
+        """Say what the person says. A terminal knows no key-up: the same key again lets go."""
+        self._held = "none" if state == self._held else state
+        label = Label(state=self._held, t=self._supervisor.clock.now(), source="terminal")
+        self._supervisor.beside(self._say(label), "label")
+
+    async def _say(self, label: Label) -> None:
+        """Say it until the decoder has it: what it learns rests on when a key was let go."""
+        try:
+            await order(self._supervisor.bus, topics.LABEL, label, {"decoder"})
+        except DeviceError as error:
+            self._supervisor.warnings.append(str(error))
