@@ -19,9 +19,10 @@ from rym.messages import AFFECTS, Affect, Content, LabelState, Learned, Valence,
 from .embedding import FIELD
 from .field import Field
 from .gate import CLOSED, Answer, Gate, Smoother
+from .manifest import Delay
 from .memory.learner import Learner, for_learning
 from .memory.lessons import NO_LABEL, SILENCE, Lesson, Moment
-from .model import Answered, Delay, Model
+from .model import Answered, Model
 from .presets import check_preset
 from .settings import DecoderSettings
 
@@ -78,8 +79,11 @@ class Decoder:
         check_preset(facts.preset, self.settings.features.preset)
         self.model = model
         self._field = Field(model.n_columns, facts.hop)
-        self._smoother = Smoother(facts.hop / facts.rate, self.settings.smoothing)
+        smoothing = facts.delay(self.settings.smoothing).smoothing
+        self._smoother = Smoother(facts.hop / facts.rate, smoothing)
         threshold, hysteresis = facts.threshold, self.settings.hysteresis
+        if hysteresis is None:
+            hysteresis = facts.hysteresis
         if self.settings.drive == "always" and threshold >= CLOSED:
             # Both are measured in confidence, of which this model has none.
             threshold, hysteresis = 0.0, 0.0

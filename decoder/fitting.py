@@ -7,7 +7,7 @@ Never by rows that are held out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.metadata import version
 from types import ModuleType
@@ -84,12 +84,27 @@ class Parts(NamedTuple):
     tangent: Tangent | None = None
 
 
+class Answers(NamedTuple):
+    """What a fit makes of some rows."""
+
+    p: Array
+    """Probabilities, shape (n, 3)."""
+    distance: Array
+    """Mean distances to the remembered stretches that voted, shape (n,); NaN without a memory."""
+
+
 class Fitted(NamedTuple):
     """One candidate fitted to some rows."""
 
-    answer: Callable[[Ints], Array]
-    """Usable rows in, probabilities of shape (n, 3) out."""
+    answers: Callable[[Ints], Answers]
+    """Rows in whose fields are whole; usable or not."""
     parts: Parts
+    level: Array
+    """Level of every row on this fit's scale, as `Model.level` has it, shape (n_rows,)."""
+
+    def answer(self, newest: Ints) -> Array:
+        """Return the probabilities of some rows, shape (n, 3)."""
+        return self.answers(newest).p
 
 
 def fit_one(task: Task, candidate: Candidate, of: Bools, seed: int) -> Fitted:
@@ -186,10 +201,10 @@ def _lda(task: Task, of: Bools, _seed: int) -> Fitted:
     newest = task.newest[of]
     found = linear.fit(fields_of(z, newest), task.label[of], stretches(task.rows, newest))
 
-    def answer(newest: Ints) -> Array:
-        return np.array([found(field) for field in fields_of(z, newest)])
+    def answers(newest: Ints) -> Answers:
+        return _told([found(field) for field in fields_of(z, newest)])
 
-    return Fitted(answer, Parts(scale, linear=found))
+    return Fitted(answers, Parts(scale, linear=found), z.mean(axis=1))
 
 
 def _cebra_knn(task: Task, of: Bools, seed: int) -> Fitted:
@@ -200,29 +215,43 @@ def _cebra_knn(task: Task, of: Bools, seed: int) -> Fitted:
     t = task.rows.t_last[newest]
     memory = memory_of(network(fields_of(z, newest)), label, task.stretch[of], t)
 
-    def answer(newest: Ints) -> Array:
-        return np.array([memory.predict_proba(near) for near in network(fields_of(z, newest))])
+    def answers(newest: Ints) -> Answers:
+        votes = [memory.ask(near) for near in network(fields_of(z, newest))]
+        return _told([vote.p for vote in votes], [vote.distance for vote in votes])
 
-    return Fitted(answer, Parts(scale, network=network, memory=memory))
+    return Fitted(answers, Parts(scale, network=network, memory=memory), z.mean(axis=1))
 
 
 def _riemann(task: Task, of: Bools, _seed: int) -> Fitted:
-    rows, newest = task.rows, task.newest
+    rows, newest = task.rows, task.newest[of]
     flat = rows.covariance.reshape(len(rows.label), -1).astype(np.float64)
     windows = stood_in(flat, rows).reshape(rows.covariance.shape)
-    roots = {v: _rest_root(task, windows, of, v) for v in np.unique(rows.visits).tolist()}
-    root = np.array([roots[v] for v in task.visit.tolist()])
-    moved = root @ tangent.field_covariances(windows, newest) @ root
-    apart = np.searchsorted(newest, _apart(rows, newest[of]))
-    onward = tangent.inverse_root(tangent.mean_of(moved[apart]))
-    numbers = tangent.logistic(tangent.vectors_of(onward @ moved[of] @ onward), task.label[of])
+    roots = np.zeros((int(rows.visits.max()) + 1, *windows.shape[1:]))
+    for visit in np.unique(rows.visits).tolist():
+        roots[visit] = _rest_root(task, windows, of, visit)
+
+    def moved(asked: Ints) -> Array:
+        own = roots[rows.visits[asked]]
+        out: Array = own @ tangent.field_covariances(windows, asked) @ own
+        return out
+
+    learned = moved(newest)
+    apart = np.searchsorted(newest, _apart(rows, newest))
+    onward = tangent.inverse_root(tangent.mean_of(learned[apart]))
+    numbers = tangent.logistic(tangent.vectors_of(onward @ learned @ onward), task.label[of])
     found = Tangent(onward @ roots[int(rows.visits[-1])], *numbers)
 
-    def answer(asked: Ints) -> Array:
-        seen = onward @ moved[np.searchsorted(newest, asked)] @ onward
-        return tangent.decided(tangent.vectors_of(seen), *numbers)
+    def answers(asked: Ints) -> Answers:
+        vectors = tangent.vectors_of(onward @ moved(asked) @ onward)
+        return _told(tangent.decided(vectors, *numbers))
 
-    return Fitted(answer, Parts(_standardizer(task, of, int(rows.visits[-1])), tangent=found))
+    parts = Parts(_standardizer(task, of, int(rows.visits[-1])), tangent=found)
+    return Fitted(answers, parts, tangent.log_power(windows))
+
+
+def _told(p: Sequence[Array] | Array, distance: Sequence[float] | None = None) -> Answers:
+    told = np.full(len(p), np.nan) if distance is None else np.array(distance, dtype=np.float64)
+    return Answers(np.array(p).reshape(-1, 3), told)
 
 
 def _rest_root(task: Task, windows: Array, of: Bools, visit: int) -> Array:

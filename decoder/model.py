@@ -13,123 +13,33 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from msgspec import Meta
 from safetensors import SafetensorError
 from safetensors.numpy import load as decode_tensors
 from safetensors.numpy import save as encode_tensors
 
 from rym.errors import FormatError, SignalError
-from rym.messages import Affect
 
 from .archive import pack, unpack
-from .embedding import FIELD, Network
-from .features import Band, Standardizer, masked_row, row
+from .embedding import Network
+from .features import Standardizer, masked_row, row
 from .gate import soften
 from .linear import Linear
+from .manifest import SCHEMA, Manifest
+from .memory.drift import MEASURES, Measure
 from .memory.rings import Memory, memory_of
-from .scoring import Verdict
-from .settings import Candidate, Preset
-from .tangent import N_CLASSES, Tangent, window_covariance
+from .tangent import N_CLASSES, Tangent, log_power, window_covariance
 
-SCHEMA = 2
 MANIFEST, WEIGHTS, MEMORY = "model.json", "weights.safetensors", "memory.npz"
 LARGEST = 256 * 2**20
 """Bytes of a file above which it is not even read; 10 000 remembered rows take 1 MB."""
 _AGAIN = "Train the model again with `rym train`, or take it from where it was saved."
 
 Array = npt.NDArray[np.float64]
-
-
-class Delay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """By how much an answer lags behind what the person feels, in seconds, part by part."""
-
-    half_window: float
-    """A window speaks for its middle."""
-    half_field: float
-    """Ten rows speak for their middle."""
-    smoothing: float
-    """Time constant of the smoothing."""
-
-    @property
-    def total(self) -> float:
-        """Sum of the parts, in seconds."""
-        return self.half_window + self.half_field + self.smoothing
-
-
-class CandidateScore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What one candidate alone did on held-out rows."""
-
-    balanced_accuracy: float
-    critical_value: float | None
-    """What chance reaches in at most 5 of 100 runs; null where no score could."""
-    verdict: Verdict
-
-
-class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is known about a model."""
-
-    schema: int
-    kind: Candidate | Literal["none"]
-    """What answers; `none` where nothing could be learned."""
-    channels: tuple[str, ...]
-    rate: Annotated[float, Meta(gt=0)]
-    """Samples per second."""
-    n_times: Annotated[int, Meta(gt=0, le=1_000_000)]
-    """Samples of a window."""
-    hop: Annotated[int, Meta(gt=0)]
-    """Samples from one window to the next."""
-    bands: tuple[Band, ...]
-    preset: Preset = "default"
-    """What else is particular about the rows; see `presets.RULES`."""
-    conditioning: str = ""
-    """Filters and reference of the windows learned from, as they name them; empty: not known."""
-    max_bad: float
-    """Share of channels that may be bad before a window is unusable."""
-    stand_in: tuple[str, ...] = ()
-    """Artifacts for whose windows the clean rows before stand in, as when it was learned."""
-    clean_rows: int = 1
-    """Least rows of the ten without a stand-in that an answer needs."""
-    clip: Annotated[float, Meta(gt=0)]
-    """Limit of a standardized feature."""
-    reaction_lag: float
-    """Seconds by which the keys were taken to follow the feeling."""
-    states: tuple[Affect, ...]
-    """Those that the calibration had; the others have probability 0."""
-    temperature: Annotated[float, Meta(gt=0)]
-    threshold: float
-    """Confidence below which the state is unknown; above 1: always."""
-    verdict: Verdict
-    why: str
-    """One sentence with the numbers behind the verdict."""
-    choice: str
-    """One sentence with the numbers behind the choice of what answers."""
-    score: float
-    """Balanced accuracy of held-out rows, the choice included; 0 where nothing could be held
-    out."""
-    critical: float | None
-    """What chance reaches in at most 5 of 100 runs; null where no score could."""
-    episodes: tuple[int, int, int]
-    """Episodes learned from: (negative, neutral, positive)."""
-    rows: tuple[int, int, int]
-    """Rows learned from: (negative, neutral, positive)."""
-    scores: dict[str, CandidateScore]
-    """Of every candidate that was tried, each fitted to the same folds."""
-    visits: int = 1
-    """Calibrations learned from; the z-score and the rest are those of the newest."""
-    seed: int
-    versions: dict[str, str]
-    files: dict[str, str]
-    """SHA-256 of every other file."""
-
-    def delay(self, smoothing: float) -> Delay:
-        """Return the declared delay under a smoothing of so many seconds."""
-        half_window = self.n_times / self.rate / 2
-        return Delay(half_window, (FIELD - 1) * self.hop / self.rate / 2, smoothing)
 
 
 class Answered(NamedTuple):
@@ -155,6 +65,9 @@ class Model:
     memory: Memory | None
     linear: Linear | None
     tangent: Tangent | None
+    usual: Mapping[Measure, Array]
+    """What is usual in data that nothing was fitted to, in order of time, a value per answered row;
+    NaN where there was none, empty where there is no such measure. See `memory.drift.Watch`."""
     files: Mapping[str, bytes]
     """The folder, file by file."""
 
@@ -186,6 +99,19 @@ class Model:
         return self.standardizer(
             masked_row(samples, facts.rate, facts.bands, facts.channels, untrusted)
         )
+
+    def level(self, row: Array) -> float:
+        """Return the level of what one window is reduced to, to be held against what is usual.
+
+        Parameters
+        ----------
+        row : array of shape (n_columns,)
+            See `row`.
+        """
+        if self.tangent is None:
+            return float(row.mean())
+        n = len(self.manifest.channels)
+        return float(log_power(row.reshape(n, n)))
 
     def answer(self, field: Array, memory: Memory | None = None) -> Answered:
         """Return what the model makes of ten rows.
@@ -227,6 +153,7 @@ def build(
     memory: Memory | None = None,
     linear: Linear | None = None,
     tangent: Tangent | None = None,
+    usual: Mapping[Measure, Array] | None = None,
 ) -> Model:
     """Return the model of these parts, by way of its files' bytes.
 
@@ -242,6 +169,8 @@ def build(
         Where it comes from LDA.
     tangent : Tangent
         Where it comes from covariances.
+    usual : mapping of str to array of shape (n,)
+        See `Model.usual`.
     """
     tensors: dict[str, npt.NDArray[np.generic]] = {
         "zscore.center": standardizer.center,
@@ -260,7 +189,7 @@ def build(
     contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     files = {
         WEIGHTS: encode_tensors(contiguous),
-        MEMORY: pack(_remembered(memory)),
+        MEMORY: pack({**_remembered(memory), **_packed(usual or {})}),
     }
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     manifest = msgspec.structs.replace(facts, files=hashes)
@@ -332,6 +261,7 @@ def parse(files: Mapping[str, bytes], where: str) -> Model:
         raise FormatError(f"The arrays of {where} cannot be read: {error}.", _AGAIN) from None
     try:
         parts = _answering(manifest, tensors, arrays)
+        usual = _usual(arrays)
         center, scale = tensors["zscore.center"], tensors["zscore.scale"]
     except KeyError as error:
         raise FormatError(f"{where} lacks the array {error}.", _AGAIN) from None
@@ -339,7 +269,7 @@ def parse(files: Mapping[str, bytes], where: str) -> Model:
         raise FormatError(f"The memory of {where} does not fit: {error}.", _AGAIN) from None
     name = hashlib.sha256(files[MANIFEST]).hexdigest()[:16]
     standardizer = Standardizer(center, scale, manifest.clip)
-    model = Model(manifest, name, standardizer, *parts, dict(files))
+    model = Model(manifest, name, standardizer, *parts, usual, dict(files))
     _check(model, where)
     return model
 
@@ -399,7 +329,7 @@ def _answering(
         )
     if len(label) and (label.min() < 0 or label.max() >= N_CLASSES or stretch.min() < 0):
         raise ValueError(f"labels are not 0 to {N_CLASSES - 1}, or stretches below 0")
-    t = arrays.get("t", np.zeros(len(label)))  # models of before kept no times
+    t = arrays["t"]
     if t.shape != label.shape or not np.isfinite(t).all():
         raise ValueError(f"times of shape {t.shape}, labels {label.shape}, or no numbers")
     memory = memory_of(z, label.astype(np.int64), stretch.astype(np.int64), t)
@@ -412,6 +342,23 @@ def _remembered(memory: Memory | None) -> dict[str, npt.NDArray[Any]]:
         return {}
     arrays = memory.arrays()
     return {name: arrays[name] for name in ("embedding", "label", "stretch", "t")}
+
+
+def _packed(usual: Mapping[Measure, Array]) -> dict[str, npt.NDArray[Any]]:
+    nothing = np.zeros(0)
+    return {f"usual.{name}": usual.get(name, nothing) for name in MEASURES}
+
+
+def _usual(arrays: Mapping[str, npt.NDArray[Any]]) -> dict[Measure, Array]:
+    """Return what is usual, of one length where it is known at all."""
+    found: dict[Measure, Array] = {name: arrays[f"usual.{name}"] for name in MEASURES}
+    shapes = {name: values.shape for name, values in found.items()}
+    known = {shape for shape in shapes.values() if shape != (0,)}
+    if len(known) > 1 or any(len(shape) != 1 for shape in known):
+        raise ValueError(f"what is usual has the shapes {shapes}")
+    if any(np.isinf(values).any() for values in found.values()):
+        raise ValueError("what is usual holds values that are no numbers")
+    return found
 
 
 def _check(model: Model, where: str) -> None:

@@ -15,6 +15,8 @@ Preset = Literal["default", "no-gamma", "paper"]
 Seconds = Annotated[float, Meta(ge=0.0, le=60.0)]
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
+SMOOTHING, HYSTERESIS = 0.75, 0.1
+"""In seconds, and in probability: where nothing is chosen, since there is nothing to choose by."""
 SMOOTHINGS = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
 """Time constants among which a calibration chooses, in seconds."""
 HYSTERESES = (0.0, 0.05, 0.1)
@@ -104,14 +106,14 @@ class DecoderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     calibration chose."""
     needless: Annotated[float, Meta(ge=0.0)] = 2.0
     """Changes of the answer per minute, beyond those of the state, that smoothing and hysteresis
-    are chosen to stay below; of those that do, the soonest right. LIMIT"""
+    are chosen to stay below; of those that do, the soonest right."""
     gate_target: Share = 0.6
     """Share of right answers, out of fold, that the gate asks of what it lets through."""
     features: FeatureSettings = FeatureSettings()
     training: TrainingSettings = TrainingSettings()
+    learning: LearningSettings = LearningSettings()
 
     @property
     def longest_smoothing(self) -> float:
         """The longest that may be chosen: held-out parts are kept so far apart, in seconds."""
         return max(SMOOTHINGS) if self.smoothing is None else self.smoothing
-    learning: LearningSettings = LearningSettings()

@@ -51,6 +51,27 @@ def window_covariance(
     return out
 
 
+def log_power(covariance: npt.NDArray[np.floating]) -> Array:
+    """Return the mean log variance of the channels that can be trusted.
+
+    Parameters
+    ----------
+    covariance : array of shape (..., n_channels, n_channels)
+        See `window_covariance`.
+
+    Returns
+    -------
+    array of shape (...)
+        NaN where no channel can be.
+    """
+    variance = np.diagonal(covariance, axis1=-2, axis2=-1).astype(np.float64)
+    known = np.isfinite(variance)
+    logs = np.log(np.where(known, np.maximum(variance, 1e-12), 1.0))
+    n = known.sum(axis=-1)
+    out: Array = np.where(n > 0, logs.sum(axis=-1) / np.maximum(n, 1), np.nan)
+    return out
+
+
 def field_covariances(windows: Covariances, newest: Ints) -> Array:
     """Return the mean covariance of the ten windows of each field.
 

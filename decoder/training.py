@@ -21,16 +21,20 @@ from . import scoring
 from .choice import Choice, choose, nested
 from .embedding import FIELD
 from .features import Standardizer
-from .fitting import LEAST_ROWS, Fitted, Task, fit_one, possible, task_of, versions
-from .gate import CLOSED, fit_temperature, fit_threshold, smooth, soften
-from .model import SCHEMA, CandidateScore, Manifest, Model, build
-from .rows import Rows
+from .fitting import LEAST_ROWS, Answers, Fitted, Task, fit_one, possible, task_of, versions
+from .gate import CLOSED, fit_temperature, smooth, soften
+from .manifest import SCHEMA, CandidateScore, Manifest
+from .memory.drift import Measure, novelty_threshold
+from .model import Model, build
+from .pacing import Line, pace_for
+from .rows import Rows, clean_of
 from .scoring.held_out import seed_of
 from .scoring.metrics import balanced_right, right_of
-from .settings import Candidate, DecoderSettings
+from .settings import HYSTERESIS, SMOOTHING, Candidate, DecoderSettings
 
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 Progress = Callable[[float, str], None]
 
 
@@ -109,12 +113,13 @@ def fit(
     folds = folds_of(task)
     n_fits = len(folds) + (len(folds) * (len(folds) - 1) // 2 if len(names) > 1 else 0)
     done = _Counted(progress, len(names) * n_fits + 1)
-    held = {name: held_out(task, name, folds, seed, done) for name in names}
+    heard = {name: held_out(task, name, folds, seed, done) for name in names}
+    held: dict[Candidate, Array] = {name: one.p for name, one in heard.items()}
     everything = np.ones(len(task.newest), dtype=bool)
     choice = choose(held, task.label, task.episode)
     quoted = nested(held, folds, task.label, task.episode, fit=_refit(task, seed, done))
     fitted = fit_one(task, choice.candidate, everything, seed_of(seed, "all"))
-    found = _found(task, choice, held, quoted)
+    found = _found(task, choice, held, quoted, heard[choice.candidate])
     progress(1.0, f"{choice.candidate}: all episodes")
     return _built(task, seed, found, fitted), _scores(task, found)
 
@@ -130,9 +135,26 @@ def folds_of(task: Task) -> list[scoring.Fold]:
 
 def _purge(task: Task) -> float:
     """Return the seconds kept free around a held-out block: window, field and smoothing."""
-    rows = task.rows
+    return _field_seconds(task.rows) + task.settings.longest_smoothing
+
+
+def _field_seconds(rows: Rows) -> float:
+    """Return the seconds of signal that one answer rests on."""
     n_hops = (FIELD - 1) * (2 if rows.touched.any() else 1)  # a stand-in reaches back as far again
-    return (rows.n_times + n_hops * rows.hop) / rows.rate + task.settings.smoothing
+    return (rows.n_times + n_hops * rows.hop) / rows.rate
+
+
+class HeldOut(NamedTuple):
+    """What one candidate's fits say of rows that they had not seen."""
+
+    p: Array
+    """Of the usable rows, shape (n_usable, 3); NaN where a row was in no fold's test."""
+    asked: Ints
+    """All rows that were answered, in order: the seconds around a change, too, shape (n_asked,)."""
+    answers: Answers
+    """Of these."""
+    level: Array
+    """Of these, shape (n_asked,)."""
 
 
 def held_out(
@@ -141,14 +163,50 @@ def held_out(
     folds: list[scoring.Fold],
     seed: int,
     done: Callable[[str], None],
-) -> Array:
-    """Return out-of-fold probabilities of shape (n, 3); NaN where a row was in no fold's test."""
-    p = np.full((len(task.newest), 3), np.nan)
+) -> HeldOut:
+    """Return what is said of every row by the fold that held it out."""
+    n = len(task.rows.label)
+    p, distance, level = np.full((n, 3), np.nan), np.full(n, np.nan), np.full(n, np.nan)
+    asked = np.zeros(n, dtype=bool)
     for i, fold in enumerate(folds, start=1):
         fitted = fit_one(task, candidate, fold.train, seed_of(seed, f"fold {i}"))
-        p[fold.test] = fitted.answer(task.newest[fold.test])
+        own = _asked(task, fold)
+        p[own], distance[own] = fitted.answers(own)
+        level[own] = fitted.level[own]
+        asked[own] = True
         done(f"{candidate}: held-out part {i} of {len(folds)}")
-    return p
+    rows = np.flatnonzero(asked)
+    return HeldOut(p[task.newest], rows, Answers(p[rows], distance[rows]), level[rows])
+
+
+def _asked(task: Task, fold: scoring.Fold) -> Ints:
+    """Return the rows that a fold answers for: those it holds out, and those around them.
+
+    A row is around if a row that is held out is the nearest usable one, less than a field away, and
+    if it shares no sample with a row that is learned from.
+    """
+    rows, newest = task.rows, task.newest
+    around = _answerable(rows, task.settings.features.clean_rows)
+    t, usable = rows.t_last, rows.t_last[newest]
+    after = np.clip(np.searchsorted(newest, around), 0, len(newest) - 1)
+    before = np.maximum(after - 1, 0)
+    nearer = np.abs(usable[before] - t[around]) <= np.abs(usable[after] - t[around])
+    nearest = np.where(nearer, before, after)
+    seconds = _field_seconds(rows)
+    kept = fold.test[nearest] & (np.abs(usable[nearest] - t[around]) < seconds)
+    learned = np.concatenate([[-np.inf], usable[fold.train], [np.inf]])
+    place = np.searchsorted(learned, t[around])
+    gap = np.minimum(t[around] - learned[place - 1], learned[place] - t[around])
+    kept &= (gap >= seconds) & (rows.label[around] >= 0)
+    out: Ints = np.union1d(around[kept], newest[fold.test])
+    return out
+
+
+def _answerable(rows: Rows, least: int) -> Ints:
+    """Return the rows that live would answer: ten that follow one another, enough of them clean."""
+    whole = np.zeros(len(rows.run), dtype=bool)
+    whole[FIELD - 1 :] = rows.run[FIELD - 1 :] == rows.run[: len(rows.run) - FIELD + 1]
+    return np.flatnonzero(whole & (clean_of(rows.touched) >= least))
 
 
 def _refit(
@@ -172,15 +230,27 @@ class _Found(NamedTuple):
     choice: str
     judgement: scoring.Judgement
     candidates: dict[str, CandidateScore]
-    temperature: float
-    threshold: float
+    gate: _Gate
+    usual: dict[Measure, Array]
+    novelty: float | None
 
 
-def _found(task: Task, choice: Choice, held: dict[Candidate, Array], quoted: Array) -> _Found:
+class _Gate(NamedTuple):
+    """How probabilities become a state."""
+
+    temperature: float = 1.0
+    threshold: float = CLOSED
+    smoothing: float = SMOOTHING
+    hysteresis: float = HYSTERESIS
+
+
+def _found(
+    task: Task, choice: Choice, held: dict[Candidate, Array], quoted: Array, heard: HeldOut
+) -> _Found:
     judgement = _judged(task, quoted)
-    temperature, threshold = _gate(task, held[choice.candidate])
+    gate = _gate(task, heard)
     if judgement.verdict == "guessing":
-        threshold = CLOSED  # out of so many thresholds one lets good answers through by chance
+        gate = gate._replace(threshold=CLOSED)
     alone = {name: _judged(task, p) for name, p in held.items()}
     candidates: dict[str, CandidateScore] = {
         name: CandidateScore(
@@ -188,7 +258,20 @@ def _found(task: Task, choice: Choice, held: dict[Candidate, Array], quoted: Arr
         )
         for name, one in alone.items()
     }
-    return _Found(choice.candidate, choice.why, judgement, candidates, temperature, threshold)
+    usual = _usual(task, heard, gate)
+    novelty = novelty_threshold(usual["distance"]) if len(usual["distance"]) else None
+    return _Found(choice.candidate, choice.why, judgement, candidates, gate, usual, novelty)
+
+
+def _usual(task: Task, heard: HeldOut, gate: _Gate) -> dict[Measure, Array]:
+    """Return what is usual in rows that nothing was fitted to; see `memory.drift`."""
+    line, distance = _line(task, heard, gate.temperature), heard.answers.distance
+    p = smooth(line.p, line.follows, line.hop, gate.smoothing)
+    return {
+        "distance": np.zeros(0) if np.isnan(distance).all() else distance,
+        "level": heard.level,
+        "balance": p[:, 2] - p[:, 0],
+    }
 
 
 def _judged(task: Task, p: Array) -> scoring.Judgement:
@@ -199,22 +282,53 @@ def _judged(task: Task, p: Array) -> scoring.Judgement:
     return scoring.judge(score, tuple(n for n in task.episodes if n))
 
 
-def _gate(task: Task, p: Array) -> tuple[float, float]:
-    """Return temperature and confidence threshold from out-of-fold probabilities."""
-    known = ~np.isnan(p[:, 0])
+def _gate(task: Task, heard: HeldOut) -> _Gate:
+    """Return temperature, smoothing, hysteresis and threshold from out-of-fold probabilities."""
+    settings, known = task.settings, ~np.isnan(heard.p[:, 0])
+    forced = _Gate(
+        smoothing=SMOOTHING if settings.smoothing is None else settings.smoothing,
+        hysteresis=HYSTERESIS if settings.hysteresis is None else settings.hysteresis,
+    )
     if not known.any():
-        return 1.0, CLOSED
-    p, label, newest = p[known], task.label[known], task.newest[known]
-    temperature = fit_temperature(p, label)
-    hop = task.rows.hop / task.rows.rate
-    follows = np.concatenate([[False], np.diff(newest) == 1])
-    follows[1:] &= np.diff(task.rows.run[newest]) == 0
-    smoothed = smooth(soften(p, temperature), follows, hop, task.settings.smoothing)
-    return temperature, fit_threshold(smoothed, label, task.settings.gate_target)
+        return forced
+    temperature = fit_temperature(heard.p[known], task.label[known])
+    pace = pace_for(_line(task, heard, temperature), settings)
+    if pace is None:
+        return forced._replace(temperature=temperature)
+    return _Gate(temperature, pace.threshold, pace.smoothing, pace.hysteresis)
+
+
+def _line(task: Task, heard: HeldOut, temperature: float) -> Line:
+    """Return the out-of-fold answers in order of time."""
+    rows, asked = task.rows, heard.asked
+    follows = np.concatenate([[False], np.diff(asked) == 1])
+    follows[1:] &= np.diff(rows.run[asked]) == 0
+    return Line(
+        p=soften(heard.answers.p, temperature),
+        label=rows.label[asked],
+        episode=rows.episode[asked],
+        t=rows.t_last[asked],
+        start=_starts(rows)[asked],
+        follows=follows,
+        clear=np.isin(asked, task.newest),
+        hop=rows.hop / rows.rate,
+    )
+
+
+def _starts(rows: Rows) -> Array:
+    """Return when the episode of each row began; NaN where no other went before it."""
+    begin = np.concatenate([[True], np.diff(rows.episode) != 0])
+    begin[1:] |= np.diff(rows.visits) != 0
+    first = np.maximum.accumulate(np.where(begin, np.arange(len(begin)), 0))
+    before = np.maximum(first - 1, 0)
+    known = (first > 0) & (rows.label[before] >= 0) & (rows.visits[before] == rows.visits)
+    out: Array = np.where(known, rows.t_last[first], np.nan)
+    return out
 
 
 def _built(task: Task, seed: int, found: _Found, fitted: Fitted) -> Model:
-    return build(_manifest(task, seed, found), **fitted.parts._asdict())
+    parts = fitted.parts._asdict()
+    return build(_manifest(task, seed, found), **parts, usual=found.usual)
 
 
 def _manifest(task: Task, seed: int, found: _Found) -> Manifest:
@@ -235,8 +349,11 @@ def _manifest(task: Task, seed: int, found: _Found) -> Manifest:
         clip=settings.features.clip,
         reaction_lag=settings.training.reaction_lag,
         states=tuple(AFFECTS[i] for i in np.unique(task.label)),
-        temperature=found.temperature,
-        threshold=found.threshold,
+        temperature=found.gate.temperature,
+        threshold=found.gate.threshold,
+        smoothing=found.gate.smoothing,
+        hysteresis=found.gate.hysteresis,
+        novelty=found.novelty,
         verdict=judgement.verdict,
         why=judgement.why,
         choice=found.choice,
@@ -277,6 +394,8 @@ def _nothing(task: Task) -> tuple[Model, Scores]:
         f"{len(learnable)} have {LEAST_ROWS} usable rows or more; two are needed."
     )
     judgement = scoring.Judgement("guessing", why, 0.0, None, sum(task.episodes), len(learnable))
-    found = _Found(None, "Nothing, since there is nothing to learn.", judgement, {}, 1.0, CLOSED)
+    found = _Found(
+        None, "Nothing, since there is nothing to learn.", judgement, {}, _Gate(), {}, None
+    )
     standardizer = Standardizer.fit(task.rows.features, task.settings.features.clip)
     return build(_manifest(task, 0, found), standardizer), _scores(task, found)

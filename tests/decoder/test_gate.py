@@ -37,13 +37,13 @@ def test_at_chance_the_gate_is_closed():
     """Confident answers that are right one time in three let nothing through."""
     rng = np.random.default_rng(1)
     p, label = rng.dirichlet([0.3, 0.3, 0.3], 2000), rng.integers(0, 3, 2000)
-    assert fit_threshold(p, label, 0.6) == CLOSED
+    assert fit_threshold(p, label, np.arange(2000) // 50, 0.6) == CLOSED
 
 
 def test_the_gate_lets_through_what_is_right_often_enough():
     """The threshold is the lowest at which six in ten of the answers are right."""
     p, label = noisy(np.random.default_rng(2), 4000, 1.0)
-    threshold = fit_threshold(p, label, 0.8)
+    threshold = fit_threshold(p, label, np.arange(4000) // 50, 0.8)
     right, through = p.argmax(axis=1) == label, p.max(axis=1) >= threshold
     assert 0.5 < threshold < 0.9
     assert right[through].mean() == pytest.approx(0.8, abs=0.04)

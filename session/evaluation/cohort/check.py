@@ -19,7 +19,7 @@ from decoder.scoring.intervals import Estimate, over_people
 from decoder.scoring.nulls import TINY
 from decoder.scoring.protocols import protocol
 from decoder.scoring.verdicts import LEVEL
-from decoder.settings import DecoderSettings
+from decoder.settings import SMOOTHING
 from decoder.table import Table
 
 from ..conclude import Scored, verdict
@@ -50,7 +50,7 @@ class Told(NamedTuple):
 def laid_out(table: Table, seed: int, n_draws: int = 0) -> Laid:
     """Return the protocol over a cohort's table."""
     setup = Setup(
-        smoothing=DecoderSettings().smoothing,
+        smoothing=SMOOTHING,
         delay=0.0,
         dealt="session",
         null="permuted units",

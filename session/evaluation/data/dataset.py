@@ -23,7 +23,7 @@ import msgspec
 from msgspec import Meta
 
 from decoder.scoring.protocols import PROTOCOLS
-from decoder.settings import DecoderSettings, FeatureSettings
+from decoder.settings import SMOOTHING, FeatureSettings
 from rym import settings as layers
 from rym.errors import UsageError
 from rym.messages import Affect
@@ -54,7 +54,7 @@ class DataSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Within what labels were dealt: a person, or every session of a person by itself."""
     primary: str = "within"
     """Protocol on which the verdict rests."""
-    smoothing: Seconds = DecoderSettings().smoothing
+    smoothing: Seconds = SMOOTHING
     """Seconds over which answers are smoothed; part of the purge."""
     notes: str = ""
     """What has to be known of the data, for people."""

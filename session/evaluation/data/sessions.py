@@ -108,7 +108,7 @@ def gather_sessions(
         unit="episode",
         dealt="session",
         primary="within",
-        smoothing=max(one.decoder.smoothing for one in told),
+        smoothing=max(one.decoder.longest_smoothing for one in told),
         delay=max(one.decoder.training.reaction_lag for one in told),
         simulated=any(one.simulated for one in told),
         notes=(*notes, *about_rows(sources, table)),
@@ -241,7 +241,7 @@ def _rules(told: Sequence[Told]) -> Rules:
         features=told[0].decoder.features,
         margin=max(one.decoder.training.margin for one in told),
         edge=max(one.decoder.training.edge for one in told),
-        smoothing=max(one.decoder.smoothing for one in told),
+        smoothing=max(one.decoder.longest_smoothing for one in told),
     )
 
 

@@ -85,7 +85,7 @@ def test_answers_held_out_rows_as_training_does(make_noise_rows, name, rested, n
     task = fitting.task_of(rows, DecoderSettings(training=SMALL))
     learned = task.episode < np.median(task.episode)
     fold = SimpleNamespace(train=learned, test=~learned)
-    held_out = training.held_out(task, name, [fold], 7, lambda what: None)
+    held_out = training.held_out(task, name, [fold], 7, lambda what: None).p
     table = as_table(rows, n_states)
     train, test = task.newest[learned], task.newest[~learned]
     p = QUICK[name].fit(table, train, task.label[learned], seed_of(7, "fold 1"))(test)

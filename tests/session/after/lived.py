@@ -10,8 +10,9 @@ import numpy as np
 from decoder.embedding import KERNELS, Network
 from decoder.features import BANDS, Standardizer
 from decoder.latent import view_of
+from decoder.manifest import SCHEMA, Manifest
 from decoder.memory.rings import Memory, memory_of, unit
-from decoder.model import SCHEMA, Manifest, Model, build
+from decoder.model import Model, build
 from rym import messages as m
 from rym import topics
 
@@ -41,7 +42,8 @@ def model(remembers: Memory | None = None) -> Model:
     facts = Manifest(
         schema=SCHEMA, kind="cebra-knn", channels=("Fz", "Pz"), rate=128.0, n_times=128, hop=32,
         bands=BANDS["default"], max_bad=0.2, clip=5.0, reaction_lag=0.5, states=m.AFFECTS,
-        temperature=1.0, threshold=0.5, verdict="follows", why=WHY, choice="", score=0.71,
+        temperature=1.0, threshold=0.5, smoothing=0.75, hysteresis=0.1, novelty=None,
+        verdict="follows", why=WHY, choice="", score=0.71,
         critical=0.6, episodes=(4, 4, 4), rows=(120, 200, 120), scores={}, seed=0, versions={},
         files={},
     )  # fmt: skip

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from decoder.settings import DecoderSettings
+from decoder.settings import SMOOTHING, DecoderSettings
 from rym.errors import UsageError
 from session.evaluation.data.dataset import load
 from tests.session.evaluation.folders import TWO_STATES, toml
@@ -40,7 +40,7 @@ def test_the_two_that_come_with_rym_say_what_their_data_are() -> None:
 def test_what_is_left_out_is_as_live(tmp_path: Path) -> None:
     """Filters, features and smoothing are those of a session; a lag is of keys alone."""
     dataset = load(toml(tmp_path / "d.toml", MARKERS))
-    assert dataset.data.smoothing == DecoderSettings().smoothing
+    assert dataset.data.smoothing == SMOOTHING
     assert dataset.features == DecoderSettings().features
     assert dataset.labels.delay == 0.0
     text = MARKERS.replace('by = "markers"', 'by = "keys"').replace(
