@@ -125,7 +125,10 @@ def decoder_said(log: Log) -> dict[str, Any]:
     with_model = [s for s in said if s.life == "ready" and s.facts.get("verdict")]
     if not with_model:
         return {}
-    return {**with_model[-1].facts, "why": with_model[-1].detail}
+    newest = with_model[-1].facts
+    # The first word on a model is why its verdict is what it is; later ones may refuse an order.
+    first = next(s for s in with_model if s.facts.get("model") == newest.get("model"))
+    return {**newest, "why": first.detail}
 
 
 def declared(

@@ -30,7 +30,7 @@ from .episodes import Score
 from .injected import HEAD, cells
 from .latency import TOTAL, PlayerClock
 from .provenance import Change
-from .summary import cautions
+from .summary import FLATTERED, cautions
 
 NOTICE = (
     "The music is steered by an experimental estimate from EEG. It is often wrong. "
@@ -175,10 +175,11 @@ def _agreement(a: Analysis) -> str:
     main = a.scores[0] if a.scores else None
     if main is None or main.balanced_accuracy is None:
         return headline(NONE) + paragraph("Nothing could be compared.")
+    flattered = "Flattered: the decoder learned from these keys. " if a.learning.lessons else ""
     return headline(
         share(main.balanced_accuracy), f"balanced accuracy; chance {share(main.chance)}"
     ) + paragraph(
-        f"{_caution(a)}Guessing stays within {share(main.chance_low)} … "
+        f"{_caution(a)}{flattered}Guessing stays within {share(main.chance_low)} … "
         f"{share(main.chance_high)} in 95 of 100 runs of {main.n_states} independent states. "
         "One run proves nothing."
     )
@@ -228,16 +229,28 @@ def _scores(a: Analysis) -> str:
         f"calibration and {a.n_feedback} in feedback. "
     )
     notes = (
-        states + "Compared is the most probable class of every window in feedback, whatever the "
-        "gate said; nothing of the feedback was used by the decoder. The declared delay was fixed "
+        f"{states}Compared is the most probable class of every window in feedback, whatever the "
+        f"gate said; {_independence(a)} The declared delay was fixed "
         "before the feedback (against keys, less the time that a key is late). The windows of one "
         "state are right or wrong together, hence the band is counted in states. This run claims "
-        "nothing by itself: a score inside the band is what guessing gives, and a score outside it "
-        "happens to guessing in 5 of 100 runs."
+        f"nothing by itself: a score inside the band is what guessing gives, and {_outside(a)}"
     )
     if not rows:
         return section("Agreement", paragraph("There was no feedback that could be compared."))
     return section("Agreement", rows_of(head, rows, "") + caption(notes))
+
+
+def _independence(a: Analysis) -> str:
+    """Say whether the scores are of a decoder that knew nothing of the feedback."""
+    if not a.learning.lessons:
+        return "nothing of the feedback was used by the decoder."
+    return f"the decoder learned from the feedback's own keys while it ran. {FLATTERED}"
+
+
+def _outside(a: Analysis) -> str:
+    if not a.learning.lessons:
+        return "a score outside it happens to guessing in 5 of 100 runs."
+    return "a score outside it proves nothing either, since the band knows of no learning."
 
 
 def _keys(a: Analysis) -> str:

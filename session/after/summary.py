@@ -18,6 +18,10 @@ from .learning import MEASURES, Learning
 from .signal_page import in_short
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+FLATTERED = (
+    "Later moments of a state were answered by rows learned from its earlier ones, which flatters "
+    "every agreement with the keys."
+)
 OFTEN = 0.5
 """Share of the windows from which a channel, or low quality, is worth a warning."""
 
@@ -31,7 +35,7 @@ def cautions(a: Analysis) -> tuple[str, ...]:
         The session.
     """
     told = (*_files(a), *a.facts.warnings, *_signal(a.quality), *_model(a), *_drive(a))
-    return (*told, *_drift(a))
+    return (*told, *_taught(a), *_drift(a))
 
 
 def _files(a: Analysis) -> list[str]:
@@ -76,6 +80,12 @@ def _drive(a: Analysis) -> list[str]:
     if a.facts.verdict in ("", "follows") or a.facts.drive != "always":
         return []
     return ["The estimate steered all the same, as the settings of this session ask."]
+
+
+def _taught(a: Analysis) -> list[str]:
+    n = len(a.learning.lessons)
+    rows = "1 row was" if n == 1 else f"{n} rows were"
+    return [f"{rows} learned from the keys of this session while it ran. {FLATTERED}"] if n else []
 
 
 def _drift(a: Analysis) -> list[str]:

@@ -20,7 +20,7 @@ from session.after.latent import Moments, moments
 from session.after.learning import Lesson
 from session.after.remembered import remembered
 from tests.session.after.conftest import Story
-from tests.session.after.lived import FEEDBACK, learned, lived, memory, model
+from tests.session.after.lived import FEEDBACK, WHY, learned, lived, memory, model
 from tests.session.after.test_report import make, seen
 
 MODEL = model()
@@ -160,6 +160,29 @@ def test_the_report_tells_what_was_learned_asked_and_found(folder: Any) -> None:
     told = report.finish(folder)
     assert told["learning"]["rows"]["positive"] > 1
     assert sum("Drift of the" in warning for warning in told["warnings"]) == 2
+
+
+def test_agreement_with_keys_that_were_learned_from_is_told_as_flattered(
+    folder: Any, tmp_path: Path
+) -> None:
+    """In the card, in the section and as a warning; nowhere where nothing was learned."""
+    words, _ = seen(report.write(folder).read_text())
+    for said in ("Flattered: the decoder learned", "learned from the feedback's own keys",
+                 "proves nothing either", "33 rows were learned from the keys"):  # fmt: skip
+        assert said in words, said
+    assert "nothing of the feedback was used" not in words
+    story = Story()
+    words, _ = seen(report.write(make(tmp_path, story.tell())).read_text())
+    assert "nothing of the feedback was used by the decoder" in words
+    assert "flatter" not in words.lower()
+
+
+def test_a_refused_order_does_not_stand_in_for_the_verdict_s_reason(folder: Any) -> None:
+    """The decoder's newest words are a refusal; the gate still gives its own reason."""
+    words, _ = seen(report.write(folder).read_text())
+    gate = words[words.index("The gate") : words.index("Agreement in feedback")]
+    assert WHY in gate
+    assert "There is no state" not in gate
 
 
 def test_a_drawing_is_bounded_however_long_the_session(talk: Any) -> None:
