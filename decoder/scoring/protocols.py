@@ -35,8 +35,8 @@ Ints = npt.NDArray[np.int64]
 def one_unit(table: Table) -> tuple[int, ...]:
     """Return the people who have a state with a single unit.
 
-    `within` cuts their units in blocks of time. Whatever it scores then may lie in the file or the
-    hour as well as in the state, so that it cannot give the verdict `follows`.
+    `within` cuts their units in blocks of time, `calibrate` in two. Whatever is scored then may lie
+    in the file or the hour as well as in the state, so that it cannot give the verdict `follows`.
     """
     return tuple(p for p, rows in _people(table) if _fewest(table, rows, table.unit) < 2)
 
@@ -200,20 +200,34 @@ def calibrate(table: Table, rules: Rules) -> list[Split]:
     """Learn from the first minutes of a person, score the units after them.
 
     Minutes are those behind usable rows. A unit in which they end is learned from up to there, and
-    what is left of it is not scored.
+    what is left of it is not scored. Of a person whose states have one unit each, the first part of
+    every unit is learned from, as much of each in proportion, and what follows is scored: no whole
+    unit could be left for it. As in `within`, such a score may lie in the file (see `one_unit`).
     """
     n_rows = round(rules.minutes * 60.0 * table.rate / table.hop)
     found = []
     for person, own in _people(table):
         if len(own) <= n_rows:
             continue
-        rows = _in_time(table, own)
-        train, rows = np.sort(rows[:n_rows]), np.sort(rows[n_rows:])
-        test = rows[~np.isin(table.unit[rows], np.unique(table.unit[train]))]
+        if len(np.unique(table.unit[own])) == len(np.unique(table.label[own])):
+            train, test = _first_parts(table, own, n_rows / len(own))
+        else:
+            rows = _in_time(table, own)
+            train, rows = np.sort(rows[:n_rows]), np.sort(rows[n_rows:])
+            test = rows[~np.isin(table.unit[rows], np.unique(table.unit[train]))]
         train = apart(table, train, test, purge_of(table, rules))
         if len(test) and len(np.unique(table.label[train])) > 1:
             found.append(Split(f"{table.people[person]}, calibrated", train, test, person))
     return found
+
+
+def _first_parts(table: Table, rows: Ints, share: float) -> tuple[Ints, Ints]:
+    """Return the first part of every unit, and what follows."""
+    first = np.zeros(len(rows), dtype=bool)
+    for unit in np.unique(table.unit[rows]):
+        own = np.flatnonzero(table.unit[rows] == unit)
+        first[own[: round(share * len(own))]] = True
+    return rows[first], rows[~first]
 
 
 def prequential(table: Table, rules: Rules) -> list[Split]:
@@ -362,7 +376,8 @@ PROTOCOLS = (
     ),
     Protocol(
         "calibrate",
-        "The first minutes of a person teach, the person's later units are scored.",
+        "The first minutes of a person teach, the person's later units are scored; of units that "
+        "are alone in their state, each one's later part.",
         "It needs a person whose first minutes hold two states and do not hold all units.",
         False,
         True,

@@ -37,6 +37,8 @@ Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 FILE = "file identity"
+CUTS = ("within", "calibrate")
+"""Protocols that cut the units of a state that has one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,7 +306,7 @@ def verdict(laid: Laid, scored: Sequence[Scored]) -> Conclusion:
             n_relabelings=found.n,
             smallest_p=least(found, n_draws, complete=exact),
             rivals=tuple(rivals),
-            cut=laid.protocol.name == "within" and bool(one_unit(table)),
+            cut=laid.protocol.name in CUTS and bool(one_unit(table)),
         )
     )
 

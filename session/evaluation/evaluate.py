@@ -308,7 +308,7 @@ def _nested(laid: Laid, scored: Sequence[Scored], jobs: Sequence[Job], out: Path
     answers = {one.method.name: one.arrays() for one in scored if one.method.name in names}
     arrays, file = chosen_answers(answers, chosen), f"predictions/{laid.protocol.name}/nested.npz"
     keep(out / file, arrays)
-    return nested_result(laid, arrays, names, file)
+    return nested_result(laid, arrays, {name: answers[name] for name in names}, file)
 
 
 def _joined(

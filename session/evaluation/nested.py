@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from decoder.scoring import blocks_of
 from decoder.scoring.held_out import seed_of
 from decoder.scoring.pairs import Said, accuracies, difference, preferred
 from decoder.scoring.protocols import protocol
@@ -22,7 +23,7 @@ from decoder.table import Table
 
 from .conclude import estimate_of
 from .jobs import Laid
-from .result import Chosen, Nested
+from .result import Beside, Chosen, Nested
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 
@@ -57,9 +58,20 @@ def choose(table: Table, answers: Mapping[str, Arrays]) -> str:
     if not len(answers[default]["row"]):
         return default
     said = {name: said_by(arrays) for name, arrays in answers.items()}
+    blocks = _in_blocks(table, said[default].row)
     return preferred(
-        default, {name: difference(table, said[name], said[default]) for name in others}
+        default, {name: difference(blocks, said[name], said[default]) for name in others}
     )
+
+
+def _in_blocks(table: Table, rows: npt.NDArray[np.int64]) -> Table:
+    """Return the table with the only unit of a state cut in two, as training cuts an episode.
+
+    One unit has no standard error: whatever the others scored, the default would be kept.
+    """
+    unit, rows = table.unit.copy(), np.sort(rows)
+    unit[rows] = blocks_of(table.label[rows], table.unit[rows])
+    return replace(table, unit=unit)
 
 
 def said_by(arrays: Arrays) -> Said:
@@ -84,7 +96,9 @@ def chosen_answers(answers: Mapping[str, Arrays], chosen: Sequence[str]) -> Arra
     return {key: value[order] for key, value in found.items()} | {"chosen": np.array(chosen)}
 
 
-def nested_result(laid: Laid, arrays: Arrays, names: Sequence[str], file: str) -> Nested:
+def nested_result(
+    laid: Laid, arrays: Arrays, candidates: Mapping[str, Arrays], file: str
+) -> Nested:
     """Return what is quoted.
 
     Parameters
@@ -93,8 +107,8 @@ def nested_result(laid: Laid, arrays: Arrays, names: Sequence[str], file: str) -
         The protocol over the table.
     arrays : dict of str to array
         See `chosen_answers`.
-    names : sequence of str
-        All candidates, the default first.
+    candidates : mapping of str to dict of str to array
+        `row` and `p` of every candidate, the default first.
     file : str
         Where the arrays are stored, relative to `evaluation.json`.
     """
@@ -102,7 +116,7 @@ def nested_result(laid: Laid, arrays: Arrays, names: Sequence[str], file: str) -
     scores = accuracies(laid.table, said)
     known = np.flatnonzero(~np.isnan(scores))
     estimate = estimate_of(laid.table, said, scores)
-    chosen = arrays["chosen"].tolist()
+    chosen, names = arrays["chosen"].tolist(), list(candidates)
     return Nested(
         balanced_accuracy=float(np.nanmean(scores)),
         interval=estimate.interval if len(known) > 2 else None,
@@ -110,5 +124,11 @@ def nested_result(laid: Laid, arrays: Arrays, names: Sequence[str], file: str) -
         people=tuple((laid.table.people[i], float(scores[i])) for i in known),
         chosen=tuple(Chosen(name=n, n_folds=chosen.count(n)) for n in names if n in chosen),
         default=names[0],
+        beside=tuple(_beside(laid.table, said, name, candidates[name]) for name in names),
         predictions=file,
     )
+
+
+def _beside(table: Table, quoted: Said, name: str, arrays: Arrays) -> Beside:
+    found = difference(table, quoted, said_by(arrays))
+    return Beside(name=name, difference=found.mean, standard_error=found.standard_error)

@@ -105,6 +105,17 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     n_folds: int
 
 
+class Beside(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is quoted beside one candidate alone."""
+
+    name: str
+    difference: float
+    """By how much what is quoted is better, in balanced accuracy: mean over people, each with the
+    own difference; over units where there is one person."""
+    standard_error: float | None
+    """Of that mean."""
+
+
 class Nested(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The score to quote: every fold's candidate chosen by what the fold learns from alone."""
 
@@ -118,6 +129,8 @@ class Nested(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     chosen: tuple[Chosen, ...]
     default: str
     """Chosen unless another is better by more than one standard error."""
+    beside: tuple[Beside, ...]
+    """Every candidate alone, the default first."""
     predictions: str
     """File with the predictions, relative to `evaluation.json`."""
 

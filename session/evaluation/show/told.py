@@ -87,14 +87,24 @@ def believed(e: Evaluation) -> list[str]:
 
 
 def choice(nested: Nested) -> str:
-    """Return how the decoders behind the score to quote were chosen, two sentences."""
+    """Return how the decoders behind the score to quote were chosen, three sentences."""
     n = sum(one.n_folds for one in nested.chosen)
     named = ", ".join(f"{one.name} in {one.n_folds} of {n}" for one in nested.chosen)
     return (
         "Each fold's decoder was chosen by what the fold learns from alone "
         f"({nested.default} unless another was better by more than one standard error): {named}. "
-        "So there is no luck of the choice in it, as there is in the best of the scores."
+        "So there is no luck of the choice in it, as there is in the best of the scores. "
+        f"Beside each alone: {_beside(nested)}."
     )
+
+
+def _beside(nested: Nested) -> str:
+    """Return by how much what is quoted differs from each candidate alone."""
+    said = []
+    for one in nested.beside:
+        sure = "" if one.standard_error is None else f" ± {one.standard_error:.3f}"
+        said.append(f"{one.name} {one.difference:+.3f}{sure}")
+    return ", ".join(said)
 
 
 def _quoted(nested: Nested, p: ProtocolResult) -> str:

@@ -87,11 +87,11 @@ def test_the_purge_is_kept_in_seconds(table):
 @settings(max_examples=25, deadline=None)
 @given(tables)
 def test_no_unit_is_learned_from_and_scored_unless_cut(table):
-    """Only `within` cuts units, and says for whom."""
+    """Only `within` and `calibrate` cut units, of whom `one_unit` names."""
     cut = pr.one_unit(table)
     for protocol in HONEST:
         for split in protocol.splits(table, RULES):
-            if protocol.name == "within" and split.person in cut:
+            if protocol.name in ("within", "calibrate") and split.person in cut:
                 continue
             if protocol.name == "leave-one-session-out":
                 assert not set(table.session[split.train]) & set(table.session[split.test])
@@ -214,7 +214,23 @@ def test_calibration_comes_first_and_is_as_long_as_asked():
 
 def test_calibration_with_one_state_scores_nobody():
     """Where the first minutes hold one file, nothing can be told apart."""
-    assert pr.calibrate(table_of([[[0, 1]]], rows=200), RULES) == []
+    assert pr.calibrate(table_of([[[0, 0, 1]]], rows=200), RULES) == []
+
+
+def test_calibration_takes_the_first_part_of_units_that_are_alone_in_their_state():
+    """Three units of 100, 200 and 300 rows: as much of each in proportion, what follows is scored.
+
+    With less than a calibration's minutes nobody is scored.
+    """
+    table = table_of([[[0, 1, 2]]], rows=[109, 209, 309], gap=30)
+    (split,) = pr.calibrate(table, RULES)
+    counts = np.bincount(table.unit[split.test])
+    assert counts.tolist() == [80, 160, 240]  # half a minute is 120 of 600 rows
+    for unit in range(3):
+        mine, other = (rows[table.unit[rows] == unit] for rows in split[1:3])
+        assert mine[0] == table.newest[table.unit[table.newest] == unit][0]
+        assert other.min() - mine.max() == round(purge_of(table, RULES) * RATE / HOP)
+    assert pr.calibrate(table_of([[[0, 1]]], rows=60), RULES) == []
 
 
 def test_prequential_learns_from_the_past_only():

@@ -9,6 +9,7 @@ import numpy as np
 
 from session.evaluation.result import (
     SCHEMA,
+    Beside,
     Chosen,
     Curve,
     DataFacts,
@@ -135,6 +136,10 @@ def nested(decoders: Sequence[MethodResult], names: Sequence[str]) -> Nested:
             Chosen(name=second.name, n_folds=1),
         ),
         default=first.name,
+        beside=(
+            Beside(name=first.name, difference=0.0, standard_error=0.0),
+            Beside(name=second.name, difference=0.021, standard_error=None),
+        ),
         predictions="predictions/within/nested.npz",
     )
 

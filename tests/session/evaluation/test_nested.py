@@ -10,7 +10,7 @@ import pytest
 from decoder.scoring.pairs import Said, accuracies
 from decoder.scoring.protocols import PROTOCOLS, protocol
 from session.evaluation.jobs import Laid, Setup
-from session.evaluation.nested import choose, chosen_answers, inner
+from session.evaluation.nested import choose, chosen_answers, inner, nested_result
 from tests.session.evaluation import planted
 
 HONEST = ("within", "leave-one-episode-out", "leave-one-person-out", "calibrate", "prequential")
@@ -84,6 +84,37 @@ def test_the_default_stays_unless_another_is_better_by_more_than_a_standard_erro
     assert choose(table, {"a": default, "b": better}) == "b"
     assert choose(table, {"a": default, "b": better, "c": best}) == "c"
     assert choose(table, {"c": best, "a": default}) == "c"
+
+
+def test_of_a_state_with_one_unit_the_two_halves_count():
+    """One person, one file of each state: what is better in all four parts is chosen."""
+    table = planted.table_of(n_people=1, n_units=2, rows=40)
+    rows = table.newest
+    default, better = said(table, rows, 0.6), said(table, rows, 1.0)
+    assert choose(table, {"a": default, "b": better}) == "b"
+    once = {key: value.copy() for key, value in default.items()}
+    first = np.flatnonzero(table.unit[rows] == table.unit[rows[0]])
+    once["p"][first] = better["p"][first]  # right in one part that the default is wrong in
+    shuffled = np.random.default_rng(0).permutation(len(rows))
+    late = {key: value[shuffled] for key, value in once.items()}
+    assert choose(table, {"a": default, "b": once}) == choose(table, {"a": default, "b": late})
+
+
+def test_what_is_quoted_stands_beside_every_candidate_alone():
+    """The difference is paired over people; of what was chosen throughout it is none."""
+    table = planted.table_of(n_people=4, n_units=4, rows=40)
+    good, poor = said(table, table.newest, 0.9), said(table, table.newest, 0.6)
+    chosen = chosen_answers({"a": good, "b": poor}, ["a", "a", "a", "b"])
+    found = nested_result(laid(table), chosen, {"a": good, "b": poor}, "nested.npz")
+    gain = accuracies(table, Said(good["row"], good["p"])) - accuracies(
+        table, Said(poor["row"], poor["p"])
+    )
+    beside = {one.name: one for one in found.beside}
+    assert list(beside) == ["a", "b"]
+    expected = np.append(gain[:3], 0.0)
+    assert beside["b"].difference == pytest.approx(expected.mean())
+    assert beside["b"].standard_error == pytest.approx(expected.std(ddof=1) / 2)
+    assert beside["a"].difference == pytest.approx((expected - gain).mean())
 
 
 def test_without_answers_the_default_is_chosen():
