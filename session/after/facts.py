@@ -21,6 +21,8 @@ from .latency import DWELL, OUTPUT, WAIT, Delay
 from .remembered import Remembered
 
 Log = Mapping[str, Sequence[m.Message]]
+MEMORY = "cebra-knn"
+"""The decoder that has a latent space and a memory in it."""
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,7 +82,7 @@ def gather(log: Log, record: Record | None) -> Facts:
     """
     tables = record.settings if record else {}
     decoder, model, player = tables.get("decoder", {}), decoder_said(log), player_said(log)
-    replayed = _replayed(tables)
+    replayed, placed = _replayed(tables), _placing(log)
     return Facts(
         started=_wall(record.started) if record else "",
         kind=_kind(log, record),
@@ -89,8 +91,8 @@ def gather(log: Log, record: Record | None) -> Facts:
         verdict=str(model.get("verdict", "")),
         verdict_why=str(model.get("why", "")),
         states=tuple(str(model.get("states", "")).split()),
-        decoder=str(model.get("decoder", "")),
-        model=str(model.get("model", "")),
+        decoder=str(model.get("decoder", MEMORY if placed else "")),
+        model=str(model.get("model", placed)),
         frozen=bool(decoder.get("learning", {}).get("frozen", False)),
         drive=str(decoder.get("drive", "verdict")),
         delay=_seconds(model.get("delay")),
@@ -100,6 +102,12 @@ def gather(log: Log, record: Record | None) -> Facts:
         settings_hash=settings_hash(tables) if tables else "",
         versions=tuple((k, v) for k, v in record.versions.items() if v) if record else (),
     )
+
+
+def _placing(log: Log) -> str:
+    """Return the model that placed the newest moment in its latent space; empty where none did."""
+    moments = [x.content for x in log.get(topics.LATENT.short, ())]
+    return str(moments[-1].model) if moments else ""
 
 
 def _kind(log: Log, record: Record | None) -> str:

@@ -13,8 +13,9 @@ from ..drawing import svg
 from ..drawing.markup import caption, figure, paragraph, percent, rows_of, section
 from ..words import WORDS
 from .analysis import Analysis, Log
+from .facts import MEMORY
 from .latent import Moments, moments
-from .learning import MEASURES, MEMORY, Learning, Order
+from .learning import MEASURES, Learning, Order
 from .remembered import Remembered
 
 TITLE = "Latent space"
@@ -187,7 +188,9 @@ def _how_to_read(rows: Remembered | None, found: Moments) -> str:
     n = len(found.points)
     if not n:
         return f"{told}No moment of feedback was placed among them."
-    colour = "the key that was held" if found.by_keys else "what was estimated, as no key was held"
+    colour = "what was estimated, as no key was held"
+    if found.by_keys:
+        colour = "the key that was held (just after a change they lie where they lay before)"
     told += f"{_count(n, 'moment')} of feedback {_are(n)} coloured by {colour}"
     if not found.novel.any():
         return f"{told}; none was novel."
@@ -222,7 +225,7 @@ def _learned(a: Analysis) -> str:
         parts.append(
             caption(
                 f"Novel: {one.n_novel} of {_count(one.n_moments, 'moment')} of feedback "
-                f"({percent(one.novel)}); of data like the calibration 1 % would be."
+                f"({percent(one.novel)}); of data like the calibration 1 % or fewer would be."
             )
         )
     parts += [_orders(a), _drifts(a)]

@@ -11,13 +11,11 @@ from rym import messages as m
 from rym import topics
 
 from .episodes import Span, Steps
-from .facts import Facts
+from .facts import MEMORY, Facts
 from .latency import PlayerClock
 
 Log = Mapping[str, Sequence[m.Message]]
 
-MEMORY = "cebra-knn"
-"""The decoder that has a latent space and a memory in it."""
 ORDERS = ("freeze", "thaw", "undo", "mark", "roll-back")
 MEASURES = {
     "distance": "distance to what is remembered",

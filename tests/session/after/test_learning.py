@@ -167,3 +167,15 @@ def test_the_facts_name_the_decoder_its_model_and_whether_it_began_frozen(talk: 
     facts = gather(talk.log, record)
     assert (facts.decoder, facts.model, facts.frozen) == ("cebra-knn", "0123", True)
     assert not gather(talk.log, None).frozen
+
+
+def test_a_lost_word_of_the_decoder_hides_no_latent_space(talk: Any) -> None:
+    """Where moments were placed, a memory answered; the newest one's model is the one."""
+    for t, of in ((1.0, "a"), (2.0, "b")):
+        content = m.Latent(t=t, point=(0.0, 0.0, 0.0), distance=None, novel=False, model=of)
+        talk.say(topics.LATENT, content, t)
+    facts = gather(talk.log, None)
+    assert (facts.decoder, facts.model) == ("cebra-knn", "b")
+    ready(talk, 3.0, "c", kind="lda")
+    facts = gather(talk.log, None)
+    assert (facts.decoder, facts.model) == ("lda", "c")
