@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from rich.text import Text
-
 from rym.messages import AFFECTS, Drift, Learned, Status
 
 from ..words import WORDS
@@ -53,12 +51,12 @@ class MemoryRows:
         if model != self._model:
             self._model, self._learned, self._drifts = model, {}, {}
 
-    def rows(self, now: float) -> list[tuple[str, Text]]:
+    def rows(self, now: float) -> list[tuple[str, str]]:
         """Return the view's rows at rig time `now`, in seconds; none where no memory learns."""
-        out = [("drift", Text(drift.suggestion)) for drift in self._drifts.values()]
+        out = [("drift", drift.suggestion) for drift in self._drifts.values()]
         if self._learning == "none" and not self._learned:
             return out
-        return [("learned", Text(self._counted(now))), *out]
+        return [("learned", self._counted(now)), *out]
 
     def _counted(self, now: float) -> str:
         told = ["frozen"] if self._learning == "frozen" else []

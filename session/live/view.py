@@ -178,7 +178,7 @@ class Board:
             rows.add_row("disturbs", self._disturbs(now))
             rows.add_row("estimate", self._estimate(now))
             for name, words in self._memory.rows(now):
-                rows.add_row(name, words)
+                rows.add_row(name, Text(words))
         else:
             rows.add_row("asked", self._asked())
         rows.add_row("heard", self._heard())
