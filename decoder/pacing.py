@@ -18,8 +18,7 @@ from rym.messages import AFFECTS
 
 from .embedding import FIELD
 from .gate import CLOSED, Gate, fit_threshold, smooth
-from .scoring.intervals import over_units
-from .scoring.metrics import balanced_right
+from .scoring.intervals import Estimate, over_units
 from .settings import HYSTERESES, SMOOTHINGS, DecoderSettings
 
 Array = npt.NDArray[np.float64]
@@ -73,8 +72,9 @@ def pace_for(line: Line, settings: DecoderSettings) -> Pace | None:
     """Return the pace of those that are steady and right enough which is soonest right.
 
     Steady enough: no more needless changes per minute than `settings.needless`; if none is, the
-    steadiest. Right enough: not worse than the best by more than one standard error of the paired
-    difference, counted in episodes.
+    steadiest. Right enough: not worse than the best by more than one standard error of the best,
+    counted in episodes. By the standard error of the paired difference, a tenth of it, whatever is
+    right in a few rows more would decide, and the limit hardly matters.
 
     Parameters
     ----------
@@ -91,8 +91,10 @@ def pace_for(line: Line, settings: DecoderSettings) -> Pace | None:
     paces = list(_paces(line, settings))
     if not paces:
         return None
-    best = max(paces, key=lambda pace: _balanced(line, pace))
-    fair = [pace for pace in paces if _as_right(line, pace, best)]
+    shares = [_share(line, pace) for pace in paces]
+    best = max(shares, key=lambda share: share.mean)
+    least = best.mean - (best.standard_error or 0.0)
+    fair = [pace for pace, share in zip(paces, shares, strict=True) if share.mean >= least]
     steady = [pace for pace in fair if pace.needless <= settings.needless]
     if not steady:
         return min(fair, key=lambda pace: (pace.needless, pace.seconds))
@@ -138,14 +140,9 @@ def pace_of(line: Line, smoothing: float, hysteresis: float, threshold: float) -
     )
 
 
-def _balanced(line: Line, pace: Pace) -> float:
-    return balanced_right(line.label[line.clear], pace.right)
-
-
-def _as_right(line: Line, pace: Pace, best: Pace) -> bool:
-    clear = line.clear
-    worse = over_units(best.right - pace.right, line.label[clear], line.episode[clear])
-    return worse.mean <= (worse.standard_error or 0.0)
+def _share(line: Line, pace: Pace) -> Estimate:
+    """Return the balanced share of right answers; `unknown` is none."""
+    return over_units(pace.right, line.label[line.clear], line.episode[line.clear])
 
 
 def played(line: Line, smoothed: Array, threshold: float, hysteresis: float) -> Ints:

@@ -70,9 +70,8 @@ def test_the_calibrations_rows_are_those_that_training_learns_from(
     assert np.array_equal(table.label[place], rows.label[rows.usable])
     # Nearer to the rest than the purge, and to the end of the phase than the margin, none is.
     purge = table.field_seconds + found.smoothing + 0.1
-    inside = (rig[place] > rig[table.baseline].max() + purge) & (
-        rig[place] < rig[place].max() - 1.6
-    )
+    first, last = rig[table.baseline].max() + purge, rig[place].max() - 1.6
+    inside = (rig[place] > first) & (rig[place] < last)
     assert inside.sum() > 20
     assert table.usable[place][inside].all()
     assert np.array_equal(table.features[table.baseline], rows.features[rows.baseline])
