@@ -175,7 +175,9 @@ def _agreement(a: Analysis) -> str:
     main = a.scores[0] if a.scores else None
     if main is None or main.balanced_accuracy is None:
         return headline(NONE) + paragraph("Nothing could be compared.")
-    flattered = "Flattered: the decoder learned from these keys. " if a.learning.lessons else ""
+    flattered = (
+        "Perhaps flattered: the decoder learned from these keys. " if a.learning.lessons else ""
+    )
     return headline(
         share(main.balanced_accuracy), f"balanced accuracy; chance {share(main.chance)}"
     ) + paragraph(

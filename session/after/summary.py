@@ -19,9 +19,12 @@ from .signal_page import in_short
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 FLATTERED = (
-    "Later moments of a state were answered by rows learned from its earlier ones, which flatters "
-    "every agreement with the keys."
+    "Later moments of a state may be answered by rows learned from its earlier ones: where states "
+    "last long, that alone lifts the agreement."
 )
+"""On noise that knows no state (autocorrelation 0.95 to 0.998 from window to window, three states,
+means of 12) agreement was 0.33 to 0.35 with states of 12 to 20 s, learned from or not; with states
+of 60 to 120 s it rose from 0.35 and 0.38 to 0.58 and 0.67."""
 OFTEN = 0.5
 """Share of the windows from which a channel, or low quality, is worth a warning."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -69,3 +71,31 @@ def test_words_in_a_drawing_cannot_break_it() -> None:
     assert "<script>" not in drawn
     assert "&lt;script&gt;" in drawn
     assert "a &amp; b" in drawn
+
+
+@pytest.mark.parametrize("shape", ["round", "square", "triangle"])
+def test_marks_are_one_outline_with_a_closed_part_each(shape: svg.Shape) -> None:
+    """Each part begins half a width left of its point; no point draws nothing."""
+    canvas = svg.Canvas(100.0, 100.0, "marks")
+    canvas.marks([], shape, "#a3a3a3", 5.0)
+    assert "<path" not in canvas.svg()
+    canvas.marks([(10.0, 20.0), (50.0, 60.0)], shape, "#a3a3a3", 5.0, rim="#22252b", opacity=0.5)
+    (outline,) = re.findall(r'<path d="([^"]*)"', canvas.svg())
+    parts = re.findall(r"M([-\d.]+),([-\d.]+)([^M]*)", outline)
+    assert [(float(x), float(y)) for x, y, _ in parts] == [(5.0, 20.0), (45.0, 60.0)]
+    assert parts[0][2] == parts[1][2]
+    assert parts[0][2].endswith("z")
+    assert 'fill-opacity="0.5"' in canvas.svg()
+    assert 'stroke="#22252b"' in canvas.svg()
+
+
+def test_a_triangle_has_its_middle_at_its_point() -> None:
+    """The mean of its corners lies within a fifth of its size of where it stands."""
+    canvas = svg.Canvas(100.0, 100.0, "marks")
+    canvas.marks([(50.0, 50.0)], "triangle", "#a3a3a3", 10.0)
+    numbers = re.search(r"M(\S+),(\S+?)m(\S+),(\S+?)h(\S+?)l(\S+),(\S+?)z", canvas.svg())
+    assert numbers is not None
+    x, y, right, down, wide, left, up = (float(one) for one in numbers.groups())
+    corners = np.array([(x + right, y + down), (x + right + wide, y + down),
+                        (x + right + wide + left, y + down + up)])  # fmt: skip
+    assert np.abs(corners.mean(axis=0) - 50.0).max() <= 2.0 + 1e-9
