@@ -44,6 +44,8 @@ class Plan(NamedTuple):
     """How far what is heard acts back in feedback: 0 deaf, 1 runaway."""
     drift: float = 0.0
     """Degrees by which the signature turns in 20 minutes of feedback."""
+    drift_new: float = 0.0
+    """Share of what it turns to that lies where no state has shown before, 0…1."""
     calibration: float = 300.0
     """Seconds."""
     feedback: float = 300.0
@@ -72,7 +74,11 @@ class Body:
     def __init__(self, plan: Plan) -> None:
         self._person = SimulatedPerson(
             SimulatedSource(
-                seed=plan.seed, strength=plan.strength, coupling=plan.coupling, drift=plan.drift
+                seed=plan.seed,
+                strength=plan.strength,
+                coupling=plan.coupling,
+                drift=plan.drift,
+                drift_new=plan.drift_new,
             )
         )
         self._line = StreamLine(StreamSettings(), ENOBIO20, RATE)

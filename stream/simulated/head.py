@@ -115,7 +115,8 @@ NEIGHBOUR = 0.4
 TURNED = 1.2
 """Distance in head radii over which a turned signature is smoothed: as easy to read as the first.
 One row's ideal observer (as for `SIGNATURE_NEPERS`, 900 rows) does 0.86 on the signature and, mean
-of four that turned by 90°, 0.97 with 0.4 radii, 0.90 with 0.9, 0.88 with 1.2, 0.86 with 1.3."""
+of some that turned by 90° to where no state had shown, 0.97 with 0.4 radii, 0.90 with 0.9, 0.87
+with 1.2, 0.86 with 1.3; where the states' patterns moved among one another, 0.84."""
 
 
 def _places(electrodes: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -206,22 +207,23 @@ def drive_weights(
 
 
 def turned_weights(
-    strength: float, rng: np.random.Generator, electrodes: Sequence[str] = SCALP
+    strength: float, new: float, rng: np.random.Generator, electrodes: Sequence[str] = SCALP
 ) -> npt.NDArray[np.float64]:
     """Return what the felt states add once the signature has turned by 90°.
 
-    In every band smooth patterns drawn at random, all of them orthogonal to the signature there, as
-    large as it, and as like one another as its three are. So cos θ of the signature and sin θ of
-    these is a rigid turn within each rhythm: what moves is where a state shows, not how strongly,
-    nor how unlike the states are. Patterns over all bands, and rougher ones, lie where there is
-    less noise: the turned signature would be the easier one.
+    cos θ of the signature and sin θ of this is a rigid turn: every state's pattern keeps its size
+    and stays as unlike the others' as it was, and after 90° has nothing in common with what it was
+    itself. Two such turns, in any mixture: the states' patterns move among one another (what they
+    have in common goes elsewhere), or all of them to where no state has shown before.
 
     Parameters
     ----------
     strength : float
         As in the simulated person's settings.
+    new : float
+        Share of the turned patterns' power that lies where no state has shown before, 0…1.
     rng : numpy.random.Generator
-        Draws the patterns.
+        Draws where to, and in which sense.
     electrodes : sequence of str
         Names of the 10-10 system.
 
@@ -230,20 +232,63 @@ def turned_weights(
     array of shape (5 n_electrodes, 3)
         Log amplitudes, in the order of the affects.
     """
-    signature = np.stack([_table(SIGNATURE[affect]) for affect in AFFECTS], axis=-1)
+    tables = np.stack([_table(SIGNATURE[affect]) for affect in AFFECTS], axis=-1)
     near = np.exp(-((distances(SCALP, SCALP) / TURNED) ** 2))
-    turned = np.array([_elsewhere(b, near @ rng.standard_normal(b.shape)) for b in signature])
-    patterns = [_placed(turned[..., i], electrodes) for i in range(len(AFFECTS))]
-    return 0.5 * strength * SIGNATURE_NEPERS * np.column_stack(patterns)
+    drawn = [_elsewhere(band, near @ rng.standard_normal((len(SCALP), 4))) for band in tables]
+    patterns = np.concatenate(drawn)
+    elsewhere, other = patterns[:, :3], patterns[:, 3] / np.linalg.norm(patterns[:, 3])
+    sense = rng.choice([-1.0, 1.0])
+    among = _exchanged(tables.reshape(-1, len(AFFECTS)), other, sense)
+    turned = np.sqrt(1 - new) * among + np.sqrt(new) * elsewhere
+    shaped = turned.reshape(tables.shape)
+    placed = [_placed(shaped[..., i], electrodes) for i in range(len(AFFECTS))]
+    return 0.5 * strength * SIGNATURE_NEPERS * np.column_stack(placed)
 
 
 def _elsewhere(
     patterns: npt.NDArray[np.float64], drawn: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """Return patterns orthogonal to some, with their lengths and angles; columns, shape (n, 3)."""
+    """Return patterns of one band orthogonal to some, with their lengths and angles, and one more.
+
+    In every band as large as the signature is there. Patterns over all bands, and rougher ones, lie
+    where there is less noise: the turned signature would be the easier one.
+
+    Parameters
+    ----------
+    patterns : array of shape (n_electrodes, 3)
+        The signature.
+    drawn : array of shape (n_electrodes, 4)
+        At random.
+
+    Returns
+    -------
+    array of shape (n_electrodes, 4)
+        The last one orthogonal to the others as well; 0 in a band without a signature.
+    """
     basis, lengths = np.linalg.qr(patterns)
     other, _ = np.linalg.qr(drawn - basis @ (basis.T @ drawn))
-    turned: npt.NDArray[np.float64] = other @ lengths
+    found: npt.NDArray[np.float64] = np.column_stack(
+        [other[:, :3] @ lengths, other[:, 3] * np.linalg.norm(patterns)]
+    )
+    return found
+
+
+def _exchanged(
+    signature: npt.NDArray[np.float64], other: npt.NDArray[np.float64], sense: float
+) -> npt.NDArray[np.float64]:
+    """Turn the plane in which three states differ by 90° within itself.
+
+    What they have in common has no partner in it: it turns to `other`, of length 1.
+    """
+    common = signature.mean(axis=1)
+    left, _, _ = np.linalg.svd(signature - common[:, None], full_matrices=False)
+    one, two = left[:, 0], left[:, 1]
+    common = common - one * (one @ common) - two * (two @ common)
+    common = common / np.linalg.norm(common)
+    own = np.column_stack([one, two, common])
+    turned: npt.NDArray[np.float64] = np.column_stack([sense * two, -sense * one, other]) @ (
+        own.T @ signature
+    )
     return turned
 
 

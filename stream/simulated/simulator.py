@@ -57,12 +57,16 @@ class SimulatedSource(
     """Share of states that are reported with a wrong key, 0…1."""
     drift: float = 0.0
     """Degrees by which the states' traces turn in the space of log band powers in 20 minutes of
-    feedback, steadily, from this person's towards others that have nothing in common with them; 90
-    is all of it. The traces keep their size, and their likeness to one another."""
+    feedback, steadily; after 90 none has anything in common with what it was. The traces keep their
+    size, and their likeness to one another."""
+    drift_new: float = 0.0
+    """Share of what the traces turn to that lies where no state has shown before, 0…1. At 0 they
+    move among one another, which a memory that learns can follow; at 1 to where an encoder that was
+    trained before has never had to look."""
 
     def __post_init__(self) -> None:
         """Refuse values without a meaning."""
-        for name in ("coupling", "wrong_keys"):
+        for name in ("coupling", "wrong_keys", "drift_new"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
                 raise ValueError(f"{name} is {value}, allowed is 0 to 1.")
@@ -121,7 +125,8 @@ class SimulatedPerson:
         if settings.drift:
             # Not columns of zeros without: they would alter the last bits of every sum.
             (own,) = rng.spawn(1)
-            turned = turned_weights(settings.strength, own, self.device.electrodes)
+            where = self.device.electrodes
+            turned = turned_weights(settings.strength, settings.drift_new, own, where)
             weights = np.column_stack([weights, turned])
         self._head = SimulatedHead(weights, head, self.device)
         self._sample = 0

@@ -254,19 +254,34 @@ def test_strength_orders_the_observer() -> None:
     assert abs(none - 1 / 3) < 3 * error
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_turned_signature_is_as_large_and_elsewhere(seed: int) -> None:
-    """Lengths and angles among the states stay; each is orthogonal to all of the first ones."""
+@pytest.mark.parametrize("new", [0.0, 0.5, 1.0])
+def test_a_turned_signature_is_as_large_and_elsewhere(new: float) -> None:
+    """On the whole way lengths and angles among the states stay; after 90° each is orthogonal."""
     first = drive_weights(1.0, 0.0)[:, :3]
-    turned = turned_weights(1.0, np.random.default_rng(seed))
-    np.testing.assert_allclose(turned.T @ turned, first.T @ first, atol=1e-12)
-    np.testing.assert_allclose(turned.T @ first, 0.0, atol=1e-12)
-    by_band = [(part**2).sum() for part in np.split(turned, len(BANDS))]
-    assert by_band[0] == pytest.approx(0.0, abs=1e-12)  # delta carries nothing, and never will
-    other = turned_weights(1.0, np.random.default_rng(seed + 1))
-    assert np.abs(turned - other).max() > 0.05
-    assert turned_weights(1.0, np.random.default_rng(seed), ("Fp1", "POz")).shape == (10, 3)
+    turned = turned_weights(1.0, new, np.random.default_rng(1))
+    np.testing.assert_allclose(np.diag(turned.T @ first), 0.0, atol=1e-12)
+    for angle in (0.3, 1.0, np.pi / 2):
+        felt = np.cos(angle) * first + np.sin(angle) * turned
+        np.testing.assert_allclose(felt.T @ felt, first.T @ first, atol=1e-12)
+    quiet = [np.abs(part).max() for part in np.split(turned, len(BANDS))]
+    assert quiet[0] == pytest.approx(0.0, abs=1e-12)  # delta shows nothing, and never will
+    assert min(quiet[1:4]) > 0.05
     assert len(SCALP) * len(BANDS) == len(turned)
+
+
+def test_where_a_signature_turns_to() -> None:
+    """All of it away from every state's first pattern, or within the plane of their differences."""
+    first = drive_weights(1.0, 0.0)[:, :3]
+    away, among = (turned_weights(1.0, new, np.random.default_rng(1)) for new in (1.0, 0.0))
+    np.testing.assert_allclose(away.T @ first, 0.0, atol=1e-12)
+    plane, _ = np.linalg.qr(first[:, 1:] - first[:, :1])
+    differ = among[:, 1:] - among[:, :1]
+    np.testing.assert_allclose(plane @ (plane.T @ differ), differ, atol=1e-12)
+    other = turned_weights(1.0, 1.0, np.random.default_rng(2))
+    assert np.abs(away - other).max() > 0.05
+    muse = turned_weights(1.0, 1.0, np.random.default_rng(1), ("Fp1", "POz"))
+    assert muse.shape == (10, 3)
+    np.testing.assert_array_equal(muse[::2], away[SCALP.index("Fp1") :: len(SCALP)])
 
 
 def test_the_signature_turns_in_feedback_alone(monkeypatch: pytest.MonkeyPatch) -> None:
