@@ -6,6 +6,7 @@ out as `events`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -13,13 +14,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from rym import messages as m
 from rym.errors import UsageError
-from rym.messages import AFFECTS, Affect, Content, LabelState, Learned, Valence, Window
+from rym.messages import AFFECTS, Affect, LabelState, Learned, Valence, Window
 
 from .embedding import FIELD
 from .field import Field
 from .gate import CLOSED, Answer, Gate, Smoother
+from .latent import View, view_of
 from .manifest import Delay
+from .memory.drift import Measure, Watch
 from .memory.learner import Learner, for_learning
 from .memory.lessons import NO_LABEL, SILENCE, Lesson, Moment
 from .model import Answered, Model
@@ -57,7 +61,10 @@ class Decoder:
         self._field = Field(0, 1)
         self._smoother = Smoother(1.0, 0.0)
         self._gate = Gate(CLOSED, 0.0)
-        self._events: list[Content] = []
+        self._distance = Smoother(1.0, 0.0)
+        self._view: View | None = None
+        self._watch = Watch({})
+        self._events: list[m.Content] = []
         # The newest of each, for a model that is loaded while a key is held or a clip is heard.
         self._key: tuple[float, int] | None = None
         self._clip: tuple[float, int] | None = None
@@ -80,7 +87,8 @@ class Decoder:
         self.model = model
         self._field = Field(model.n_columns, facts.hop)
         smoothing = facts.delay(self.settings.smoothing).smoothing
-        self._smoother = Smoother(facts.hop / facts.rate, smoothing)
+        hop = facts.hop / facts.rate
+        self._smoother, self._distance = Smoother(hop, smoothing), Smoother(hop, smoothing)
         threshold, hysteresis = facts.threshold, self.settings.hysteresis
         if hysteresis is None:
             hysteresis = facts.hysteresis
@@ -88,6 +96,8 @@ class Decoder:
             # Both are measured in confidence, of which this model has none.
             threshold, hysteresis = 0.0, 0.0
         self._gate = Gate(threshold, hysteresis)
+        self._watch = Watch(model.usual)
+        self._view = None if model.memory is None else view_of(model.memory)
         self.learner = _learner(model, self.settings)
         if self.learner is not None and self._key is not None:
             self.learner.label(*self._key)
@@ -197,7 +207,7 @@ class Decoder:
         if model is not None and learner is not None:
             learner.relearn([_lesson(one) for one in lessons if one.model == model.id])
 
-    def events(self) -> list[Content]:
+    def events(self) -> list[m.Content]:
         """Return, once, what was learned or taken back since it was asked before."""
         events, self._events = self._events, []
         return events
@@ -228,7 +238,7 @@ class Decoder:
         found = model.answer(self._field.rows, memory)
         # Behind the answer, so that what is answered never rests on a key of its own moment.
         self._learn(window, found, "artifact" if taken.touched else "")
-        return self._answer(window, model, found)
+        return self._answer(window, model, found, told=not taken.touched)
 
     def _take(self, window: Window, model: Model) -> _Taken:
         """Take a window into the field."""
@@ -239,6 +249,7 @@ class Decoder:
         row = None if touched else _row(window, model)
         if not self._field.push(window.segment, window.first_sample, row):
             self._smoother.reset()
+            self._distance.reset()
             self._gate.reset()
         if self._field.n < FIELD:
             why_not = f"warming up {self._field.n}/{FIELD}"
@@ -248,13 +259,17 @@ class Decoder:
             return _Taken(why_not, usable=False, touched=touched)
         return _Taken("", usable=True, touched=touched)
 
-    def _answer(self, window: Window, model: Model, found: Answered) -> Valence:
+    def _answer(self, window: Window, model: Model, found: Answered, *, told: bool) -> Valence:
         if found.p is None:
             return self._silent(window, model.mute)
         p = self._smoother.step(found.p)
+        novel = self._novel(found.distance, model)
+        self._notice(window, model, found, p, novel=novel, told=told)
         answer = self._gate.step(p)
         if self.settings.drive == "verdict" and model.manifest.verdict != "follows":
             answer = Answer("unknown", f"verdict: {model.manifest.verdict}")
+        elif novel:
+            answer = Answer("unknown", "unlike all that was learned")
         return Valence(
             t=window.t_last,
             state=answer.state,
@@ -265,6 +280,34 @@ class Decoder:
             model=model.id,
             filled=self._field.n_clean < FIELD,
         )
+
+    def _novel(self, distance: float, model: Model) -> bool:
+        """Return whether the moments lie too far from all that is remembered.
+
+        Smoothed as the answers are: of single moments that were learned from nothing, one in a
+        hundred lies beyond the threshold as well, which would be two interruptions a minute.
+        """
+        threshold = model.manifest.novelty
+        if threshold is None:
+            return False
+        return bool(self._distance.step(np.array([distance]))[0] > threshold)
+
+    def _notice(
+        self, window: Window, model: Model, found: Answered, p: Array, *, novel: bool, told: bool
+    ) -> None:
+        """Tell where the moment lies in the latent space, and what has drifted."""
+        t, distance = window.t_last, found.distance
+        if self._view is not None and found.z is not None:
+            near = None if math.isnan(distance) else distance
+            point = self._view.point(found.z)
+            said = m.Latent(t=t, point=point, distance=near, novel=novel, model=model.id)
+            self._events.append(said)
+        if not told:
+            return  # a stand-in says nothing new
+        level = model.level(self._field.rows[-1])
+        balance = float(p[2] - p[0])
+        values: dict[Measure, float] = {"distance": distance, "level": level, "balance": balance}
+        self._events += [m.Drift(**drift._asdict()) for drift in self._watch.push(t, values)]
 
     def _learn(self, window: Window, found: Answered | None, unfit: str) -> None:
         """Let the memory learn from moments on which all keys must have come by now."""

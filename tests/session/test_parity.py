@@ -131,7 +131,7 @@ def test_the_recording_as_one_array_gives_what_the_session_said(
     zscore = model.standardizer
     z = np.clip((features - zscore.center) / zscore.scale, -zscore.clip, zscore.clip)[first:]
     raw = probabilities(fields_of(z, np.arange(FIELD - 1, len(z))), model)
-    share = 1.0 - np.exp(-hop / rate / settings.smoothing)
+    share = 1.0 - np.exp(-hop / rate / model.manifest.delay(settings.smoothing).smoothing)
     offline = smoothed(raw, share)
     online = answers(said[first:])
     assert len(online.p) == len(offline) > 80
@@ -200,7 +200,8 @@ def at_once(person: Person) -> tuple[list[Window], At]:
     follows = np.concatenate([[False], rows.run[newest[1:]] == rows.run[newest[:-1]]])
     p = probabilities(fields_of(z, newest), person.model)
     hop = rows.hop / rows.rate
-    return windows, At(rows.t_last[newest], smooth(p, follows, hop, person.settings.smoothing))
+    tau = person.model.manifest.smoothing
+    return windows, At(rows.t_last[newest], smooth(p, follows, hop, tau))
 
 
 def answered(rows: Rows, least: int) -> npt.NDArray[np.intp]:
