@@ -15,7 +15,6 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from decoder.scoring import blocks_of
 from decoder.scoring.held_out import seed_of
 from decoder.scoring.pairs import Said, accuracies, difference, preferred
 from decoder.scoring.protocols import protocol
@@ -51,26 +50,30 @@ def choose(table: Table, answers: Mapping[str, Arrays]) -> str:
     table : Table
         All rows, with the true labels.
     answers : mapping of str to dict of str to array
-        `row` and `p` of every candidate, to the same rows, the default first; without rows where
+        `row`, `p` and `fold` of every candidate, the default first; without rows where
         nothing could be held out.
     """
     default, *others = answers
     if not len(answers[default]["row"]):
         return default
     said = {name: said_by(arrays) for name, arrays in answers.items()}
-    blocks = _in_blocks(table, said[default].row)
+    parts = _in_parts(table, answers[default])
     return preferred(
-        default, {name: difference(blocks, said[name], said[default]) for name in others}
+        default, {name: difference(parts, said[name], said[default]) for name in others}
     )
 
 
-def _in_blocks(table: Table, rows: npt.NDArray[np.int64]) -> Table:
-    """Return the table with the only unit of a state cut in two, as training cuts an episode.
+def _in_parts(table: Table, arrays: Arrays) -> Table:
+    """Return the table with the only unit of a state taken as the parts that were held out of it.
 
-    One unit has no standard error: whatever the others scored, the default would be kept.
+    One unit has no standard error: whatever the others scored, the default would be kept. Training
+    counts the halves of an only episode likewise.
     """
-    unit, rows = table.unit.copy(), np.sort(rows)
-    unit[rows] = blocks_of(table.label[rows], table.unit[rows])
+    rows, fold = arrays["row"].astype(np.int64), arrays["fold"].astype(np.int64)
+    unit, label, own = table.unit.copy(), table.label[rows], table.unit[rows]
+    for state in np.unique(label):
+        if len(np.unique(own[label == state])) == 1:
+            unit[rows[label == state]] = unit.max() + 1 + fold[label == state]
     return replace(table, unit=unit)
 
 

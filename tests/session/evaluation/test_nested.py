@@ -86,18 +86,29 @@ def test_the_default_stays_unless_another_is_better_by_more_than_a_standard_erro
     assert choose(table, {"c": best, "a": default}) == "c"
 
 
-def test_of_a_state_with_one_unit_the_two_halves_count():
-    """One person, one file of each state: what is better in all four parts is chosen."""
-    table = planted.table_of(n_people=1, n_units=2, rows=40)
+def test_of_a_state_with_one_unit_the_parts_count_that_were_held_out():
+    """One person, one file of each state, five parts of each: better in two parts is chosen.
+
+    Better in one part alone, or in parts whose sum is held out at once, is not enough.
+    """
+    table = planted.table_of(n_people=1, n_units=2, rows=59)
     rows = table.newest
-    default, better = said(table, rows, 0.6), said(table, rows, 1.0)
-    assert choose(table, {"a": default, "b": better}) == "b"
-    once = {key: value.copy() for key, value in default.items()}
-    first = np.flatnonzero(table.unit[rows] == table.unit[rows[0]])
-    once["p"][first] = better["p"][first]  # right in one part that the default is wrong in
-    shuffled = np.random.default_rng(0).permutation(len(rows))
-    late = {key: value[shuffled] for key, value in once.items()}
-    assert choose(table, {"a": default, "b": once}) == choose(table, {"a": default, "b": late})
+    fold = np.arange(len(rows)) % 50 // 10
+    right = np.eye(2)[table.label[rows]]
+    default = {"row": rows, "p": right.copy(), "fold": fold}
+    default["p"][::10] = 1.0 - right[::10]  # one in ten of every part is wrong
+    best = {**default, "p": right}
+    once = {**default, "p": np.where((np.arange(len(rows)) < 10)[:, None], right, default["p"])}
+    assert len(rows) == 100
+    assert choose(table, {"a": default, "b": best}) == "b"
+    assert choose(table, {"a": default, "b": once}) == "a"
+    mixed = np.random.default_rng(0).permutation(len(rows))
+    shuffled = {name: {k: v[mixed] for k, v in of.items()} for name, of in
+                (("a", default), ("b", best))}  # fmt: skip
+    assert choose(table, shuffled) == "b"
+    whole = {name: {**of, "fold": np.zeros_like(fold)} for name, of in
+             (("a", default), ("b", best))}  # fmt: skip
+    assert choose(table, whole) == "a"
 
 
 def test_what_is_quoted_stands_beside_every_candidate_alone():
@@ -150,7 +161,7 @@ def test_choosing_without_the_fold_adds_no_luck():
         chosen = []
         for person in range(6):
             others = table.person[rows] != person
-            inside = {name: {"row": rows[others], "p": one["p"][others]}
+            inside = {name: {key: of[others] for key, of in one.items()}
                       for name, one in answers.items()}  # fmt: skip
             chosen.append(choose(table, inside))
         found = chosen_answers(answers, chosen)
