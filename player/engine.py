@@ -241,7 +241,7 @@ class Engine:
         frame = self.frame
         for order in self._safety.step(frame):
             self._obey(order, frame)
-        if self._safety.follows and not self._exposure.resting:
+        if self._safety.follows:
             self._follow(frame)
         self._limit()
         self._timeline.settle()
@@ -258,7 +258,8 @@ class Engine:
         match order.kind:
             case "hold":
                 self._rests = self._answer
-                self._hold()
+                self._policy.hold(self._timeline.heading)
+                self._timeline.request(self._timeline.heading)
             case "neutral":
                 if not self.stopped:
                     self._rests = self._answer
@@ -268,12 +269,6 @@ class Engine:
                 self._level.move(frame, 0.0, order.seconds)
             case "sound":
                 self._level.move(frame, self._gain, self._rise)
-
-    def _hold(self) -> None:
-        heading = self._timeline.heading
-        held: Affect = "neutral" if self._exposure.resting else heading
-        self._policy.hold(held)
-        self._timeline.request(held)
 
     def _limit(self) -> None:
         """End what was heard for too long, whoever asked for it; it rests on no input."""

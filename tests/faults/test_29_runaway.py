@@ -1,7 +1,7 @@
 """Line 29, the player's half: an answer that never changes, or that knows the limits.
 
-Half an hour of music, or a quarter where the answer comes and goes, without waiting. What was heard
-is told from the published fades alone.
+Half an hour of music, or ten minutes where the answer comes and goes, without waiting. What was
+heard is told from the published fades alone.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def flipping(period: float, on: float, affect: Affect, else_: Affect) -> Callabl
 RUNAWAYS: dict[str, tuple[Callable[[float], Affect], int]] = {
     "stuck on negative": (lambda t: "negative", 1800),
     "stuck on positive": (lambda t: "positive", 1800),
-    "just below, and away for less than counts": (flipping(85, 56, "negative", "neutral"), 900),
-    "from one pole to the other": (flipping(80, 50, "positive", "negative"), 900),
+    "just below, and away for less than counts": (flipping(85, 56, "negative", "neutral"), 600),
+    "from one pole to the other": (flipping(80, 50, "positive", "negative"), 600),
 }
 
 
@@ -94,5 +94,5 @@ def test_29_no_affect_holds_a_person_whatever_is_decoded(runaway: str) -> None:
             assert counted <= longest + 1e-6
             assert total <= share * max(span.end, 200.0) + 1e-6
     neutral = [later.begin - span.end for span, later in pairwise(found)]
-    assert sum(gap >= 30.0 for gap in neutral) >= 5
+    assert sum(gap >= 30.0 for gap in neutral) >= 3
     assert found[-1].end > seconds - 120.0, "it goes on within the limits to the end"
