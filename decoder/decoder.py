@@ -196,7 +196,7 @@ class Decoder:
         Parameters
         ----------
         lessons : sequence of Learned
-            Those not taken back, in order; of another model they are left out.
+            In order; of another model they are left out, and so are those taken back.
 
         Raises
         ------
@@ -204,8 +204,11 @@ class Decoder:
             If they are out of order.
         """
         model, learner = self.model, self.learner
-        if model is not None and learner is not None:
-            learner.relearn([_lesson(one) for one in lessons if one.model == model.id])
+        if model is None or learner is None:
+            return
+        own = [one for one in lessons if one.model == model.id]
+        last = max((one.number for one in own), default=0)
+        learner.relearn([_lesson(one) for one in own if not one.taken_back], last)
 
     def events(self) -> list[m.Content]:
         """Return, once, what was learned or taken back since it was asked before."""

@@ -39,6 +39,7 @@ HEARD_WAITING = 64
 second."""
 SILENT_DB = -60.0
 """Level in dB at and below which nothing is heard."""
+NOT_LEARNED = "It came too late to be learned from, or in a flood."
 NO_MODEL = "There is no model: the state is not known, and the music stays neutral."
 TOPIC_OF = {topic.content: topic for topic in (LEARNED, LATENT, DRIFT)}
 
@@ -84,38 +85,38 @@ class Desk:
 
     def _order(self, messages: list[Message], seq: int) -> bool:
         mine = [message for message in messages if message.content.to == "decoder"]
-        new = [message for message in mine if self._fresh(message.id, seq)]
-        for message in new:
-            self.refused = carry_out(self._decoder, message.content)
-        self._answer(mine)
-        return bool(new)
+        ordered = False
+        for message in mine:
+            if message.id not in self._applied:
+                ordered = True
+                self.refused = carry_out(self._decoder, message.content)
+                self._note(message.id, seq, self.refused)
+            self._answer(message)
+        return ordered
 
     def _label(self, messages: list[Message], seq: int) -> None:
         for message in messages:
             label: Label = message.content
-            if self._fresh(message.id, seq):
-                self._decoder.label(label.t, label.state)
-        self._answer(messages)
+            if message.id not in self._applied:
+                taken = self._decoder.label(label.t, label.state)
+                self._note(message.id, seq, "" if taken else NOT_LEARNED)
+            self._answer(message)
 
     def _hear(self, messages: list[Message], seq: int) -> None:
         """Take in where the player says that something else is heard than before."""
         for message in messages:
             clip = audible(message.content)
-            if clip != self._clip and self._fresh(message.id, seq):
+            if clip != self._clip and message.id not in self._applied:
                 self._clip = clip
-                self._decoder.audible(heard_at(message), clip)
-                self._answer([message])
+                taken = self._decoder.audible(heard_at(message), clip)
+                self._note(message.id, seq, "" if taken else NOT_LEARNED)
+                self._answer(message)
 
-    def _fresh(self, name: Identity, seq: int) -> bool:
-        """Note an identity; return whether it is new."""
-        if name in self._applied:
-            return False
-        self._applied[name] = Applied(input=name, at=seq)
-        return True
+    def _note(self, name: Identity, seq: int, refused: str) -> None:
+        self._applied[name] = Applied(input=name, at=seq, refused=refused)
 
-    def _answer(self, messages: list[Message]) -> None:
-        for message in messages:
-            self._bus.publish(APPLIED["decoder"], self._applied[message.id], cause=(message.id,))
+    def _answer(self, message: Message) -> None:
+        self._bus.publish(APPLIED["decoder"], self._applied[message.id], cause=(message.id,))
 
 
 def carry_out(decoder: Decoder, command: Command) -> str:

@@ -358,6 +358,8 @@ class Applied(Content, frozen=True, kw_only=True):
 
     input: Identity
     at: int
+    refused: str = ""
+    """Why it was not carried out, or not learned from; empty where it was."""
 
 
 class ClockOffset(Content, frozen=True, kw_only=True):

@@ -328,13 +328,15 @@ class Learner:
             self.memory.date(self._start["t"].astype(np.float64))
         return tuple(gone)
 
-    def relearn(self, lessons: Sequence[Lesson]) -> None:
+    def relearn(self, lessons: Sequence[Lesson], last: int = 0) -> None:
         """Learn again what a journal tells was learned, as after a restart.
 
         Parameters
         ----------
         lessons : sequence of Lesson
             Those not taken back, in order, before the first moment.
+        last : int
+            Highest number that was ever given.
 
         Raises
         ------
@@ -346,6 +348,7 @@ class Learner:
             self._learn(lesson)
             self._heard[lesson.label, lesson.audible + 1] += 1
             self._number = lesson.number
+        self._number = max(self._number, last)
 
     def _check_order(self, lessons: Sequence[Lesson]) -> None:
         numbers = [lesson.number for lesson in lessons]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -24,8 +24,6 @@ MEASURES = {
 }
 SILENT = -60.0
 """Level in dB from which on nothing is heard."""
-SOON = 2.0
-"""Seconds within which the decoder says that it refused an order."""
 
 
 class Lesson(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,48 +144,18 @@ def orders_of(log: Log) -> tuple[Order, ...]:
         for x in log.get(topics.COMMAND.short, ())
         if x.content.to == "decoder" and x.content.action in ORDERS
     }
-    plain = _said_of_models(log)
-    rows = []
-    for name, x in asked.items():
-        taken = applied.get(name)
-        said = "" if taken is None else _said_after(log, taken, applied.values())
-        rows.append(
-            Order(
-                t=x.meta.mono,
-                action=x.content.action,
-                value=x.content.value,
-                taken=taken is not None,
-                refused="" if said in plain else said,
-            )
-        )
+    rows = [_order(x, applied.get(name)) for name, x in asked.items()]
     return tuple(sorted(rows, key=lambda row: row.t))
 
 
-def _ready(log: Log) -> list[m.Message]:
-    said = log.get(topics.STATUS["decoder"].short, ())
-    return sorted((x for x in said if x.content.life == "ready"), key=lambda x: x.meta.mono)
-
-
-def _said_of_models(log: Log) -> set[str]:
-    """Return what the decoder says when nothing is refused: at its start, and of a new model."""
-    starts: dict[int, str] = {}
-    models: dict[object, str] = {}
-    for x in _ready(log):
-        starts.setdefault(x.id.epoch, x.content.detail)
-        models.setdefault((x.id.epoch, x.content.facts.get("model")), x.content.detail)
-    return {"", *starts.values(), *models.values()}
-
-
-def _said_after(log: Log, applied: m.Message, others: Iterable[m.Message]) -> str:
-    """Return what the decoder said once it had taken an order in; it says why it refused one.
-
-    What it said after it took in another order is about that one.
-    """
-    begin, place = applied.meta.mono, (applied.id.epoch, applied.content.at)
-    later = [x.meta.mono for x in others if (x.id.epoch, x.content.at) > place]
-    end = min([begin + SOON, *later])
-    soon = [x for x in _ready(log) if begin <= x.meta.mono < end]
-    return str(soon[0].content.detail) if soon else ""
+def _order(asked: m.Message, taken: m.Message | None) -> Order:
+    return Order(
+        t=asked.meta.mono,
+        action=asked.content.action,
+        value=asked.content.value,
+        taken=taken is not None,
+        refused="" if taken is None else taken.content.refused,
+    )
 
 
 def why_none(log: Log, facts: Facts, phases: Sequence[Span], orders: Sequence[Order]) -> str:

@@ -16,25 +16,27 @@ from ..folder import write_atomically
 
 
 class Lessons:
-    """The rows that were learned and not taken back, of the model that learned last."""
+    """The rows that the newest model learned; those taken back stay known as such.
+
+    A number is never given twice: the decoder must not begin again below one that was taken back.
+    """
 
     def __init__(self) -> None:
-        self._kept: dict[int, Learned] = {}
+        self._known: dict[int, Learned] = {}
         self._model = ""
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._known)
 
     def take(self, said: Learned) -> None:
-        """Note a row that was learned, or forget one that was taken back; repeats do no harm."""
+        """Note a row that was learned or taken back; repeats and late ones do no harm."""
         if said.model != self._model:
-            self._kept, self._model = {}, said.model
-        if said.taken_back:
-            self._kept.pop(said.number, None)
-        else:
-            self._kept[said.number] = said
+            self._known, self._model = {}, said.model
+        before = self._known.get(said.number)
+        if before is None or not before.taken_back:
+            self._known[said.number] = said
 
     def write(self, path: Path) -> None:
         """Write them as JSON lines, in the order in which they were learned."""
-        rows = [self._kept[number] for number in sorted(self._kept)]
+        rows = [self._known[number] for number in sorted(self._known)]
         write_atomically(path, msgspec.json.Encoder().encode_lines(rows))

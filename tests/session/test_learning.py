@@ -102,10 +102,13 @@ def test_every_key_is_answered_once_and_clips_where_they_change(
 def test_what_is_taken_back_had_been_learned(learned: tuple[Folder, Any]) -> None:
     """`undo` takes the newest back, `roll-back` all; numbers are given once within a start."""
     journal = read(learned[0])
+    highest = 0
     for epoch in journal.epochs(LEARNED):
         said = [message.content for message in journal.of(LEARNED, "decoder", epoch)]
         new = [row.number for row in said if not row.taken_back]
         assert new == sorted(set(new))
+        assert new[0] > highest
+        highest = new[-1]
     first, second = (
         [x.content for x in journal.of(LEARNED, "decoder", epoch)]
         for epoch in journal.epochs(LEARNED)
@@ -138,7 +141,7 @@ def test_a_session_that_learned_is_identical_in_replay(learned: tuple[Folder, An
 
 
 def test_lessons_are_those_of_the_newest_model_in_order(tmp_path: Path) -> None:
-    """Taken back: gone; repeated: once; another model's: forgotten."""
+    """Taken back: stays so; repeated: once; another model's: forgotten."""
     known = Lessons()
 
     def row(number: int, model: str = "a", *, taken_back: bool = False) -> m.Learned:
@@ -150,5 +153,8 @@ def test_lessons_are_those_of_the_newest_model_in_order(tmp_path: Path) -> None:
     for said in (row(1, "old"), row(2), row(1), row(3), row(2, taken_back=True), row(3)):
         known.take(said)
     known.write(tmp_path / "lessons.jsonl")
-    assert [one.number for one in lessons_in(tmp_path / "lessons.jsonl")] == [1, 3]
-    assert len(known) == 2
+    found = [(one.number, one.taken_back) for one in lessons_in(tmp_path / "lessons.jsonl")]
+    assert found == [(1, False), (2, True), (3, False)]
+    known.take(row(2))  # sent again for the journal
+    known.write(tmp_path / "again.jsonl")
+    assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "lessons.jsonl").read_bytes()

@@ -78,11 +78,13 @@ def drift(talk: Any, t: float, measure: Any = "distance") -> None:
     talk.say(topics.DRIFT, content, t)
 
 
-def order(talk: Any, t: float, action: Any, value: str = "", *, taken: bool = True) -> None:
-    """Let somebody ask something of the memory, and the decoder say that it took it in."""
+def order(
+    talk: Any, t: float, action: Any, value: str = "", *, taken: bool = True, refused: str = ""
+) -> None:
+    """Let somebody ask something of the memory, and the decoder say what it did with it."""
     asked = talk.say(topics.COMMAND, m.Command(to="decoder", action=action, value=value), t)
     if taken:
-        told = m.Applied(input=asked.id, at=int(4 * t))
+        told = m.Applied(input=asked.id, at=int(4 * t), refused=refused)
         talk.say(topics.APPLIED["decoder"], told, t + 0.1, service="decoder")
 
 
@@ -109,8 +111,9 @@ def lived(story: Any, of: Model, seed: int = 5) -> None:
             learned(talk, number, t, m.AFFECTS[state], audible=clip, of=of.id)
     order(talk, 1120.0, "mark", "before")
     order(talk, 1150.0, "undo", "30")
-    order(talk, 1160.0, "roll-back", "nowhere")
-    ready(talk, 1160.2, of.id, "There is no state 'nowhere'; there are before, start.")
+    why = "There is no state 'nowhere'; there are before, start."
+    order(talk, 1160.0, "roll-back", "nowhere", refused=why)
+    ready(talk, 1160.2, of.id, why)
     learned(talk, number, t, "neutral", of=of.id, back=True)
     drift(talk, 1140.0)
     drift(talk, 1170.0, "level")

@@ -52,10 +52,8 @@ def test_orders_are_told_with_what_came_of_them(talk: Any) -> None:
     ready(talk, 0.0, "a")
     order(talk, 1.0, "freeze")
     order(talk, 2.0, "thaw")
-    order(talk, 3.0, "roll-back", "dawn")
-    ready(talk, 3.2, "a", "There is no state 'dawn'.")
+    order(talk, 3.0, "roll-back", "dawn", refused="There is no state 'dawn'.")
     order(talk, 7.0, "undo", "30")
-    ready(talk, 7.2, "a")
     order(talk, 8.0, "mark", "noon", taken=False)
     order(talk, 9.0, "load-model", "/somewhere")
     asked = analyse(talk.log, KNOWS).learning.orders
@@ -76,14 +74,6 @@ def test_an_order_that_was_sent_again_counts_once(talk: Any) -> None:
     talk.log["session/command"] *= 2
     talk.log["decoder/applied"] *= 2
     assert len(analyse(talk.log, KNOWS).learning.orders) == 2
-
-
-def test_what_a_new_model_says_is_no_refusal(talk: Any) -> None:
-    """An order just before a model is loaded is not refused by the model's own words."""
-    ready(talk, 0.0, "a")
-    order(talk, 1.0, "freeze")
-    ready(talk, 1.5, "b", "Held-out score 0.90.")
-    assert [x.refused for x in analyse(talk.log, KNOWS).learning.orders] == [""]
 
 
 @pytest.mark.parametrize(
