@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from decoder import model as models
+from decoder.archive import pack, unpack
 from decoder.decoder import Decoder
 from rym.errors import FormatError
 
@@ -18,6 +19,12 @@ def folder(request, trained, tmp_path):
     """Return a saved model's folder, for every candidate."""
     models.save(trained(request.param)[0], tmp_path / "model")
     return tmp_path / "model"
+
+
+@pytest.fixture(params=["lda", "cebra-knn", "riemann"])
+def candidate_model(request, trained):
+    """Return a model and what answers in it, for every candidate."""
+    return trained(request.param)[0], request.param
 
 
 def reseal(folder, name, data):
@@ -143,6 +150,67 @@ def test_the_manifest_says_what_a_report_needs(folder):
     assert facts.states == ("negative", "neutral", "positive")
     assert (facts.verdict == "follows") == (facts.score >= facts.critical)
     assert "numpy" in facts.versions
+    assert facts.delay() == facts.delay(facts.smoothing)
     delay = facts.delay(0.75)
     assert (delay.half_window, delay.half_field, delay.smoothing) == (0.5, 1.125, 0.75)
     assert delay.total == pytest.approx(2.375)
+
+
+def test_what_is_usual_is_kept(candidate_model, tmp_path):
+    """One value per held-out answer, in order; a memory alone has distances and what is novel."""
+    model, kind = candidate_model
+    models.save(model, tmp_path / "model")
+    usual = models.load(tmp_path / "model").usual
+    assert set(usual) == {"distance", "level", "balance"}
+    for name, values in usual.items():
+        np.testing.assert_array_equal(values, model.usual[name])
+    assert len(usual["level"]) == len(usual["balance"]) > 500
+    assert np.abs(usual["balance"]).max() <= 1.0
+    if kind == "cebra-knn":
+        assert len(usual["distance"]) == len(usual["level"])
+        assert 0.005 < np.mean(usual["distance"] > model.manifest.novelty) < 0.02
+    else:
+        assert (len(usual["distance"]), model.manifest.novelty) == (0, None)
+
+
+def test_the_level_of_a_live_row_is_of_the_kind_that_is_usual(candidate_model, make_person):
+    """The calibration's own windows, one by one: the same middle and spread, without a memory's."""
+    model, _ = candidate_model
+    windows, _ = make_person(1, 240.0, 0.8)
+    live = np.array([model.level(model.row(w.samples, ())) for w in windows])
+    assert np.std(live) == pytest.approx(np.std(model.usual["level"]), rel=0.1)
+    assert np.mean(live) == pytest.approx(np.mean(model.usual["level"]), abs=0.1 * np.std(live))
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"usual.level": np.zeros(3)}, "has the shapes"),
+        ({"usual.balance": np.zeros((2, 2))}, "has the shapes"),
+        ({"usual.level": None}, "lacks the array 'usual.level'"),
+    ],
+)
+def test_what_is_usual_must_fit(change, why, folder):
+    """Another length, another form, no number, or nothing at all."""
+    arrays = {**unpack((folder / models.MEMORY).read_bytes()), **change}
+    reseal(folder, models.MEMORY, pack({k: v for k, v in arrays.items() if v is not None}))
+    with pytest.raises(FormatError, match=why):
+        models.load(folder)
+
+
+def test_an_infinite_moment_is_not_usual(folder):
+    """One value among those of the right form."""
+    arrays = unpack((folder / models.MEMORY).read_bytes())
+    level = arrays["usual.level"].copy()
+    level[7] = np.inf
+    reseal(folder, models.MEMORY, pack({**arrays, "usual.level": level}))
+    with pytest.raises(FormatError, match="no numbers"):
+        models.load(folder)
+
+
+def test_a_model_of_an_older_schema_is_refused(folder):
+    """With both numbers, before anything else is looked at."""
+    manifest = json.loads((folder / models.MANIFEST).read_text())
+    (folder / models.MANIFEST).write_text(json.dumps({**manifest, "schema": 2}))
+    with pytest.raises(FormatError, match=r"schema 2.*knows 3"):
+        models.load(folder)

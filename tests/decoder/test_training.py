@@ -4,9 +4,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from decoder import contrastive, scoring, training
+from decoder import contrastive, fitting, scoring, training
 from decoder.decoder import Decoder
+from decoder.gate import CLOSED, fit_threshold
 from decoder.rows import rows_from
+from decoder.settings import HYSTERESES, SMOOTHINGS, DecoderSettings
 
 
 @pytest.mark.parametrize("candidate", ["lda", "cebra-knn"])
@@ -167,3 +169,74 @@ def test_scores_travel_as_json(trained):
     """What a fit found out can be printed by a command."""
     _, scores = trained("lda")
     assert msgspec.json.decode(msgspec.json.encode(scores), type=training.Scores) == scores
+
+
+def test_smoothing_and_hysteresis_are_those_of_the_calibration_unless_forced(trained, make_person):
+    """The model's own decide how live answers and which delay is declared; a number overrides."""
+    model, _ = trained("lda")
+    facts = model.manifest
+    assert facts.smoothing in SMOOTHINGS
+    assert facts.hysteresis in HYSTERESES
+    windows, _ = make_person(2, 60.0, 0.8)
+    said = {}
+    for name, forced in (
+        ("chosen", {}),
+        ("as chosen", {"smoothing": facts.smoothing, "hysteresis": facts.hysteresis}),
+        ("more", {"smoothing": 3.0}),
+    ):
+        live = Decoder(DecoderSettings(**forced))
+        live.load(model)
+        assert live.declared_delay.smoothing == forced.get("smoothing", facts.smoothing)
+        said[name] = [live.step(window) for window in windows]
+    assert said["chosen"] == said["as chosen"] != said["more"]
+
+
+def test_a_forced_smoothing_is_what_the_gate_is_fitted_with(make_noise_rows, settings):
+    """And it is the model's, so that live need not know what was asked."""
+    asked = settings(smoothing=1.2, hysteresis=0.07)
+    model, _ = training.fit(make_noise_rows(6, strength=1.0), asked, 0)
+    assert (model.manifest.smoothing, model.manifest.hysteresis) == (1.2, 0.07)
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_rows_around_a_change_are_answered_by_a_fit_that_shares_no_sample(
+    touched, make_noise_rows, settings
+):
+    """Every held-out row is asked, rows around it too, none within a field of what is learned."""
+    rows = make_noise_rows(9)
+    if touched:
+        rows = _with(rows, touched=np.arange(len(rows.label)) % 50 == 0)
+    task = fitting.task_of(rows, settings())
+    folds = training.folds_of(task)
+    heard = training.held_out(task, "lda", folds, 0, lambda what: None)
+    assert np.isin(task.newest, heard.asked).all()
+    assert len(heard.asked) > len(task.newest) + 2 * 10
+    span = 1.0 + 9 * 0.25 * (2 if touched else 1)
+    for fold in folds:
+        alone = training.held_out(task, "lda", [fold], 0, lambda what: None)
+        learned, asked = rows.t_last[task.newest[fold.train]], rows.t_last[alone.asked]
+        assert np.abs(asked[:, None] - learned[None]).min() >= span - 1e-9
+        np.testing.assert_array_equal(
+            alone.answers.p, heard.answers.p[np.isin(heard.asked, alone.asked)]
+        )
+
+
+def test_guesses_give_a_closed_gate_whatever_was_learned_by_heart(make_noise_rows, settings):
+    """On noise a threshold from the learned rows' own confidence lets live answers through.
+
+    Ours, from held-out rows, gives `unknown`; the distances say that live rows lie further away.
+    """
+    rows = make_noise_rows(11, n_channels=12)
+    chosen = settings("cebra-knn")
+    task = fitting.task_of(rows, chosen)
+    half = task.episode < np.median(task.episode)
+    fitted = fitting.fit_one(task, "cebra-knn", half, 0)
+    own, live = fitted.answers(task.newest[half]), fitted.answers(task.newest[~half])
+    naive = fit_threshold(own.p, task.label[half], task.episode[half], chosen.gate_target)
+    assert (live.p.max(axis=1) >= naive).mean() > 0.9
+    right = live.p.argmax(axis=1) == task.label[~half]
+    assert right.mean() < 0.55
+    assert live.distance.mean() > 2 * own.distance.mean()
+    model, _ = training.fit(rows, chosen, 0)
+    assert model.manifest.threshold == CLOSED
+    assert (live.distance > model.manifest.novelty).mean() < 0.1

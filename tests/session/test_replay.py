@@ -128,7 +128,7 @@ def offset_of_sample(data: bytes, sample: int) -> int:
     [
         ("stream", {"window": 0.5}, "stream/window"),
         ("stream", {"hop": 0.2}, "stream/window"),
-        ("decoder", {"smoothing": 0.5}, "decoder/valence"),
+        ("decoder", {"smoothing": 0.4}, "decoder/valence"),
         ("player", {"dwell": 2.0}, "player/now"),
         ("player", {"preset": "close"}, "player/now"),
         ("stream", {"wait": 11.0}, "journal/status"),
@@ -269,7 +269,7 @@ def test_on_another_machine_it_says_so_and_compares_at_1e_9(session_copy: Folder
     assert verdict.identical
     assert verdict.other_machine["numpy"][0] == "1.0.0"
     assert "another machine (numpy '1.0.0'" in verdict.sentence
-    with_settings(session_copy, "decoder", smoothing=0.5)
+    with_settings(session_copy, "decoder", smoothing=0.4)
     assert not check(session_copy).identical
 
 
