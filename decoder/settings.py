@@ -106,7 +106,10 @@ class DecoderSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     calibration chose."""
     needless: Annotated[float, Meta(ge=0.0)] = 2.0
     """Changes of the answer per minute, beyond those of the state, that smoothing and hysteresis
-    are chosen to stay below; of those that do, the soonest right."""
+    are chosen to stay below; of those that do, the soonest right. Over 24 simulated persons
+    (strength 1, LDA) 1, 2, 3 and 4 gave 0.9, 1.3, 1.8 and 2.3 of them in feedback, and 3.15, 2.89,
+    2.56 and 2.41 s to the right state: later than declared by 0.0, 0.1, 0.2 and 0.2 s. CEBRA + kNN
+    turns 2.8 times with 2, in 3.65 s, and 9 times with 0.75 s of smoothing, in 2.55 s."""
     gate_target: Share = 0.6
     """Share of right answers, out of fold, that the gate asks of what it lets through."""
     features: FeatureSettings = FeatureSettings()
