@@ -264,13 +264,17 @@ def _found(
 
 
 def _usual(task: Task, heard: HeldOut, gate: _Gate) -> dict[Measure, Array]:
-    """Return what is usual in rows that nothing was fitted to; see `memory.drift`."""
+    """Return what is usual in rows that nothing was fitted to; see `memory.drift`.
+
+    NaN for stand-ins, which live are not watched either: they say nothing new.
+    """
     line, distance = _line(task, heard, gate.temperature), heard.answers.distance
     p = smooth(line.p, line.follows, line.hop, gate.smoothing)
+    new = np.where(task.rows.touched[heard.asked], np.nan, 0.0)
     return {
-        "distance": np.zeros(0) if np.isnan(distance).all() else distance,
-        "level": heard.level,
-        "balance": p[:, 2] - p[:, 0],
+        "distance": np.zeros(0) if np.isnan(distance).all() else distance + new,
+        "level": heard.level + new,
+        "balance": p[:, 2] - p[:, 0] + new,
     }
 
 

@@ -240,3 +240,12 @@ def test_guesses_give_a_closed_gate_whatever_was_learned_by_heart(make_noise_row
     model, _ = training.fit(rows, chosen, 0)
     assert model.manifest.threshold == CLOSED
     assert (live.distance > model.manifest.novelty).mean() < 0.1
+
+
+def test_stand_ins_are_not_what_is_usual(make_noise_rows, settings):
+    """Live they are not watched either: no value for them, a value for every other answer."""
+    rows = make_noise_rows(6, strength=1.0)
+    touched = np.arange(len(rows.label)) % 20 == 0
+    model, _ = training.fit(_with(rows, touched=touched), settings(), 0)
+    for name in ("level", "balance"):
+        assert np.isnan(model.usual[name]).mean() == pytest.approx(1 / 20, abs=0.02)
