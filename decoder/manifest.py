@@ -34,7 +34,7 @@ class Delay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CandidateScore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What one candidate alone did on held-out rows."""
+    """What one candidate, or a control, alone did on held-out rows."""
 
     balanced_accuracy: float
     critical_value: float | None
@@ -98,6 +98,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Rows learned from: (negative, neutral, positive)."""
     scores: dict[str, CandidateScore]
     """Of every candidate that was tried, each fitted to the same folds."""
+    controls: dict[str, CandidateScore] = {}
+    """Of what could pass for a decoder without being one, on the same folds; see `doubts`."""
+    doubt: str = ""
+    """One sentence where a control did as well as what was chosen; empty otherwise."""
     visits: int = 1
     """Calibrations learned from; the z-score and the rest are those of the newest."""
     seed: int

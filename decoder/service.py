@@ -204,8 +204,9 @@ def _say(shell: Shell, decoder: Decoder, desk: Desk) -> None:
         shell.ready(desk.refused or NO_MODEL, model="")
         return
     says = RULES[model.manifest.preset].says
+    doubt = f"Doubtful: {model.manifest.doubt}" if model.manifest.doubt else ""
     shell.ready(
-        desk.refused or " ".join(filter(None, (model.manifest.why, says))),
+        desk.refused or " ".join(filter(None, (model.manifest.why, doubt, says))),
         model=model.id,
         verdict=model.manifest.verdict,
         decoder=model.manifest.kind,

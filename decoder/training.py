@@ -8,7 +8,8 @@ see `choice.nested`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from rym.messages import AFFECTS
 
-from . import scoring
+from . import doubts, scoring
 from .choice import Choice, choose, nested
 from .embedding import FIELD
 from .features import Standardizer
@@ -56,6 +57,10 @@ class Scores(msgspec.Struct, frozen=True, kw_only=True):
     """Rows learned from."""
     candidates: dict[str, CandidateScore]
     """Every candidate alone, on the same held-out rows."""
+    controls: dict[str, CandidateScore]
+    """What could pass for a decoder without being one, likewise; see `doubts`."""
+    doubt: str
+    """One sentence where a control did as well as what was chosen; empty otherwise."""
 
 
 def _quiet(share: float, what: str) -> None:
@@ -120,6 +125,7 @@ def fit(
     quoted = nested(held, folds, task.label, task.episode, fit=_refit(task, seed, done))
     fitted = fit_one(task, choice.candidate, everything, seed_of(seed, "all"))
     found = _found(task, choice, held, quoted, heard[choice.candidate])
+    found = _doubted(task, folds, quoted, found)
     progress(1.0, f"{choice.candidate}: all episodes")
     return _built(task, seed, found, fitted), _scores(task, found)
 
@@ -233,6 +239,8 @@ class _Found(NamedTuple):
     gate: _Gate
     usual: dict[Measure, Array]
     novelty: float | None
+    controls: Mapping[str, CandidateScore] = MappingProxyType({})
+    doubt: str = ""
 
 
 class _Gate(NamedTuple):
@@ -251,16 +259,29 @@ def _found(
     gate = _gate(task, heard)
     if judgement.verdict == "guessing":
         gate = gate._replace(threshold=CLOSED)
-    alone = {name: _judged(task, p) for name, p in held.items()}
-    candidates: dict[str, CandidateScore] = {
-        name: CandidateScore(
-            balanced_accuracy=one.score, critical_value=one.critical, verdict=one.verdict
-        )
-        for name, one in alone.items()
-    }
+    candidates: dict[str, CandidateScore] = {name: _alone(task, p) for name, p in held.items()}
     usual = _usual(task, heard, gate)
     novelty = novelty_threshold(usual["distance"]) if len(usual["distance"]) else None
     return _Found(choice.candidate, choice.why, judgement, candidates, gate, usual, novelty)
+
+
+def _alone(task: Task, p: Array) -> CandidateScore:
+    one = _judged(task, p)
+    return CandidateScore(
+        balanced_accuracy=one.score, critical_value=one.critical, verdict=one.verdict
+    )
+
+
+def _doubted(task: Task, folds: list[scoring.Fold], quoted: Array, found: _Found) -> _Found:
+    """Return the same with the controls, and what they make doubtful.
+
+    Beside a score that chance gives, every control does as well, and it says nothing.
+    """
+    held = doubts.controls(task, folds)
+    doubt = ""
+    if found.judgement.verdict != "guessing":
+        doubt = doubts.told(doubts.doubts(task, quoted, held), found.judgement.score)
+    return found._replace(controls={k: _alone(task, p) for k, p in held.items()}, doubt=doubt)
 
 
 def _usual(task: Task, heard: HeldOut, gate: _Gate) -> dict[Measure, Array]:
@@ -366,6 +387,8 @@ def _manifest(task: Task, seed: int, found: _Found) -> Manifest:
         episodes=task.episodes,
         rows=task.counts,
         scores=found.candidates,
+        controls=dict(found.controls),
+        doubt=found.doubt,
         visits=len(np.unique(rows.visits)),
         seed=seed,
         versions=versions(found.chosen),
@@ -386,6 +409,8 @@ def _scores(task: Task, found: _Found) -> Scores:
         n_episodes=judgement.n_episodes,
         n_rows=len(task.newest),
         candidates=found.candidates,
+        controls=dict(found.controls),
+        doubt=found.doubt,
     )
 
 

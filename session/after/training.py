@@ -73,6 +73,8 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     """One sentence behind the verdict."""
     choice: str
     """One sentence behind the choice of the decoder."""
+    doubt: str
+    """One sentence where a control did as well as what was chosen; empty otherwise."""
     balanced_accuracy: float
     """On held-out episodes, choice of the decoder included."""
     chance_low: float
@@ -184,11 +186,20 @@ def _trained(model: models.Model, scores: training.Scores, out: Path, seconds: f
         scores={
             name: Score(balanced_accuracy=one.balanced_accuracy, critical_value=one.critical_value)
             for name, one in scores.candidates.items()
+        }
+        | {
+            name: Score(
+                balanced_accuracy=one.balanced_accuracy,
+                critical_value=one.critical_value,
+                kind="control",
+            )
+            for name, one in scores.controls.items()
         },
         seconds=seconds,
         id=model.id,
         why=scores.why,
         choice=scores.choice,
+        doubt=scores.doubt,
         balanced_accuracy=scores.score,
         chance_low=scores.chance[0],
         chance_high=scores.chance[1],
@@ -377,7 +388,11 @@ def _run(options: argparse.Namespace) -> Trained:
 def in_words(trained: Trained) -> str:
     """Return what training gave as a few sentences."""
     left_out = f" Left out: {'; '.join(trained.excluded)}." if trained.excluded else ""
-    return f"{trained.model}: {trained.choice} Verdict `{trained.verdict}`. {trained.why}{left_out}"
+    doubt = f" Doubtful: {trained.doubt}" if trained.doubt else ""
+    return (
+        f"{trained.model}: {trained.choice} Verdict `{trained.verdict}`. "
+        f"{trained.why}{doubt}{left_out}"
+    )
 
 
 if __name__ == "__main__":

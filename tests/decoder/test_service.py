@@ -188,6 +188,21 @@ def test_a_model_of_another_preset_is_refused_with_both(make_person, settings, f
     asyncio.run(Rig().run(msgspec.structs.replace(settings(), model=str(folder)), script))
 
 
+def test_what_a_control_makes_doubtful_is_said(settings, folder):
+    """Behind the verdict's reason, in the status; nothing where there is no doubt."""
+    path, said = folder / models.MANIFEST, "EMG alone did as well: 0.71 of 0.74."
+    manifest = msgspec.json.decode(path.read_bytes())
+
+    async def script(rig):
+        details.append(rig.status.drain()[-1].content.detail)
+
+    details = []
+    for doubt in ("", said):
+        path.write_bytes(msgspec.json.encode({**manifest, "doubt": doubt}))
+        asyncio.run(Rig().run(msgspec.structs.replace(settings(), model=str(folder)), script))
+    assert details == [manifest["why"], f"{manifest['why']} Doubtful: {said}"]
+
+
 def test_what_an_answer_by_the_study_s_rows_means_is_said(settings, folder, tmp_path):
     """Its look-ahead, and that no key means neutral, stand in the status."""
     model = str(of_the_study(folder, tmp_path / "study"))
