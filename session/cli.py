@@ -169,6 +169,15 @@ def _add_simulate(verbs: Any) -> None:
     parser.add_argument("--calibration", type=float, default=300.0, help="seconds")
     parser.add_argument("--feedback", type=float, default=300.0, help="seconds")
     parser.add_argument("--decoder", choices=DECODERS, default="auto", help="what is trained")
+    parser.add_argument(
+        "--coupling", type=float, default=0.0, help="how far the music acts back: 0 deaf, 1 runaway"
+    )
+    parser.add_argument(
+        "--drift", type=float, default=0.0, help="degrees by which signatures turn in 20 minutes"
+    )
+    parser.add_argument(
+        "--learning", action="store_true", help="let the memory learn from keys in feedback"
+    )
     add_cohort(parser.add_subparsers(metavar="cohort"), _verb)
 
 
@@ -304,13 +313,21 @@ def _listen(arguments: argparse.Namespace) -> Outcome:
 
 def _simulate(arguments: argparse.Namespace) -> Outcome:
     from .simulate import simulate
+    from .simulated.life import Plan
 
-    result = simulate(
-        seeds=arguments.seeds,
+    plan = Plan(
+        seed=0,
         strength=arguments.strength,
+        coupling=arguments.coupling,
+        drift=arguments.drift,
         calibration=arguments.calibration,
         feedback=arguments.feedback,
+    )
+    result = simulate(
+        seeds=arguments.seeds,
+        plan=plan,
         candidate=arguments.decoder,
+        learning=arguments.learning,
         quiet=arguments.json,
     )
     return result, 0

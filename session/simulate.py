@@ -1,8 +1,8 @@
 """Many simulated sessions on a fast clock: `rym simulate`.
 
-The same objects as in a live session, joined in one process without LSL, MQTT or sound: a deaf
-simulated person, the stream's line, training, the decoder. One session says nothing; what is given
-is the mean over persons with its interval.
+The same objects as in a live session, joined in one process without LSL, MQTT or sound, see
+`session.simulated`. One session says nothing; what is given is the mean over persons with its
+interval.
 """
 
 from __future__ import annotations
@@ -10,50 +10,23 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-from scipy.stats import t as student
 
-from decoder.decoder import Decoder
-from decoder.rows import rows_from
+from decoder.scoring.intervals import over_people
 from decoder.settings import DecoderSettings, TrainingSettings
-from decoder.training import fit
 from rym.messages import AFFECTS, Affect, LabelState, Window
-from stream.line import StreamLine
-from stream.montage import ENOBIO20
-from stream.settings import StreamSettings
-from stream.simulated.simulator import SimulatedPerson, SimulatedSource
 
-from .after.episodes import Span, Steps, score
 from .after.training import Asked
+from .simulated import life
+from .simulated.life import RATE, Plan
+from .simulated.measures import Heard, Measured, heard, measure
 
-RATE = 500
-CHUNK = 250
-"""Samples given off at a time; the windows do not depend on it."""
-REST = 20.0
-"""Seconds of rest before the calibration."""
-
-
-class Outcome(NamedTuple):
-    """One simulated session."""
-
-    balanced_accuracy: float
-    """At the declared delay, against what the person felt."""
-    undelayed: float
-    """The same without any delay."""
-    keys: float
-    """Held-out score of the calibration against its keys: what the verdict rests on."""
-    verdict: str
-    decoder: str
-    delay: float
-    """Declared, in seconds."""
-    n_states: int
-    """Independent states in feedback."""
+__all__ = ["RATE", "Life", "Outcome", "live", "run_one", "settings_for", "simulate", "summarize"]
 
 
 class Life(NamedTuple):
@@ -65,7 +38,7 @@ class Life(NamedTuple):
 
 
 def live(seed: int, strength: float, phases: dict[str, float]) -> Life:
-    """Let a deaf simulated person live through some phases.
+    """Let a deaf simulated person live through some phases, without a decoder.
 
     Parameters
     ----------
@@ -76,76 +49,55 @@ def live(seed: int, strength: float, phases: dict[str, float]) -> Life:
     phases : dict of str to float
         Seconds of each, in order.
     """
-    person = SimulatedPerson(SimulatedSource(seed=seed, strength=strength, coupling=0.0))
-    line = StreamLine(StreamSettings(), ENOBIO20, RATE)
-    life = Life([], [], [])
-    for name, n_samples in _steps(phases):
-        chunk = person.advance(n_samples, audible=None, phase=name)
-        stamps = (chunk.first + np.arange(len(chunk.samples))) / RATE
-        life.windows.extend(window for window, _ in line.push(chunk.samples, stamps))
-        life.keys.extend((key.sample / RATE, key.state) for key in chunk.keys)
-        life.felt.extend((felt.sample / RATE, felt.state) for felt in chunk.felt)
-    return life
+    body, windows = life.through(Plan(seed, strength), phases)
+    return Life(windows, body.keys, body.felt)
 
 
-def _steps(phases: dict[str, float]) -> Iterator[tuple[str, int]]:
-    for name, seconds in phases.items():
-        left = round(seconds * RATE)
-        while left > 0:
-            yield name, min(CHUNK, left)
-            left -= CHUNK
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """One simulated session."""
+
+    decoder: str
+    verdict: str
+    keys: float
+    """Held-out score of the calibration against its keys: what the verdict rests on."""
+    measured: Measured
+    heard: dict[Affect, Heard]
 
 
-def run_one(
-    seed: int,
-    strength: float,
-    calibration: float,
-    feedback: float,
-    candidate: Asked = "auto",
-) -> Outcome:
-    """Run one session from rest to score; no key of the feedback is used."""
-    settings = DecoderSettings(drive="always", training=TrainingSettings(candidate=candidate))
-    begin, turn = REST, REST + calibration
-    phases = {"rest": REST, "calibration": calibration, "feedback": feedback}
-    life = live(seed, strength, phases)
-    rows = rows_from(
-        [window for window in life.windows if window.t_last <= turn],
-        [key for key in life.keys if key[0] <= turn],
-        settings,
-        baseline=[(0.0, begin)],
-        learn=[(begin, turn)],
-    )
-    model, scores = fit(rows, settings, seed)
-    decoder = Decoder(settings)
-    decoder.load(model)
-    decoded = [decoder.step(window) for window in life.windows if window.t_last > turn]
-    delay = decoder.declared_delay
-    seconds = delay.total if delay is not None else 0.0
-    times, states = zip(*life.felt, strict=True)
-    felt = Steps(times=times, states=states)
-    span = [Span(name="feedback", index=2, start=turn, end=turn + feedback, cut=False)]
-    late, at_once = (
-        score("truth", decoded, felt, span, d, declared=bool(d)) for d in (seconds, 0.0)
-    )
+def run_one(plan: Plan, candidate: Asked = "auto", learning: bool = False) -> Outcome:
+    """Run one session from rest to score.
+
+    Parameters
+    ----------
+    plan : Plan
+        What the person and the session are like.
+    candidate : {'auto', 'cebra-knn', 'lda', 'riemann'}
+        Which decoder is trained; `auto` lets the calibration choose.
+    learning : bool
+        Whether a memory learns from the keys of the feedback; else none of them is used.
+    """
+    settings = settings_for(candidate, learning=learning)
+    person = life.calibrated(plan)
+    model, scores = life.learn(person, settings)
+    lived = life.live(person, model, [settings])
     return Outcome(
-        balanced_accuracy=late.balanced_accuracy or 0.0,
-        undelayed=at_once.balanced_accuracy or 0.0,
-        keys=scores.score,
-        verdict=scores.verdict,
         decoder=scores.chosen,
-        delay=seconds,
-        n_states=late.n_states,
+        verdict=scores.verdict,
+        keys=scores.score,
+        measured=measure(lived, lived.told[0]),
+        heard=heard(lived.played, plan.turn, plan.end),
     )
+
+
+def settings_for(candidate: Asked, *, learning: bool) -> DecoderSettings:
+    """Return a decoder's settings; the verdict does not keep its answers back."""
+    settings = DecoderSettings(drive="always", training=TrainingSettings(candidate=candidate))
+    how = msgspec.structs.replace(settings.learning, frozen=not learning)
+    return msgspec.structs.replace(settings, learning=how)
 
 
 def simulate(
-    *,
-    seeds: int,
-    strength: float,
-    calibration: float,
-    feedback: float,
-    candidate: Asked,
-    quiet: bool,
+    *, seeds: int, plan: Plan, candidate: Asked, learning: bool, quiet: bool
 ) -> dict[str, Any]:
     """Run sessions with the seeds 0, 1, … and return their mean with its 95 % interval.
 
@@ -153,22 +105,23 @@ def simulate(
     ----------
     seeds : int
         Number of persons, 2 or more.
-    strength : float
-        How strongly a state shows, 0 not at all.
-    calibration, feedback : float
-        Seconds.
+    plan : Plan
+        What persons and sessions are like; its seed does not matter.
     candidate : {'auto', 'cebra-knn', 'lda', 'riemann'}
         Which decoder is trained; `auto` lets the calibration choose.
+    learning : bool
+        Whether a memory learns from the keys of the feedback.
     quiet : bool
         True writes no progress.
     """
     outcomes = []
-    arguments = [repeat(x) for x in (strength, calibration, feedback, candidate)]
+    plans = [plan._replace(seed=seed) for seed in range(seeds)]
     # One thread per process: two processes with two threads each would wait for one another.
     os.environ["OMP_NUM_THREADS"] = "1"
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
-        for seed, outcome in enumerate(pool.map(run_one, range(seeds), *arguments)):
+        done = pool.map(run_one, plans, repeat(candidate), repeat(learning))
+        for seed, outcome in enumerate(done):
             outcomes.append(outcome)
             if not quiet:
                 sys.stderr.write(f"{_in_words(seed, outcome)}\n")
@@ -179,34 +132,38 @@ def simulate(
 
 
 def _in_words(seed: int, outcome: Outcome) -> str:
+    of = outcome.measured
     return (
-        f"person {seed:3}: {outcome.balanced_accuracy:.3f} at {outcome.delay:.2f} s, "
-        f"{outcome.undelayed:.3f} without, {outcome.n_states} states, {outcome.decoder}, "
-        f"verdict {outcome.verdict}"
+        f"person {seed:3}: {of.balanced_accuracy:.3f} at {of.delay:.2f} s, "
+        f"{of.undelayed:.3f} without, {of.n_states} states, {outcome.decoder}, "
+        f"verdict {outcome.verdict}, {of.lessons} lessons"
     )
 
 
 def summarize(outcomes: list[Outcome]) -> dict[str, Any]:
-    """Return mean, standard error and 95 % interval (Student's t over persons), and verdicts."""
-    scores = np.array([outcome.balanced_accuracy for outcome in outcomes])
-    n = len(scores)
-    error = float(scores.std(ddof=1) / np.sqrt(n))
-    half = float(student.ppf(0.975, n - 1)) * error
-    mean = float(scores.mean())
+    """Return mean, standard error and 95 % interval (Student's t over persons), and verdicts.
+
+    Below three persons there is no interval.
+    """
+    scores = np.array([outcome.measured.balanced_accuracy for outcome in outcomes])
+    found = over_people(scores)
     verdicts = [outcome.verdict for outcome in outcomes]
     counts = {name: verdicts.count(name) for name in ("follows", "unclear", "guessing")}
     told = ", ".join(f"{count} × {name}" for name, count in counts.items())
+    interval = "no 95 % interval"
+    if found.interval is not None:
+        interval = f"95 % interval {found.interval[0]:.3f} to {found.interval[1]:.3f}"
     return {
-        "n": n,
-        "balanced_accuracy": mean,
-        "standard_error": error,
-        "interval": [mean - half, mean + half],
+        "n": len(scores),
+        "balanced_accuracy": found.mean,
+        "standard_error": found.standard_error,
+        "interval": None if found.interval is None else list(found.interval),
         "chance": 1 / len(AFFECTS),
-        "undelayed": float(np.mean([outcome.undelayed for outcome in outcomes])),
+        "undelayed": float(np.mean([outcome.measured.undelayed for outcome in outcomes])),
         "verdicts": counts,
-        "persons": [msgspec.to_builtins(outcome._asdict()) for outcome in outcomes],
+        "persons": [msgspec.to_builtins(outcome) for outcome in outcomes],
         "in_words": (
-            f"{n} persons: balanced accuracy {mean:.3f} ± {error:.3f} (standard error), 95 % "
-            f"interval {mean - half:.3f} to {mean + half:.3f}, chance 0.333; {told}"
+            f"{len(scores)} persons: balanced accuracy {found.mean:.3f} ± "
+            f"{found.standard_error or 0.0:.3f} (standard error), {interval}, chance 0.333; {told}"
         ),
     }

@@ -8,6 +8,7 @@ it, and what is heard acts back on the person.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from typing import NamedTuple
 
 import numpy as np
@@ -94,8 +95,18 @@ class Body:
         return [window for window, _ in self._line.push(chunk.samples, stamps)]
 
 
-def calibrated(plan: Plan) -> tuple[Body, list[Window]]:
-    """Return a person at the end of the calibration, and its windows.
+class Calibrated(NamedTuple):
+    """A person at the end of the calibration."""
+
+    plan: Plan
+    body: Body
+    """Stays as it is: every life goes on with a copy."""
+    windows: list[Window]
+    """From 0 s on."""
+
+
+def calibrated(plan: Plan) -> Calibrated:
+    """Return a person at the end of the calibration.
 
     The neutral piece plays meanwhile, as long as nothing is decoded. Nothing of it depends on the
     coupling, nor on the drift, which begin with feedback.
@@ -105,9 +116,23 @@ def calibrated(plan: Plan) -> tuple[Body, list[Window]]:
     plan : Plan
         What the life is like.
     """
+    body, windows = through(plan, {"rest": REST, "calibration": plan.calibration})
+    return Calibrated(plan, body, windows)
+
+
+def through(plan: Plan, phases: dict[str, float]) -> tuple[Body, list[Window]]:
+    """Return a person who has lived through some phases to the neutral piece, and its windows.
+
+    Parameters
+    ----------
+    plan : Plan
+        What the person is like.
+    phases : dict of str to float
+        Seconds of each, in order.
+    """
     body = Body(plan)
     windows: list[Window] = []
-    for phase, seconds in (("rest", REST), ("calibration", plan.calibration)):
+    for phase, seconds in phases.items():
         for n in _hops(seconds):
             windows += body.live(n, phase, "neutral")
     return body, windows
@@ -120,13 +145,12 @@ def _hops(seconds: float) -> Iterator[int]:
         left -= HOP
 
 
-def learn(plan: Plan, settings: DecoderSettings) -> tuple[Model, Scores]:
+def learn(person: Calibrated, settings: DecoderSettings) -> tuple[Model, Scores]:
     """Return the model that this person's calibration gives."""
-    body, windows = calibrated(plan)
-    rows = rows_from(
-        windows, body.keys, settings, baseline=[(0.0, REST)], learn=[(REST, plan.turn)]
-    )
-    return fit(rows, settings, plan.seed)
+    span = (REST, person.plan.turn)
+    keys = person.body.keys
+    rows = rows_from(person.windows, keys, settings, baseline=[(0.0, REST)], learn=[span])
+    return fit(rows, settings, person.plan.seed)
 
 
 class Told(NamedTuple):
@@ -155,7 +179,7 @@ class Life(NamedTuple):
 
 
 def live(
-    plan: Plan,
+    person: Calibrated,
     model: Model,
     settings: Sequence[DecoderSettings],
     player: PlayerSettings | None = None,
@@ -166,16 +190,16 @@ def live(
 
     Parameters
     ----------
-    plan : Plan
-        What the life is like.
+    person : Calibrated
+        Goes on from there.
     model : Model
-        From `learn`.
+        From `learn`, of this person or of one who is calibrated alike.
     settings : sequence of DecoderSettings
         Of every decoder, one or more.
     player : PlayerSettings or None
         None: the defaults.
     """
-    body, _ = calibrated(plan)
+    plan, body = person.plan, deepcopy(person.body)
     listeners = [Listener(model, one, plan.turn) for one in settings]
     music = Music(PlayerSettings() if player is None else player, plan.turn)
     heard: Affect | None = "neutral"

@@ -15,6 +15,7 @@ import pytest
 from rym.errors import DeviceError
 from session import cli, simulate
 from session.folder import Folder
+from session.simulated.life import Plan
 
 VERBS = (
     "demo",
@@ -225,11 +226,12 @@ def test_simulated_persons_are_asked_for_as_typed(
 
     monkeypatch.setattr(simulate, "simulate", run)
     words = "simulate --seeds 2 --strength 0 --calibration 60 --feedback 30 --decoder lda --json"
+    words += " --coupling 0.3 --drift 90 --learning"
     assert cli.main(words.split()) == 0
     assert json.loads(capsys.readouterr().out) == {"mean": 0.5}
+    plan = Plan(0, 0.0, coupling=0.3, drift=90.0, calibration=60.0, feedback=30.0)
     assert given == {
-        "seeds": 2, "strength": 0.0, "calibration": 60.0, "feedback": 30.0, "candidate": "lda",
-        "quiet": True,
+        "seeds": 2, "plan": plan, "candidate": "lda", "learning": True, "quiet": True,
     }  # fmt: skip
 
 
