@@ -181,10 +181,10 @@ def gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
-def make(folder: Path) -> None:
+def build_and_teach(folder: Path, candidate: str = "lda") -> None:
     """Build a bank, and teach a model by a simulated person."""
     build(load_memory(CONFIGS / "memory.example.toml"), folder / "bank", GeneratorSettings())
-    settings = msgspec.convert({"training": {"candidate": "lda"}}, DecoderSettings)
+    settings = msgspec.convert({"training": {"candidate": candidate}}, DecoderSettings)
     life = live(3, 2.0, {"rest": 10.0, "calibration": 120.0})
     rows = rows_from(
         life.windows, life.keys, settings, baseline=[(0.0, 10.0)], learn=[(10.0, 130.0)]
@@ -195,14 +195,28 @@ def make(folder: Path) -> None:
 @pytest.fixture(scope="session")
 def made(once: Callable[..., Path]) -> Path:
     """Return a folder with a whole bank and a model; no test may change it."""
-    return once("session", make)
+    return once("session", build_and_teach)
 
 
 @pytest.fixture(scope="session")
-def config(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def make() -> Callable[..., None]:
+    """Return `build_and_teach`."""
+    return build_and_teach
+
+
+@pytest.fixture(scope="session")
+def short() -> Callable[[Path], str]:
+    """Return a function that gives the settings of a short session with what a folder holds."""
+    return lambda made: SETTINGS.format(bank=made / "bank", model=made / "model")
+
+
+@pytest.fixture(scope="session")
+def config(
+    made: Path, short: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """Return settings of a short session, with a bank and a model made beforehand."""
     path = tmp_path_factory.mktemp("settings") / "short.toml"
-    path.write_text(SETTINGS.format(bank=made / "bank", model=made / "model"))
+    path.write_text(short(made))
     return path
 
 
