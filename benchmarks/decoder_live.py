@@ -39,7 +39,7 @@ from decoder.rows import Rows
 from decoder.settings import DecoderSettings, TrainingSettings
 from rym.bus import ALL
 from rym.clock import SystemClock
-from rym.messages import Window
+from rym.messages import AFFECTS, Learned, Window
 from rym.mqtt import MqttBus
 from rym.topics import STATUS, VALENCE, WINDOW
 
@@ -110,19 +110,31 @@ def windows(n: int) -> list[Window]:
     ]
 
 
-def step_rows(model: Model) -> list[dict[str, Any]]:
+def taught(decoder: Decoder) -> None:
+    """Hold keys for 12 s each, under clips that change out of step with them: a row a second."""
+    for i in range(10):
+        decoder.label(12.0 * i + 1.0, AFFECTS[i % 3])
+    for i in range(20):
+        decoder.audible(7.0 * i, AFFECTS[i % 3])
+
+
+def step_rows(model: Model, *, learning: bool) -> list[dict[str, Any]]:
     """Measure window → valence; in processor time, too, in which no other process has a share."""
     stream = windows(STEPS)
 
     def once() -> tuple[float, float, float]:
         decoder = Decoder(DecoderSettings(drive="always"))
         decoder.load(model)
-        took = []
+        if learning:
+            taught(decoder)
+        took, told = [], []
         for window in stream:
             before = time.perf_counter(), time.thread_time()
             valence = decoder.step(window)
+            told += decoder.events()
             took.append((time.perf_counter() - before[0], time.thread_time() - before[1]))
         assert valence.probabilities is not None
+        assert any(isinstance(event, Learned) for event in told) == learning
         wall, own = 1e6 * np.array(took[FIELD:]).T
         late = np.quantile(wall, 0.99), np.quantile(own, 0.99)
         return float(np.median(wall)), float(late[0]), float(late[1])
@@ -133,7 +145,8 @@ def step_rows(model: Model) -> list[dict[str, Any]]:
     rows = []
     for k, (what, limit) in enumerate(limits):
         ours, again = [a[k] for a, _ in pairs], [b[k] for _, b in pairs]
-        name = f"window → valence, {REMEMBERED} remembered rows, {what}"
+        how = "learning a row a second, " if learning else ""
+        name = f"window → valence, {REMEMBERED} remembered rows, {how}{what}"
         rows.append(row(name, ours, again, [limit] * ROUNDS, LIMIT, unit="µs"))
     return rows
 
@@ -233,7 +246,8 @@ def main() -> None:
         f"numpy {version('numpy')}; processes that wait: {psutil.getloadavg()[0]:.1f}\n"
     )
     model = trained()
-    show([*step_rows(model), *encoder_rows(), *process_rows(model)])
+    steps = [*step_rows(model, learning=False), *step_rows(model, learning=True)]
+    show([*steps, *encoder_rows(), *process_rows(model)])
 
 
 if __name__ == "__main__":

@@ -56,16 +56,23 @@ def novelty_threshold(distance: Array, share: float = 0.99) -> float:
     return float(np.quantile(known, share, method="higher")) if len(known) >= LEAST else math.inf
 
 
-class Usual(NamedTuple):
-    """What a measure is like in data that nothing was fitted to, in order of time."""
+class Usual:
+    """What a measure is like in data that nothing was fitted to.
 
-    values: Array
-    """One per row, shape (n,)."""
+    Parameters
+    ----------
+    values : array of shape (n,)
+        One per row, in order of time.
+    """
+
+    def __init__(self, values: Array) -> None:
+        self.values = values
+        self._sorted = np.sort(values)
 
     def rank(self, value: float) -> float:
         """Return the share of the values that lie below, ties half: 0.5 on average."""
-        below = np.count_nonzero(self.values < value)
-        return float((below + np.count_nonzero(self.values <= value)) / (2 * len(self.values)))
+        below = self._sorted.searchsorted(value, "left")
+        return float((below + self._sorted.searchsorted(value, "right")) / (2 * len(self.values)))
 
 
 class Drift(NamedTuple):
