@@ -1,4 +1,4 @@
-"""Keys over the bus: floods, contradictions, refused windows, undoing; fault lines 26 and 27."""
+"""Keys over the bus: floods, contradictions, refused windows, undoing, the loop of a runaway."""
 
 import asyncio
 
@@ -8,11 +8,14 @@ import pytest
 from decoder import model as models
 from decoder import training
 from decoder.decoder import Decoder
+from decoder.memory.learner import for_learning
 from decoder.memory.lessons import LearningSettings
 from decoder.rows import rows_from
 from rym.bus import ALL
-from rym.messages import Command, Label
+from rym.messages import Command, Drift, Label, Learned
 from rym.topics import COMMAND, LABEL, LEARNED
+from tests.decoder.conftest import signal_of, windows_of
+from tests.decoder.memory.made import same
 from tests.decoder.test_service import Rig, settle
 
 KEYS = ("negative", "neutral", "positive")
@@ -182,3 +185,34 @@ def test_a_cold_start_is_unknown_however_long_keys_are_held(known, make_person, 
         assert len(rig.applied.drain()) == len([t for t, _ in labels if t <= windows[-1].t_last])
 
     run(script, live)
+
+
+@pytest.mark.fault(29)
+@pytest.mark.parametrize("state", [0, 2], ids=["negative", "positive"])
+def test_thirty_minutes_of_a_clip_that_equals_the_key_teach_nothing_and_raise_the_flag(
+    state, live, trained
+):
+    """The signature is held in one state by its own music, the key with it: half an hour.
+
+    Nothing is learned, answers are those of a twin without keys, the memory stays to the bit, and
+    the balance's flag is up within ten minutes.
+    """
+    windows = windows_of(signal_of(7, 1800.0, [(0.0, state)], 0.8))
+    model, _ = trained("cebra-knn")
+    looped, twin = (Decoder(msgspec.structs.replace(live, model="")) for _ in range(2))
+    for decoder in (looped, twin):
+        decoder.load(model)
+    looped.audible(windows[0].t_last, KEYS[state])
+    looped.label(windows[0].t_last, KEYS[state])
+    told = []
+    for i, window in enumerate(windows):
+        said = looped.step(window)
+        told += looped.events()
+        assert i > 1200 or said == twin.step(window)
+    assert not [event for event in told if isinstance(event, Learned)]
+    assert looped.learner.refused["one clip"] > 7000
+    same(looped.learner.memory, for_learning(model.memory, live.learning))
+    flags = [e for e in told if isinstance(e, Drift) and e.measure == "balance"]
+    assert flags
+    assert flags[0].t - windows[0].t_last < 600.0
+    assert (flags[0].after > 0.5) == (state == 2)
