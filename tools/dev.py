@@ -113,6 +113,11 @@ def cohort_full(rest: list[str]) -> int:
     return run("benchmarks.cohort", *rest)
 
 
+def loop(rest: list[str]) -> int:
+    """Close the loop around simulated persons and write docs/loop.md; resumable."""
+    return run("benchmarks.loop", *rest)
+
+
 def bench(rest: list[str]) -> int:
     """Run every benchmark, one after the other."""
     codes = [
@@ -149,6 +154,7 @@ def main() -> int:
         "check": check,
         "canary-full": canary_full,
         "cohort-full": cohort_full,
+        "loop": loop,
         "bench": bench,
         "bench-peers": bench_peers,
     }
