@@ -80,12 +80,24 @@ def test_what_drifts_over_twenty_minutes_raises_the_flag_and_no_other(seed):
 
 
 def test_a_change_between_calibration_and_the_first_moment_is_seen():
-    """All of the stream is alike, and unlike the calibration."""
+    """All of the stream is alike, and its level unlike the calibration's."""
     watch = Watch(usual(0))
     now = usual(100, 1200)
-    found = flags(watch, {**now, "distance": now["distance"] + 1.5})
+    found = flags(watch, {**now, "level": now["level"] + 1.5})
+    assert [drift.measure for drift in found][:1] == ["level"]
+    assert found[0].t < 150
+
+
+def test_only_a_distance_that_grows_while_it_is_watched_is_a_drift():
+    """Neither if it is another from the start on, nor if the memory comes nearer as it learns."""
+    now = usual(100, 4800)
+    farther = {**now, "distance": now["distance"] + 0.5}
+    assert flags(Watch(usual(0)), farther) == []
+    nearer = np.concatenate([np.ones(2400), np.full(2400, 0.3)])
+    assert flags(Watch(usual(0)), {**now, "distance": now["distance"] * nearer}) == []
+    found = flags(Watch(usual(0)), {**now, "distance": now["distance"] / nearer})
     assert [drift.measure for drift in found][:1] == ["distance"]
-    assert found[0].t < 90
+    assert 600 < found[0].t < 720
     assert "hold keys" in found[0].suggestion
 
 
@@ -93,13 +105,14 @@ def test_a_change_between_calibration_and_the_first_moment_is_seen():
 def test_half_an_hour_of_runaway_raises_the_flag():
     """What plays moves the embedding ever further from where the calibration was."""
     rng = np.random.default_rng(3)
-    learned = unit(rows(rng, 600))
+    here, there = 3.0 * np.eye(7)[1], np.eye(7)[0]
+    learned = unit(rows(rng, 600) + here)
     memory = memory_of(learned, np.arange(600) // 100 % 3, np.arange(600) // 10)
-    calibration = [memory.ask(z).distance for z in unit(rows(rng, 600))]
+    calibration = [memory.ask(z).distance for z in unit(rows(rng, 600) + here)]
     watch = Watch({"distance": np.array(calibration), "level": rng.standard_normal(600)})
     before = memory.arrays()
-    away = np.linspace(0, 4, 7200)[:, None] * np.eye(7)[0]
-    live = [memory.ask(z).distance for z in unit(rows(rng, 7200) + away)]
+    away = np.linspace(0, 4, 7200)[:, None] * there
+    live = [memory.ask(z).distance for z in unit(rows(rng, 7200) + here + away)]
     assert flags(watch, {"distance": np.array(live), "level": rng.standard_normal(7200)})
     assert set(watch.flags) == {"distance"}
     for name, array in memory.arrays().items():
@@ -109,10 +122,10 @@ def test_half_an_hour_of_runaway_raises_the_flag():
 def test_moments_without_an_answer_are_left_out():
     """NaN adds nothing to a field: ten answers make one value, however many lie between."""
     one, other = Watch(usual(0)), Watch(usual(0))
-    distance = usual(5, 1200)["distance"] + 1.5
-    gaps = np.repeat(distance, 2)
+    level = usual(5, 1200)["level"] + 1.5
+    gaps = np.repeat(level, 2)
     gaps[1::2] = np.nan
-    first = [flags(one, {"distance": distance})[0], flags(other, {"distance": gaps})[0]]
+    first = [flags(one, {"level": level})[0], flags(other, {"level": gaps})[0]]
     assert first[0][1:] == first[1][1:]
 
 
