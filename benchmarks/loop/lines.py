@@ -66,6 +66,10 @@ def _lived(kept: Sequence[Kept], part: Part, which: Callable[[Lived], bool]) -> 
     return [life for one in of for life in one.lives if which(life)]
 
 
+def _percent(share: float, digits: int = 0) -> str:
+    return f"{100 * share:.{digits}f} %"
+
+
 def _with_interval(values: Sequence[float], digits: int = 3) -> tuple[str, float, float, float]:
     """Return mean and 95 % interval as words and as numbers; NaN where there is no interval."""
     found = over_people(np.array(values))
@@ -91,7 +95,7 @@ def _median(kept: Sequence[Kept], coupling: float) -> Line | None:
         asked=f"median = declared delay ± {HOP:g} s, over ≥ {STEPS} steps",
         found=f"median of {len(steps)} steps {np.median(steps):.2f} s, declared {declared:.2f} s; "
         f"a person's median lies beyond the delay declared for them by {words} s; "
-        f"{never:.1%} of the states were never named",
+        f"{_percent(never, 1)} of the states were never named",
         n=len(lived),
         holds=abs(mean) <= HOP and len(steps) >= STEPS,
     )
@@ -106,7 +110,7 @@ def _unknown(kept: Sequence[Kept], part: Part, coupling: float, name: str) -> Li
     holds = mean >= LEAST_UNKNOWN if nothing else mean <= MOST_UNKNOWN
     verdicts = [one.verdict for one in lived]
     counted = ", ".join(f"{verdicts.count(v)} × {v}" for v in sorted(set(verdicts)))
-    asked = f"≥ {LEAST_UNKNOWN:.0%}" if nothing else f"≤ {MOST_UNKNOWN:.0%}"
+    asked = f"≥ {_percent(LEAST_UNKNOWN)}" if nothing else f"≤ {_percent(MOST_UNKNOWN)}"
     return Line(
         what=f"share of `unknown`, strength {0 if nothing else 1}, coupling {coupling:g}, "
         f"`drive = {name}`",
@@ -153,9 +157,9 @@ def _exposed(kept: Sequence[Kept], affect: Affect) -> Line | None:
     shares = [one.heard[affect].share for one in lived]
     return Line(
         what=f"{affect} heard in 30 min of runaway coupling",
-        asked=f"≤ {longest:g} s in one go, ≤ {share:.0%} of the run",
-        found=f"at most {most:.1f} s in one go, at most {max(shares):.1%}, mean "
-        f"{np.mean(shares):.1%}",
+        asked=f"≤ {longest:g} s in one go, ≤ {_percent(share)} of the run",
+        found=f"at most {most:.1f} s in one go, at most "
+        f"{_percent(max(shares), 1)}, mean {_percent(float(np.mean(shares)), 1)}",
         n=len(lived),
         holds=most <= longest + 0.01 and max(shares) <= share,
     )
