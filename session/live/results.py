@@ -32,6 +32,7 @@ def in_words(summary: dict[str, Any]) -> str:
         *_row("verdict", f"{decoding['verdict'] or 'none'}: {VERDICTS[decoding['verdict']]}"),
         *_row("signal", summary["signal"]),
         *_row("agreement", _scores(decoding)),
+        *_row("learned", _learned(summary["learning"])),
         *_row("felt → heard", _typical(felt["p50"], felt["p90"], "s", 1, "9 of 10")),
         *_row(
             "software",
@@ -67,6 +68,16 @@ def _scores(decoding: dict[str, Any]) -> str:
         f"(chance, {n} independent states). One run shows that the loop closes; it says nothing "
         "about how well."
     )
+
+
+def _learned(learning: dict[str, Any]) -> str:
+    """Say what the memory learned from keys; nothing where no memory answered."""
+    n = sum(learning["rows"].values())
+    told = [f"{n} rows from held keys" if n else learning["why_none"] or ""]
+    if learning["taken_back"]:
+        told.append(f"{learning['taken_back']} taken back")
+    told += [drift["suggestion"] for drift in learning["drift"]]
+    return "; ".join(filter(None, (one.rstrip(".") for one in told)))
 
 
 def _typical(middle: float | None, most: float | None, unit: str, places: int, share: str) -> str:

@@ -124,9 +124,7 @@ class Board:
                 if message.meta.age is not None:
                     self._ages.append(message.meta.age)
             case Played() as played:
-                changed = self.played is None or self.played.audible != played.audible
-                self.played = played
-                return f"heard: {WORDS[played.audible]}" if changed else None
+                return self._take_played(played)
             case Safety() as safety:
                 told = None if self.safety is None else (self.safety.state, self.safety.text)
                 changed = told != (safety.state, safety.text)
@@ -138,6 +136,13 @@ class Board:
             case Learned() | Drift() as said:
                 line = self._memory.take(said)
         return line
+
+    def _take_played(self, played: Played) -> str | None:
+        before, self.played = self.played, played
+        if "exposure" in played.why.split(", "):
+            return "player: long enough of one thing; the music stays neutral for a while"
+        changed = before is None or before.audible != played.audible
+        return f"heard: {WORDS[played.audible]}" if changed else None
 
     def _take_quality(self, quality: Quality) -> str | None:
         self.quality = quality

@@ -277,6 +277,8 @@ SUMMARY: dict[str, Any] = {
     "signal": "98 % of 400 windows usable; no gap",
     "latency_ms": {"software_p50": 31.2, "software_p99": 61.0},
     "felt_to_heard_s": {"p50": None, "p90": None},
+    "learning": {"rows": {"negative": 2, "neutral": 0, "positive": 3}, "taken_back": 1,
+                 "why_none": None, "drift": [{"suggestion": "Look at the electrodes."}]},
     "warnings": ["two files, two labels: this score cannot tell state from file."],
 }  # fmt: skip
 
@@ -293,10 +295,30 @@ def test_the_last_screen_fits_and_claims_nothing() -> None:
         "0.90 at the declared delay, 0.80 without",
         "guessing stays within 0.00 … 1.00 (chance, 2 independent states)",
         "it says nothing about how well", "felt → heard not measured", "31 ms median",
+        "learned 5 rows from held keys; 1 taken back; Look at the electrodes",
         "note two files, two labels: this score cannot tell state from file.",
     ):  # fmt: skip
         assert said in words, said
     assert "model" not in words
+
+
+def test_what_the_limits_of_exposure_move_is_told_in_the_log() -> None:
+    """Without alarm, and once: the ticks that follow say nothing."""
+    stage, board = Stage(), Board()
+    lines = []
+    for affect, why in (("negative", "valence"), ("neutral", "exposure"), ("neutral", "tick")):
+        now = msgspec.structs.replace(played(affect), why=why)
+        lines.append(board.take(stage.say(topics.NOW, now)))
+    assert lines[1] == "player: long enough of one thing; the music stays neutral for a while"
+    assert lines[2] is None
+
+
+def test_where_nothing_was_learned_the_last_screen_says_why() -> None:
+    """In the report's own sentence."""
+    none = {"rows": dict.fromkeys(m.AFFECTS, 0), "taken_back": 0, "drift": [],
+            "why_none": "Learning was frozen."}  # fmt: skip
+    text = in_words({**SUMMARY, "learning": none})
+    assert "learned       Learning was frozen\n" in text
 
 
 def test_without_a_model_the_last_screen_says_so() -> None:
