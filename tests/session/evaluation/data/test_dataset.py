@@ -26,12 +26,15 @@ codes = { 1 = "calm", 2 = "busy", 9 = "none" }
 """
 
 
-def test_the_two_that_come_with_rym_say_what_their_data_are() -> None:
-    """One unit per file; arithmetic is judged across people, by a minute of own rest."""
+def test_those_that_come_with_rym_say_what_their_data_are() -> None:
+    """One unit per file; arithmetic is judged across people by a minute of own rest, or by halves."""
     rest = load(CONFIGS / "rest-arithmetic.toml")
     assert (rest.data.unit, rest.data.primary) == ("file", "leave-one-person-out")
     assert rest.data.states == ("rest", "arithmetic")
     assert (rest.baseline.state, rest.baseline.seconds) == ("rest", 60.0)
+    halves = load(CONFIGS / "rest-arithmetic-halves.toml")
+    assert (halves.data.primary, halves.baseline.state) == ("calibrate", "")
+    assert (halves.files, halves.stream) == (rest.files, rest.stream)
     muse = load(CONFIGS / "muse-states.toml")
     assert muse.data.states == ("relaxed", "neutral", "concentrating")
     assert muse.data.unit == "file"
