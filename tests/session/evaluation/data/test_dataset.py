@@ -27,7 +27,7 @@ codes = { 1 = "calm", 2 = "busy", 9 = "none" }
 
 
 def test_those_that_come_with_rym_say_what_their_data_are() -> None:
-    """One unit per file; arithmetic is judged across people by a minute of own rest, or by halves."""
+    """One unit per file; arithmetic is judged across people by an own rest, or by halves."""
     rest = load(CONFIGS / "rest-arithmetic.toml")
     assert (rest.data.unit, rest.data.primary) == ("file", "leave-one-person-out")
     assert rest.data.states == ("rest", "arithmetic")
