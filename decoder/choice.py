@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from .scoring import Fold, blocks_of
 from .scoring.intervals import Estimate
-from .scoring.pairs import preferred, within
+from .scoring.pairs import preferred, score_within, within
 from .settings import Candidate
 
 Array = npt.NDArray[np.float64]
@@ -57,7 +57,8 @@ def choose(held: Held, label: Ints, episode: Ints) -> Choice:
         name: within(label[known], block, held[name][known], held[default][known])
         for name in others
     }
-    best = preferred(default, gains)
+    scores = {name: score_within(label[known], block, held[name][known]) for name in others}
+    best = preferred(default, gains, scores)
     over = _counted(block, episode[known])
     if best == default:
         return Choice(default, _kept(default, gains, over))

@@ -70,10 +70,48 @@ def within(truth: Ints, unit: Ints, mine: Array, other: Array) -> Estimate:
     return over_units(right_of(truth, mine) - right_of(truth, other), truth, unit)
 
 
-def preferred(default: Name, gains: Mapping[Name, Estimate]) -> Name:
+def score(table: Table, said: Said) -> Estimate:
+    """Return how good one method is, in balanced accuracy, and how sure that is.
+
+    Over people; with one person over the units that were answered.
+
+    Parameters
+    ----------
+    table : Table
+        All rows, with the true labels.
+    said : Said
+        Its answers.
+    """
+    found = accuracies(table, said)
+    found = found[~np.isnan(found)]
+    if len(found) > 1:
+        return over_people(found)
+    return score_within(table.label[said.row], table.unit[said.row], said.p)
+
+
+def score_within(truth: Ints, unit: Ints, p: Array) -> Estimate:
+    """Return how good one method is on one person, counted in that person's units.
+
+    Parameters
+    ----------
+    truth, unit : array of shape (n,)
+        True states and exchangeable units of the rows.
+    p : array of shape (n, n_states)
+        Probabilities.
+    """
+    return over_units(right_of(truth, p), truth, unit)
+
+
+def preferred(
+    default: Name, gains: Mapping[Name, Estimate], scores: Mapping[Name, Estimate]
+) -> Name:
     """Return the default unless another is better by more than one standard error.
 
     Of candidates that cannot be told apart the default answers: the one that was built for this.
+    The standard error is that of the paired difference, or that of the other's own score where that
+    is smaller, which is the rule as first given (Breiman et al., Classification and Regression
+    Trees, 1984, section 3.4.3). Near the ceiling the former alone would never replace a default: a
+    difference that lies in one unit is exactly one of its standard errors.
 
     Parameters
     ----------
@@ -81,10 +119,13 @@ def preferred(default: Name, gains: Mapping[Name, Estimate]) -> Name:
         Its name.
     gains : mapping of str to Estimate
         By how much each other is better; where several surely are, the best of them is taken.
+    scores : mapping of str to Estimate
+        How good each other is.
     """
-    better = {
-        name: gain.mean
-        for name, gain in gains.items()
-        if gain.standard_error is not None and gain.mean > gain.standard_error
-    }
+    better = {name: gain.mean for name, gain in gains.items() if _sure(gain, scores[name])}
     return max(better, key=lambda name: better[name], default=default)
+
+
+def _sure(gain: Estimate, score: Estimate) -> bool:
+    errors = [x.standard_error for x in (gain, score) if x.standard_error is not None]
+    return bool(errors) and gain.mean > min(errors)

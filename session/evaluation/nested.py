@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from decoder.scoring.held_out import seed_of
-from decoder.scoring.pairs import Said, accuracies, difference, preferred
+from decoder.scoring.pairs import Said, accuracies, difference, preferred, score
 from decoder.scoring.protocols import protocol
 from decoder.table import Table
 
@@ -58,9 +58,8 @@ def choose(table: Table, answers: Mapping[str, Arrays]) -> str:
         return default
     said = {name: said_by(arrays) for name, arrays in answers.items()}
     parts = _in_parts(table, answers[default])
-    return preferred(
-        default, {name: difference(parts, said[name], said[default]) for name in others}
-    )
+    gains = {name: difference(parts, said[name], said[default]) for name in others}
+    return preferred(default, gains, {name: score(parts, said[name]) for name in others})
 
 
 def _in_parts(table: Table, arrays: Arrays) -> Table:

@@ -68,6 +68,17 @@ def test_episodes_count_and_not_rows(episodes):
     assert choose({"cebra-knn": wrong, "lda": better}, label, episode).candidate == "cebra-knn"
 
 
+def test_what_is_right_throughout_replaces_a_default_that_is_not(episodes):
+    """At the ceiling: wrong in one episode alone, which paired is exactly one standard error."""
+    label, episode = episodes
+    perfect = np.eye(3)[label]
+    once = perfect.copy()
+    once[episode == 3] = np.roll(perfect, 1, axis=1)[episode == 3]
+    assert choose({"cebra-knn": once, "lda": perfect}, label, episode).candidate == "lda"
+    assert choose({"cebra-knn": perfect, "lda": once}, label, episode).candidate == "cebra-knn"
+    assert choose({"cebra-knn": perfect, "lda": perfect}, label, episode).candidate == "cebra-knn"
+
+
 def test_rows_without_an_answer_do_not_count(episodes):
     """What one candidate could not be asked is asked of none."""
     label, episode = episodes

@@ -75,7 +75,9 @@ def test_the_default_stays_unless_another_is_better_by_more_than_a_standard_erro
     default = said(table, rows, 0.6)
     noisy = {k: v.copy() for k, v in default.items()}
     first = table.person[rows] == 0
-    noisy["p"][first] = said(table, rows, 0.7)["p"][first]  # one person of four: 1.0 standard error
+    second = table.person[rows] == 1
+    noisy["p"][first] = said(table, rows, 0.7)["p"][first]
+    noisy["p"][second] = said(table, rows, 0.55)["p"][second]  # 0.4 standard errors
     assert choose(table, {"a": default, "b": default}) == "a"
     assert choose(table, {"a": default, "b": noisy}) == "a"
     better, best = said(table, rows, 0.8), said(table, rows, 0.9)
