@@ -139,10 +139,10 @@ def _gain(kept: Sequence[Kept], coupling: float, drift: float, new: float) -> Li
     turned = f"signature turns by {drift:g}° in 20 min, {where}" if drift else "no drift"
     return Line(
         what=f"last quarter, learning − frozen, {turned}, coupling {coupling:g}",
-        asked="told only" if new else asked,
+        asked=asked,
         found=f"{words} ({last[0].mean():.3f} against {last[1].mean():.3f}, {lessons:.0f} lessons)",
         n=len(learning),
-        holds=None if new else holds,
+        holds=holds,
     )
 
 
