@@ -80,19 +80,14 @@ def test_unknown_is_rare_where_there_is_something_and_common_where_not(
 
 def test_twins_are_compared_within_each_person() -> None:
     """The gain of the last quarter, by drift; one that turns away altogether is judged as well."""
-    last = {"learning": 0.72, "frozen": 0.60}
-    found = lines(
-        kept(
-            "twins",
-            *(
-                lived(name, drift=drift, new=new, quarters=(0.9, 0.9, 0.9, last[name] - lost * (name == "learning")))
-                for drift, new, lost in ((90.0, 0.0, 0.0), (90.0, 1.0, 0.1))
-                for name in last
-            ),
-            *(lived(name, quarters=(0.9, 0.9, 0.9, q)) for name, q in
-              (("learning", 0.87), ("frozen", 0.90))),
-        )
-    )  # fmt: skip
+
+    def twins(learning: float, frozen: float, drift: float, new: float = 0.0) -> list[Lived]:
+        last = {"learning": learning, "frozen": frozen}
+        how = {"drift": drift, "new": new}
+        return [lived(name, quarters=(0.9, 0.9, 0.9, last[name]), **how) for name in last]
+
+    lives = [*twins(0.72, 0.60, 90.0), *twins(0.62, 0.60, 90.0, 1.0), *twins(0.87, 0.90, 0.0)]
+    found = lines(kept("twins", *lives))
     gains = [line for line in found if line.what.startswith("last quarter")]
     assert [line.holds for line in gains] == [True, False, False]
     assert gains[0].found.startswith("0.120, 95 % 0.120 to 0.120")
