@@ -56,7 +56,7 @@ Means over persons with Student's 95 % interval.
 
 
 def _or_never(half_life: float | None) -> str:
-    return "none" if half_life is None else f"{half_life:g} s"
+    return "none" if half_life is None else f"{half_life:g} later stretches of the same state"
 
 
 def placed(page: str, new: str) -> str:

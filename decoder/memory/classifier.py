@@ -35,7 +35,7 @@ class MemoryClassifier(base.Classifier):
     exclusion : float
         Rows nearer in time than this to the x asked about cast no vote.
     half_life : float or None
-        Time, counted back from the newest row, after which a vote counts half; None: never.
+        Later stretches of its class after which a vote counts half; None: never.
     prior : float
         Votes spread over the classes present before any is counted.
 

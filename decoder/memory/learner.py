@@ -233,11 +233,6 @@ class Learner:
         return moment.t, self.memory.next_stretch
 
     def _learn(self, lesson: Lesson) -> None:
-        if not self._log:
-            # What the calibration taught is as old as the first lesson: the pause between them, in
-            # which nothing could be learned, is no reason to forget.
-            t = self._start["t"].astype(np.float64)
-            self.memory.date(t + (lesson.t - t.max(initial=0.0)))
         before = self.memory.learn(lesson.z, lesson.label, lesson.stretch, lesson.t)
         self._log.append((lesson, before))
         self._learned[lesson.label, lesson.audible + 1] += 1
@@ -324,8 +319,6 @@ class Learner:
             self.memory.take_back(before)
             self._learned[lesson.label, lesson.audible + 1] -= 1
             gone.append(lesson)
-        if gone and not self._log:
-            self.memory.date(self._start["t"].astype(np.float64))
         return tuple(gone)
 
     def relearn(self, lessons: Sequence[Lesson], last: int = 0) -> None:

@@ -65,9 +65,9 @@ class Memory:
         Rows nearer in time than this to the moment asked about cast no vote, in seconds: for
         answers about data that the memory itself holds.
     half_life : float or None
-        Seconds, counted back from the newest row, after which a stretch's vote counts half; None:
-        nothing is forgotten. Counted from the newest row and not from now, so that a memory that is
-        not taught does not change.
+        Later stretches of its own class after which a stretch's vote counts half; None: nothing is
+        forgotten. Not seconds: a state that comes rarely would be left with its newest few
+        stretches, and a memory that is not taught would change.
     prior : float
         Votes spread over the classes present before any is counted.
 
@@ -119,7 +119,7 @@ class Memory:
 
     @property
     def half_life(self) -> float | None:
-        """Seconds after which a vote counts half; None: never."""
+        """Later stretches of its class after which a vote counts half; None: never."""
         return self._half_life
 
     @property
@@ -213,17 +213,6 @@ class Memory:
         place = label * self.capacity + self._written[label] % self.capacity
         self._put(place, before.z, before.stretch, before.t)
 
-    def date(self, t: Array) -> None:
-        """Say when the rows were learned.
-
-        Parameters
-        ----------
-        t : array of shape (n,)
-            Data time in seconds, in the order of `arrays`.
-        """
-        self._t[np.concatenate([self._places(label) for label in range(self.n_classes)])] = t
-        self._electorate = None
-
     def _put(self, place: int, z: Array, stretch: int, t: float) -> None:
         self._z[:, place] = z
         self._stretch[place] = stretch
@@ -312,17 +301,19 @@ class Memory:
         return near[left], of
 
     def _share(self, index: Index, rows: Array) -> Array | None:
-        """Return what forgetting has left of every stretch; None: all of it.
+        """Return what forgetting has left of every stretch, 0…1; None: all of it.
 
         Rows at −inf are not there. A stretch is as old as the newest of its others.
         """
-        if self._half_life is None or not len(index.classes):
+        if self._half_life is None:
             return None
         newest = index.of_stretches(np.where(rows > -np.inf, self._t, -np.inf))
-        if newest.max() == -np.inf:
-            return None
-        half_lives = (newest.max() - newest) / self._half_life
-        return np.asarray(0.5 ** np.minimum(half_lives, _FAINTEST))
+        later = np.empty(len(newest))
+        for state in range(self.n_classes):
+            own = index.classes == state
+            t = newest[own]
+            later[own] = len(t) - np.sort(t).searchsorted(t, "right")
+        return np.asarray(0.5 ** np.minimum(later / self._half_life, _FAINTEST))
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return all that the memory holds, for `restore`.

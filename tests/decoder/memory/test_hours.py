@@ -57,9 +57,9 @@ def test_eight_hours_with_99_of_100_rows_of_one_state():
     p = {state: np.array([memory.predict_proba(q) for q in of]) for state, of in queries.items()}
     every, of = np.concatenate([taught, z[fit]]), np.concatenate([few, label[fit]])
     assert (by_one_list(every, of, queries[2]) == 2).mean() < 0.2
-    # As it was taught: 0.87 and 0.82. What the rare one loses is what time makes forgotten.
+    # As it was taught: 0.87 and 0.82.
     assert (p[0].argmax(axis=1) == 0).mean() > 0.85
-    assert (p[2].argmax(axis=1) == 2).mean() > 0.55
+    assert (p[2].argmax(axis=1) == 2).mean() > 0.75
     # Of what is like neither the rare one has its part; by counts it would be a hundredth.
     assert p[5].mean(axis=0)[2] > 0.2
 

@@ -140,8 +140,6 @@ def test_whatever_was_done_the_memory_is_what_its_lessons_make_of_the_calibratio
     act(again, actions, iter(moments(1700)))
     same(learner.memory, again.memory)
     rebuilt = calibrated(27, capacity)
-    if learner.lessons:
-        rebuilt.date(np.full(len(rebuilt), learner.lessons[0].t))
     for lesson in learner.lessons:
         rebuilt.learn(lesson.z, lesson.label, lesson.stretch, lesson.t)
     same(learner.memory, rebuilt)
