@@ -32,7 +32,7 @@ def in_words(summary: dict[str, Any]) -> str:
         *_row("verdict", f"{decoding['verdict'] or 'none'}: {VERDICTS[decoding['verdict']]}"),
         *_row("signal", summary["signal"]),
         *_row("agreement", _scores(decoding)),
-        *_row("learned", _learned(summary["learning"])),
+        *_row("learned", _learned(summary["learning"]) if decoding["verdict"] else ""),
         *_row("felt → heard", _typical(felt["p50"], felt["p90"], "s", 1, "9 of 10")),
         *_row(
             "software",

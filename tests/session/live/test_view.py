@@ -327,6 +327,7 @@ def test_without_a_model_the_last_screen_says_so() -> None:
     text = in_words({**SUMMARY, "decoding": nothing, "kind": "pilot", "warnings": []})
     assert "none: there was no model" in text
     assert "nothing could be compared" in text
+    assert "learned" not in text
     assert "SIMULATED" not in text
 
 
