@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from .scoring import Fold, blocks_of
 from .scoring.intervals import Estimate
-from .scoring.pairs import preferred, score_within, within
+from .scoring.pairs import deciding, preferred, score_within, within
 from .settings import Candidate
 
 Array = npt.NDArray[np.float64]
@@ -62,7 +62,7 @@ def choose(held: Held, label: Ints, episode: Ints) -> Choice:
     over = _counted(block, episode[known])
     if best == default:
         return Choice(default, _kept(default, gains, over))
-    gain = gains[best]
+    gain = gains[best]._replace(standard_error=deciding(gains[best], scores[best]))
     return Choice(best, f"{best}, since it was better than {default} by {_size(gain)} over {over}.")
 
 

@@ -65,6 +65,8 @@ class Decoder:
         self._view: View | None = None
         self._watch = Watch({})
         self._events: list[m.Content] = []
+        self.frozen = settings.learning.frozen
+        """Whether nothing is learned, by this model or one that is loaded later."""
         # The newest of each, for a model that is loaded while a key is held or a clip is heard.
         self._key: tuple[float, int] | None = None
         self._clip: tuple[float, int] | None = None
@@ -75,7 +77,8 @@ class Decoder:
         Parameters
         ----------
         model : Model
-            See `model.load`.
+            See `model.load`. Where it is the one that answers already, what its memory has learned
+            since is kept.
 
         Raises
         ------
@@ -84,6 +87,7 @@ class Decoder:
         """
         facts = model.manifest
         check_preset(facts.preset, self.settings.features.preset)
+        known = self.model is not None and self.model.id == model.id
         self.model = model
         self._field = Field(model.n_columns, facts.hop)
         smoothing = facts.delay(self.settings.smoothing).smoothing
@@ -96,13 +100,30 @@ class Decoder:
             # Both are measured in confidence, of which this model has none.
             threshold, hysteresis = 0.0, 0.0
         self._gate = Gate(threshold, hysteresis)
-        self._watch = Watch(model.usual)
-        self._view = None if model.memory is None else view_of(model.memory)
-        self.learner = _learner(model, self.settings)
-        if self.learner is not None and self._key is not None:
-            self.learner.label(*self._key)
-        if self.learner is not None and self._clip is not None:
-            self.learner.audible(*self._clip)
+        if not known:
+            self._watch = Watch(model.usual)
+            self._view = None if model.memory is None else view_of(model.memory)
+            self.learner = self._taught_by(model)
+
+    def _taught_by(self, model: Model) -> Learner | None:
+        """Return what learns for a model that answers from a memory."""
+        if model.memory is None:
+            return None
+        facts, learning = model.manifest, self.settings.learning
+        learner = Learner(
+            for_learning(model.memory, learning),
+            learning,
+            reaction_lag=facts.reaction_lag,
+            margin=self.settings.training.margin,
+            span=FIELD * facts.hop / facts.rate,
+        )
+        if self.frozen:
+            learner.freeze()
+        if self._key is not None:
+            learner.label(*self._key)
+        if self._clip is not None:
+            learner.audible(*self._clip)
+        return learner
 
     @property
     def declared_delay(self) -> Delay | None:
@@ -116,7 +137,7 @@ class Decoder:
         """`on`, `frozen`, or `none` where no memory answers that could learn."""
         if self.learner is None:
             return "none"
-        return "frozen" if self.learner.frozen else "on"
+        return "frozen" if self.frozen else "on"
 
     def label(self, t: float, state: LabelState) -> bool:
         """Take in what the person says with the keys from `t` on.
@@ -133,8 +154,10 @@ class Decoder:
         bool
             False if it came too late, or in a flood, to be learned from.
         """
-        self._key = t, NO_LABEL if state == "none" else AFFECTS.index(state)
-        return self.learner is None or self.learner.label(*self._key)
+        key = t, NO_LABEL if state == "none" else AFFECTS.index(state)
+        if self._key is None or t >= self._key[0]:
+            self._key = key
+        return self.learner is None or self.learner.label(*key)
 
     def audible(self, t: float, clip: Affect | None) -> bool:
         """Take in what is heard from `t` on.
@@ -151,8 +174,10 @@ class Decoder:
         bool
             False if it came too late, or in a flood.
         """
-        self._clip = t, SILENCE if clip is None else AFFECTS.index(clip)
-        return self.learner is None or self.learner.audible(*self._clip)
+        heard = t, SILENCE if clip is None else AFFECTS.index(clip)
+        if self._clip is None or t >= self._clip[0]:
+            self._clip = heard
+        return self.learner is None or self.learner.audible(*heard)
 
     def order(self, action: str, value: str = "") -> None:
         """Carry out what a person asks of the memory.
@@ -160,7 +185,7 @@ class Decoder:
         Parameters
         ----------
         action : {'freeze', 'thaw', 'undo', 'mark', 'roll-back'}
-            As in `rym.messages.Command`.
+            As in `rym.messages.Command`. The first two hold for models that are loaded later, too.
         value : str
             Seconds to `undo`, the name of a `mark`, name or number of a state to `roll-back` to.
 
@@ -170,6 +195,10 @@ class Decoder:
             If there is no memory, no such state, or no such number of seconds.
         """
         learner = self.learner
+        if action in ("freeze", "thaw"):
+            self.frozen = action == "freeze"
+            if learner is None:
+                return
         if learner is None:
             raise UsageError(
                 f"{action} was asked for, but no memory answers that could learn.",
@@ -185,7 +214,8 @@ class Decoder:
             case "mark":
                 learner.mark(value)
             case "roll-back":
-                state = int(value) if value.isascii() and value.isdigit() else value
+                numbered = value.isascii() and value.isdigit() and len(value) < 10
+                state = int(value) if numbered else value
                 self._tell(learner.roll_back(state), taken_back=True)
             case _:
                 raise UsageError(f"There is no order {action!r}.", "Give freeze, thaw, undo, …")
@@ -240,7 +270,8 @@ class Decoder:
         memory = None if self.learner is None else self.learner.memory
         found = model.answer(self._field.rows, memory)
         # Behind the answer, so that what is answered never rests on a key of its own moment.
-        self._learn(window, found, "artifact" if taken.touched else "")
+        invented = "" if self._field.whole else "hole"
+        self._learn(window, found, "artifact" if taken.touched else invented)
         return self._answer(window, model, found, told=not taken.touched)
 
     def _take(self, window: Window, model: Model) -> _Taken:
@@ -339,23 +370,6 @@ class Decoder:
             model=self.model.id if self.model is not None else "",
             usable=usable,
         )
-
-
-def _learner(model: Model, settings: DecoderSettings) -> Learner | None:
-    """Return what learns for a model that answers from a memory."""
-    if model.memory is None:
-        return None
-    facts, learning = model.manifest, settings.learning
-    learner = Learner(
-        for_learning(model.memory, learning),
-        learning,
-        reaction_lag=facts.reaction_lag,
-        margin=settings.training.margin,
-        span=FIELD * facts.hop / facts.rate,
-    )
-    if learning.frozen:
-        learner.freeze()
-    return learner
 
 
 def _seconds(value: str) -> float:

@@ -44,6 +44,11 @@ class Field:
         """Rows among the newest ten that are no stand-ins."""
         return int(np.count_nonzero(self._clean[FIELD - self.n :]))
 
+    @property
+    def whole(self) -> bool:
+        """Whether none of the ten stands in for a window that never came."""
+        return self._since_hole >= FIELD
+
     def push(self, segment: int, first_sample: int, row: Array | None) -> bool:
         """Take one row in.
 

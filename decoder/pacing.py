@@ -62,8 +62,6 @@ class Pace(NamedTuple):
     seconds: float
     """Median time from a change of the state to the first right answer that lasts; infinite where
     most never come."""
-    unknown: float
-    """Share of answers that are `unknown`."""
     right: Array
     """Of every clear row, whether the answer was right; `unknown` is not."""
 
@@ -135,7 +133,6 @@ def pace_of(line: Line, smoothing: float, hysteresis: float, threshold: float) -
         threshold=threshold,
         needless=needless(line, state),
         seconds=float(np.median(waits)) if len(waits) else math.inf,
-        unknown=float((state == UNKNOWN).mean()),
         right=(state == line.label)[line.clear].astype(np.float64),
     )
 
@@ -170,7 +167,7 @@ def played(line: Line, smoothed: Array, threshold: float, hysteresis: float) -> 
 def needless(line: Line, state: Ints) -> float:
     """Return the changes of what is answered per minute, beyond one for every change of the truth.
 
-    `unknown` between two answers is passed over: how much of it there is, is told for itself.
+    `unknown` between two answers is passed over: it is no answer, and counts where it is not right.
     """
     told = state != UNKNOWN
     given, episode = state[told], line.episode[told]

@@ -39,7 +39,10 @@ HEARD_WAITING = 64
 second."""
 SILENT_DB = -60.0
 """Level in dB at and below which nothing is heard."""
+REMEMBERED = 20_000
+"""Inputs whose repetition is known: an order is repeated for seconds, a flood of keys is not."""
 NOT_LEARNED = "It came too late to be learned from, or in a flood."
+EARLY = "The order was given before this decoder was started; give it again if it is still meant."
 NO_MODEL = "There is no model: the state is not known, and the music stays neutral."
 TOPIC_OF = {topic.content: topic for topic in (LEARNED, LATENT, DRIFT)}
 
@@ -65,6 +68,7 @@ class Desk:
         # Not all of them: one that was sent again for the journal must not come after a newer one.
         self._heard = bus.subscribe(NOW, overload=queue(HEARD_WAITING))
         self._applied: dict[Identity, Applied] = {}
+        self._began = bus.clock.now()
         self._clip: Affect | Literal["not known"] | None = "not known"
         self.refused = ""
         """Why the last order was refused; empty if it was not. A model that is refused leaves the
@@ -89,7 +93,9 @@ class Desk:
         for message in mine:
             if message.id not in self._applied:
                 ordered = True
-                self.refused = carry_out(self._decoder, message.content)
+                # Sent again for the journal it may be one that the decoder before this carried out.
+                early = message.meta.mono < self._began
+                self.refused = EARLY if early else carry_out(self._decoder, message.content)
                 self._note(message.id, seq, self.refused)
             self._answer(message)
         return ordered
@@ -107,13 +113,16 @@ class Desk:
         for message in messages:
             clip = audible(message.content)
             if clip != self._clip and message.id not in self._applied:
-                self._clip = clip
                 taken = self._decoder.audible(heard_at(message), clip)
+                # Where it came too late, the next saying of the same clip is not.
+                self._clip = clip if taken else "not known"
                 self._note(message.id, seq, "" if taken else NOT_LEARNED)
                 self._answer(message)
 
     def _note(self, name: Identity, seq: int, refused: str) -> None:
         self._applied[name] = Applied(input=name, at=seq, refused=refused)
+        if len(self._applied) > REMEMBERED:
+            del self._applied[next(iter(self._applied))]
 
     def _answer(self, message: Message) -> None:
         self._bus.publish(APPLIED["decoder"], self._applied[message.id], cause=(message.id,))
@@ -163,21 +172,33 @@ async def serve(shell: Shell, settings: DecoderSettings) -> None:
     Raises
     ------
     FormatError
-        If the model or the lessons named in the settings cannot be loaded.
+        If the model named in the settings cannot be loaded.
     UsageError
         If the model is of another preset than the settings.
     """
     decoder = Decoder(settings)
     if settings.model:
         decoder.load(load(Path(settings.model)))
-    if settings.lessons:
-        decoder.relearn(lessons_in(Path(settings.lessons)))
+    lost = _relearn(decoder, settings.lessons)
     windows = shell.bus.subscribe(WINDOW, overload=queue(WAITING))
     desk = Desk(decoder, shell.bus)
+    desk.refused = lost
     _say(shell, decoder, desk)
     async for message in windows:
         if desk.take(message):
             _say(shell, decoder, desk)
+
+
+def _relearn(decoder: Decoder, path: str) -> str:
+    """Know again what was learned before a restart; return why not, or nothing.
+
+    Somebody is listening: a decoder that knows less is better than one that does not start.
+    """
+    try:
+        decoder.relearn(lessons_in(Path(path)) if path else [])
+    except FormatError as error:
+        return str(error)
+    return ""
 
 
 def lessons_in(path: Path) -> list[Learned]:
@@ -201,7 +222,7 @@ def _say(shell: Shell, decoder: Decoder, desk: Desk) -> None:
     """Publish which model answers, its verdict, whether it learns, and its delay in parts."""
     model, delay = decoder.model, decoder.declared_delay
     if model is None or delay is None:
-        shell.ready(desk.refused or NO_MODEL, model="")
+        shell.ready(desk.refused or NO_MODEL, model="", frozen=decoder.frozen)
         return
     says = RULES[model.manifest.preset].says
     doubt = f"Doubtful: {model.manifest.doubt}" if model.manifest.doubt else ""
@@ -212,6 +233,7 @@ def _say(shell: Shell, decoder: Decoder, desk: Desk) -> None:
         decoder=model.manifest.kind,
         states=" ".join(model.manifest.states),
         learning=decoder.learning,
+        frozen=decoder.frozen,
         lessons=decoder.settings.lessons,
         delay=delay.total,
         half_window=delay.half_window,

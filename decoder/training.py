@@ -292,9 +292,12 @@ def _usual(task: Task, heard: HeldOut, gate: _Gate) -> dict[Measure, Array]:
     line, distance = _line(task, heard, gate.temperature), heard.answers.distance
     p = smooth(line.p, line.follows, line.hop, gate.smoothing)
     new = np.where(task.rows.touched[heard.asked], np.nan, 0.0)
+    # Of another visit the level lies elsewhere, by gel or gain: today's is what is held against it.
+    visits = task.rows.visits
+    today = np.where(visits[heard.asked] == visits.max(), 0.0, np.nan)
     return {
         "distance": np.zeros(0) if np.isnan(distance).all() else distance + new,
-        "level": heard.level + new,
+        "level": heard.level + new + today,
         "balance": p[:, 2] - p[:, 0] + new,
     }
 

@@ -297,6 +297,8 @@ class Engine:
         self._timeline.marks.clear()
         if not why and frame % TICK == 0:
             why = ["tick"]
+        if why and self._exposure.resting:
+            why.append("resting")
         if why:
             view = self._timeline.view(frame)
             self._played(frame, view, ", ".join(dict.fromkeys(why)), tuple(self._now))

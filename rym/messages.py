@@ -216,7 +216,8 @@ class Latent(Content, frozen=True, kw_only=True):
     distance: float | None
     """Mean distance to the remembered stretches that voted; null where none did."""
     novel: bool
-    """Whether it lies further away than all but 1 % of what the model was not fitted to."""
+    """Whether its distance, smoothed as the answers are, lies beyond that of 99 % of moments that the
+    model was not fitted to."""
     model: str
     """As in `Valence`."""
 
@@ -266,7 +267,8 @@ class Played(Content, frozen=True, kw_only=True):
     safety: SafetyState
     why: str
     """What moved it: `tick`, `valence`, `dwell`, `stale`, `stop`, `resume`, …; `exposure` where an
-    affect was heard for as long as it may be, whatever asked for it: such a turn has no cause."""
+    affect was heard for as long as it may be, whatever asked for it: such a turn has no cause.
+    `resting` besides, as long as the limits keep it neutral."""
 
 
 class Safety(Content, frozen=True, kw_only=True):
@@ -359,7 +361,7 @@ class Applied(Content, frozen=True, kw_only=True):
     input: Identity
     at: int
     refused: str = ""
-    """Why it was not carried out, or not learned from; empty where it was."""
+    """Why it was not carried out, or not taken in; empty where it was."""
 
 
 class ClockOffset(Content, frozen=True, kw_only=True):

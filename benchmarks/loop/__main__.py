@@ -24,7 +24,15 @@ from .page import as_json, placed, section
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "loop.md"
-CODE = ("rym", "stream", "decoder", "player", "session/simulated", "benchmarks/loop")
+CODE = (
+    "rym",
+    "stream",
+    "decoder",
+    "player",
+    "session/simulated",
+    "session/after",
+    "benchmarks/loop",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -273,7 +273,18 @@ class Learner:
         return self._back(lambda lesson: lesson.t > after)
 
     def mark(self, name: str) -> int:
-        """Name the present state and return its number; an older one of that name is forgotten."""
+        """Name the present state and return its number; an older one of that name is forgotten.
+
+        Raises
+        ------
+        UsageError
+            If the name is empty, a number, or `start`, which is what the calibration taught.
+        """
+        if not name or name.isdigit() or name == "start":
+            raise UsageError(
+                f"A state cannot be called {name!r}: numbers and `start` are taken.",
+                "Choose another name.",
+            )
         self._marks[name] = self.state
         return self.state
 

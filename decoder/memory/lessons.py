@@ -34,9 +34,9 @@ class LearningSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Rows kept per class: 10 000 in all, for which the limits of a live step hold."""
     half_life: Annotated[float, Meta(gt=0.0)] | None = 8.0
     """Later stretches of the same state (of 2.5 s each) after which a vote counts half; null:
-    never. Seven simulated persons' agreement in the last quarter of 20 min in which the signature
-    turned by 90°, and of 20 min in which it did not, was 0.31 and 0.87 without learning, 0.84 and
-    0.89 with 4, 0.78 and 0.90 with 8, 0.65 and 0.91 with 16, 0.54 and 0.91 with 32."""
+    never. Three simulated persons' agreement in the last quarter of 20 min in which the signature
+    turned by 90°, and of 20 min in which it did not, was 0.24 and 0.89 without learning, 0.80 and
+    0.94 with 6, 0.73 and 0.94 with 10, 0.64 and 0.94 with 16, 0.55 and 0.94 with 24."""
     most: Annotated[int, Meta(ge=1)] = 30_000
     """Rows learned in all, eight hours at one per second; each stays undoable."""
 

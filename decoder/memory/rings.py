@@ -28,9 +28,8 @@ Ints = npt.NDArray[np.int64]
 Metric = Literal["cosine", "euclidean"]
 
 N_CLASSES = 3
-_FAINTEST = 30.0
-"""Half-lives after which nothing more is forgotten: a class whose votes all came to nothing would
-have no weight that could be made good."""
+_FAINTEST = 2.0**-10
+"""Share of a vote below which a stretch is forgotten: what is left there is no vote in all."""
 
 
 class Before(NamedTuple):
@@ -267,12 +266,13 @@ class Memory:
             near, voters = self._remaining(index, rows)
         else:
             near, voters = index.of_stretches(rows), self._all(index)
-        n = len(near)
-        if not n:
+        if voters.places is not None:
+            near = near[voters.places]
+        if not len(near):
             return self._nobody()
-        k = min(self.k or odd_root(n), n)
+        k = voters.seats(self.k)
         p, voted = count(near, voters, k, self.prior)
-        return Votes(p, k, float(self._distances(voted).mean()))
+        return Votes(p, round(k), float(self._distances(voted).mean()))
 
     def predict_proba(self, z: Array, t: float | None = None) -> Array:
         """Return the classes' probabilities, referring to equal priors; see `ask`.
@@ -289,31 +289,39 @@ class Memory:
     def _all(self, index: Index) -> Electorate:
         if self._electorate is None:
             share = self._share(index, self._away)
-            self._electorate = electorate(index.classes, share, self.n_classes)
+            self._electorate = self._left(index, share, None)
         return self._electorate
 
     def _remaining(self, index: Index, rows: Array) -> tuple[Array, Electorate]:
         """Return nearness and votes as of a memory that holds only the rows not left out."""
         near = index.of_stretches(rows)
-        left = near > -np.inf
-        share = self._share(index, rows)
-        of = electorate(index.classes[left], None if share is None else share[left], self.n_classes)
-        return near[left], of
+        return near, self._left(index, self._share(index, rows), near > -np.inf)
+
+    def _left(
+        self, index: Index, share: Array | None, there: npt.NDArray[np.bool_] | None
+    ) -> Electorate:
+        """Return who may vote: stretches that are there and of which something is left."""
+        if share is not None:
+            there = (share >= _FAINTEST) if there is None else there & (share >= _FAINTEST)
+        if there is None:
+            return electorate(index.classes, None, self.n_classes)
+        left = None if share is None else share[there]
+        return electorate(index.classes[there], left, self.n_classes, np.flatnonzero(there))
 
     def _share(self, index: Index, rows: Array) -> Array | None:
-        """Return what forgetting has left of every stretch, 0…1; None: all of it.
+        """Return what forgetting has left of every stretch, 0…1; None: all of all.
 
         Rows at −inf are not there. A stretch is as old as the newest of its others.
         """
         if self._half_life is None:
             return None
         newest = index.of_stretches(np.where(rows > -np.inf, self._t, -np.inf))
-        later = np.empty(len(newest))
+        later = np.zeros(len(newest))
         for state in range(self.n_classes):
             own = index.classes == state
             t = newest[own]
             later[own] = len(t) - np.sort(t).searchsorted(t, "right")
-        return np.asarray(0.5 ** np.minimum(later / self._half_life, _FAINTEST))
+        return np.asarray(0.5 ** (later / self._half_life)) if later.any() else None
 
     def arrays(self) -> dict[str, npt.NDArray[np.generic]]:
         """Return all that the memory holds, for `restore`.

@@ -17,9 +17,10 @@ Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 _PARTS = 16
+_ROUNDING = 1e-9
 
 
-def odd_root(n: int) -> int:
+def odd_root(n: float) -> int:
     """Return √n made odd, within 3 and 51.
 
     The study says "square of the number of time points", which is more neighbours than there are;
@@ -27,7 +28,7 @@ def odd_root(n: int) -> int:
 
     Parameters
     ----------
-    n : int
+    n : float
         Number of votes that there are.
     """
     k = round(math.sqrt(n))
@@ -37,17 +38,36 @@ def odd_root(n: int) -> int:
 class Electorate(NamedTuple):
     """The stretches that may vote, and how much a vote of theirs counts."""
 
+    places: Ints | None
+    """Which of all stretches, shape (n,); None: all."""
     classes: Ints
-    """Class of every stretch, shape (n,)."""
+    """Class of every stretch that may vote, shape (n,)."""
     share: Array | None
-    """What forgetting has left of every stretch, 0…1, shape (n,); None: all of it."""
+    """What forgetting has left of it, 0…1, shape (n,); None: all of it."""
     weights: Array
     """Of one vote by class, shape (n_classes,); 0 for a class without a stretch."""
     present: npt.NDArray[np.bool_]
     """Classes that have a stretch, shape (n_classes,)."""
 
+    def seats(self, asked: int | None) -> float:
+        """Return the votes to be counted: as asked for, or √n made odd, of n that are left.
 
-def electorate(classes: Ints, share: Array | None, n_classes: int) -> Electorate:
+        What is half forgotten is half a vote. Seats are for votes, not for stretches: filled with
+        what is forgotten they would leave the decision to the prior, the more so the longer a
+        memory learns.
+
+        Parameters
+        ----------
+        asked : int or None
+            k as it was fixed; None: it follows from the votes.
+        """
+        n = float(len(self.classes)) if self.share is None else float(self.share.sum())
+        return min(asked or odd_root(n), n)
+
+
+def electorate(
+    classes: Ints, share: Array | None, n_classes: int, places: Ints | None = None
+) -> Electorate:
     """Return what a vote of each class counts, so that all classes together weigh alike.
 
     Parameters
@@ -58,12 +78,14 @@ def electorate(classes: Ints, share: Array | None, n_classes: int) -> Electorate
         What forgetting has left of it.
     n_classes : int
         Number of classes.
+    places : array of shape (n,) or None
+        See `Electorate`.
     """
     present = np.bincount(classes, minlength=n_classes) > 0
     mass = np.bincount(classes, share, minlength=n_classes)
     weights = np.zeros(n_classes)
     weights[present] = mass.sum() / (present.sum() * mass[present])
-    return Electorate(classes, share, weights, present)
+    return Electorate(places, classes, share, weights, present)
 
 
 class Votes(NamedTuple):
@@ -77,17 +99,17 @@ class Votes(NamedTuple):
     """Mean distance to them; NaN where there are none."""
 
 
-def count(nearness: Array, of: Electorate, k: int, prior: float) -> tuple[Array, Array]:
-    """Count the votes of the k nearest.
+def count(nearness: Array, of: Electorate, k: float, prior: float) -> tuple[Array, Array]:
+    """Count the k nearest votes.
 
     Parameters
     ----------
     nearness : array of shape (n,)
-        Of every stretch; n is k or more.
+        Of every stretch that may vote.
     of : Electorate
         The same n stretches.
-    k : int
-        Votes, 1…n.
+    k : float
+        Votes, above 0, no more than there are; see `Electorate.seats`.
     prior : float
         Votes that are spread over the classes present beforehand (Laplace's rule for 1).
 
@@ -96,22 +118,27 @@ def count(nearness: Array, of: Electorate, k: int, prior: float) -> tuple[Array,
     p : array of shape (n_classes,)
         Probabilities; 0 for a class that is not present.
     nearness : array of shape (n_voters,)
-        Of those that voted: k, or more where some were equally near.
+        Of those that voted: k, or more where some were equally near or count for less than one.
     """
-    least = _kth(nearness, k)
+    least = _kth(nearness, int(k)) if of.share is None else _last(nearness, of.share, k)
     voters = np.flatnonzero(nearness >= least)
     near = nearness[voters]
-    votes = np.ones(len(voters))
-    if len(voters) > k:
-        tied = near == least
-        n_tied = int(np.count_nonzero(tied))
-        votes[tied] = (k - len(voters) + n_tied) / n_tied
-    if of.share is not None:
-        votes *= of.share[voters]
+    votes = np.ones(len(voters)) if of.share is None else of.share[voters]
+    tied = near == least
+    above, last = float(votes[~tied].sum()), float(votes[tied].sum())
+    if above + last > k:
+        votes[tied] *= (k - above) / last
     p = np.bincount(of.classes[voters], votes, minlength=len(of.weights)) * of.weights
     p[of.present] += prior / np.count_nonzero(of.present)
     total = p.sum()
     return (p / total if total > 0 else np.where(of.present, 1 / of.present.sum(), 0.0)), near
+
+
+def _last(nearness: Array, share: Array, k: float) -> float:
+    """Return the nearness at which the shares of what is nearer add up to k."""
+    order = np.argsort(-nearness, kind="stable")
+    place = int(np.searchsorted(np.cumsum(share[order]), k - _ROUNDING))
+    return float(nearness[order[min(place, len(order) - 1)]])
 
 
 def _kth(values: Array, k: int) -> float:

@@ -16,6 +16,8 @@ from .metrics import balanced_right, right_of
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Name = TypeVar("Name", bound=str)
+_LEAST = 0.01
+"""Gain in balanced accuracy that is no reason for anything, however sure."""
 
 
 class Said(NamedTuple):
@@ -126,6 +128,18 @@ def preferred(
     return max(better, key=lambda name: better[name], default=default)
 
 
-def _sure(gain: Estimate, score: Estimate) -> bool:
+def deciding(gain: Estimate, score: Estimate) -> float | None:
+    """Return the standard error that a gain is held against; None where there is none.
+
+    Parameters
+    ----------
+    gain, score : Estimate
+        See `preferred`.
+    """
     errors = [x.standard_error for x in (gain, score) if x.standard_error is not None]
-    return bool(errors) and gain.mean > min(errors)
+    return min(errors, default=None)
+
+
+def _sure(gain: Estimate, score: Estimate) -> bool:
+    error = deciding(gain, score)
+    return error is not None and gain.mean > max(error, _LEAST)

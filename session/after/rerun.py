@@ -24,7 +24,7 @@ from player.limiter import DELAY
 from player.material import Material
 from player.settings import BLOCK, PlayerSettings
 from rym import messages as m
-from rym.errors import FormatError
+from rym.errors import FormatError, UsageError
 from rym.topics import (
     APPLIED,
     COMMAND,
@@ -151,10 +151,19 @@ class Decoders:
             self._models.put(decoder, str(named[0]["model"]))
         elif not named and self._settings.model:
             self._models.put(decoder, self._settings.model)
-        lessons = str(named[0].get("lessons", "")) if named else ""
-        if lessons:
-            decoder.relearn(lessons_in(self._models.moved(Path(lessons))))
+        start = named[0] if named else {}
+        if start.get("frozen"):
+            decoder.order("freeze")
+        if start.get("lessons"):
+            self._relearn(decoder, Path(str(start["lessons"])))
         return decoder
+
+    def _relearn(self, decoder: Decoder, path: Path) -> None:
+        """Know what was learned before; where that failed live, it fails here, too."""
+        try:
+            decoder.relearn(lessons_in(self._models.moved(path)))
+        except FormatError:
+            return
 
     def feed(self, window: m.Message) -> list[m.Message]:
         """Return what the decoders that took a window in must have said to it.
@@ -203,7 +212,8 @@ def _taken_in(
     done: set[m.Identity] = set()
     for applied in journal.of(APPLIED["decoder"], "decoder", epoch):
         name, at = applied.content.input, applied.content.at
-        if name in done or name not in inputs:
+        refused = applied.content.refused and name.topic == COMMAND.short
+        if name in done or name not in inputs or refused:
             continue
         done.add(name)
         # Windows count from 0 after every start of the stream: of two with this number it is the
@@ -228,7 +238,7 @@ class _Models:
         """Load a model; where that fails the one before stays, as it did live."""
         try:
             decoder.load(self._find(name))
-        except FormatError:
+        except (FormatError, UsageError):
             return
 
     def _find(self, name: str) -> models.Model:

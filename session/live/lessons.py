@@ -16,27 +16,25 @@ from ..folder import write_atomically
 
 
 class Lessons:
-    """The rows that the newest model learned; those taken back stay known as such.
+    """The rows that every model learned; those taken back stay known as such.
 
     A number is never given twice: the decoder must not begin again below one that was taken back.
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, Learned] = {}
-        self._model = ""
+        self._known: dict[tuple[str, int], Learned] = {}
 
     def __len__(self) -> int:
         return len(self._known)
 
     def take(self, said: Learned) -> None:
         """Note a row that was learned or taken back; repeats and late ones do no harm."""
-        if said.model != self._model:
-            self._known, self._model = {}, said.model
-        before = self._known.get(said.number)
+        name = said.model, said.number
+        before = self._known.get(name)
         if before is None or not before.taken_back:
-            self._known[said.number] = said
+            self._known[name] = said
 
     def write(self, path: Path) -> None:
-        """Write them as JSON lines, in the order in which they were learned."""
-        rows = [self._known[number] for number in sorted(self._known)]
+        """Write them as JSON lines, those of each model in the order in which it learned them."""
+        rows = [self._known[name] for name in sorted(self._known)]
         write_atomically(path, msgspec.json.Encoder().encode_lines(rows))

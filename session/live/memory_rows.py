@@ -40,7 +40,8 @@ class MemoryRows:
             told = said.measure in self._drifts
             self._drifts[said.measure] = said
             return None if told else f"drift: {said.suggestion}"
-        self._change(said.model)
+        if said.model != self._model:
+            return None  # sent again for the journal: it is of a model that answers no longer
         if said.taken_back:
             self._learned.pop(said.number, None)
         else:

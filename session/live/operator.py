@@ -28,7 +28,6 @@ class Operator:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._held: LabelState = "none"
-        self._frozen = supervisor.tables.decoder.learning.frozen
 
     async def press(self, key: str) -> None:
         """Do what a key asks for; one without a meaning does nothing.
@@ -36,6 +35,8 @@ class Operator:
         Only a stop is waited for: nothing may wait behind a part that does not answer.
         """
         supervisor = self._supervisor
+        decodes = "decoder" in supervisor.parts
+        labels = decodes and supervisor.tables.session.kind == "pilot"
         match key:
             case "q":
                 supervisor.stopping.set()
@@ -45,12 +46,11 @@ class Operator:
                 supervisor.beside(self._release(), "release")
             case "y":
                 self._confirm()
-            case "f" if "decoder" in supervisor.parts:
-                self._frozen = not self._frozen
-                self._to_memory("freeze" if self._frozen else "thaw")
-            case "u" if "decoder" in supervisor.parts:
+            case "f" if decodes:
+                self._to_memory("thaw" if supervisor.frozen else "freeze")
+            case "u" if decodes:
                 self._to_memory("undo", f"{UNDO:g}")
-            case "1" | "2" | "3" if supervisor.tables.session.kind == "pilot":
+            case "1" | "2" | "3" if labels:
                 self._report(LABEL_KEYS[key])
 
     async def _release(self) -> None:

@@ -145,8 +145,8 @@ class Supervisor:
         settings = msgspec.to_builtins(getattr(self.tables, table))
         if name == "player":
             settings["origin"] = self._music_origin
-        if name == "decoder" and self.parts["decoder"].starts:
-            settings |= self._known_before()
+        if name == "decoder":
+            settings |= self._known_before(settings)
         return {
             "settings": settings,
             "rig": self.tables.rig.id,
@@ -156,9 +156,18 @@ class Supervisor:
             "out": str(self.folder.sound if name == "player" else self.folder.path),
         }
 
-    def _known_before(self) -> dict[str, str]:
+    @property
+    def frozen(self) -> bool:
+        """Whether the decoder learns nothing at present."""
+        said = self._status.get("decoder")
+        configured = self.tables.decoder.learning.frozen
+        return configured if said is None else bool(said.facts.get("frozen", configured))
+
+    def _known_before(self, settings: dict[str, Any]) -> dict[str, Any]:
         """Return what a decoder that is started again needs to know before its first window."""
-        known = {} if self._model is None else {"model": str(self._model)}
+        known: dict[str, Any] = {"learning": settings["learning"] | {"frozen": self.frozen}}
+        if self._model is not None:
+            known["model"] = str(self._model)
         if len(self._lessons):
             path = self.folder.lessons(self.parts["decoder"].starts)
             self._lessons.write(path)

@@ -62,6 +62,7 @@ LINGERS = 2.0
 """Seconds for which a disturbance stays on the screen: a blink is over before it can be read."""
 QUIET = 1.5
 """Seconds without a window after which nothing comes."""
+RESTS = "long enough of one thing; the music stays neutral for a while"
 CONFIRM = "y goes on with what is there now"
 PART_ORDER = ("journal", "simulator", "stream", "decoder", "player")
 
@@ -139,8 +140,8 @@ class Board:
 
     def _take_played(self, played: Played) -> str | None:
         before, self.played = self.played, played
-        if "exposure" in played.why.split(", "):
-            return "player: long enough of one thing; the music stays neutral for a while"
+        if _rests(played) and not (before is not None and _rests(before)):
+            return f"player: {RESTS}"
         changed = before is None or before.audible != played.audible
         return f"heard: {WORDS[played.audible]}" if changed else None
 
@@ -290,6 +291,8 @@ class Board:
         text = Text(f"section {self.played.section + 1}, {level}")
         if self.safety.text:
             text.append(f". {self.safety.text}")
+        elif _rests(self.played):
+            text.append(f"; {RESTS}")
         return text
 
     def _delay(self, now: float) -> Text:
@@ -310,6 +313,11 @@ class Board:
             state = "" if life == "ready" else f" {life}"
             told.append(f"{name}{state}" + (f" (started again {again}×)" if again else ""))
         return Text(", ".join(told) or "none yet")
+
+
+def _rests(played: Played) -> bool:
+    """Return whether the limits of exposure keep the music neutral."""
+    return "resting" in played.why.split(", ")
 
 
 def _question(status: Status) -> str:

@@ -87,9 +87,54 @@ def test_without_a_memory_there_are_no_places_and_nothing_is_learned(
     assert not of(m.Latent, told)
     assert not of(m.Learned, told)
     assert decoder.learning == "none"
-    for action in ("freeze", "undo"):
+    for action in ("undo", "mark"):
         with pytest.raises(UsageError, match="no memory answers that could learn"):
             decoder.order(action, "30")
+
+
+def test_a_freeze_holds_for_models_that_are_loaded_later(trained, settings, make_person):
+    """Ordered before there is a model, and before another one; until it is thawed."""
+    windows, labels = make_person(5, 120.0, 0.8)
+    decoder = Decoder(settings("cebra-knn"))
+    decoder.order("freeze")
+    decoder.load(trained("cebra-knn")[0])
+    assert decoder.learning == "frozen"
+    clips = shuffled_clips(windows)
+    assert not of(m.Learned, run(decoder, windows[:200], labels, clips)[1])
+    decoder.load(trained("cebra-knn", 0.7)[0])
+    assert decoder.learning == "frozen"
+    decoder.order("thaw")
+    decoder.load(trained("cebra-knn")[0])
+    assert decoder.learning == "on"
+
+
+def test_the_same_model_again_keeps_what_was_learned(trained, settings, make_person):
+    """An order that comes twice must neither wipe the memory nor begin its numbers again."""
+    windows, labels = make_person(5, 240.0, 0.8)
+    clips = shuffled_clips(windows)
+    decoder, model = new(trained, settings)
+    first = of(m.Learned, run(decoder, windows[:400], labels, clips)[1])
+    held = decoder.learner.memory.arrays()
+    decoder.load(model)
+    for name, array in decoder.learner.memory.arrays().items():
+        np.testing.assert_array_equal(array, held[name])
+    second = of(m.Learned, run(decoder, windows[400:], labels, clips)[1])
+    assert first
+    assert second[0].number == first[-1].number + 1
+
+
+def test_a_key_that_comes_late_does_not_take_the_newest_one_s_place(trained, settings, make_person):
+    """The model that is loaded then begins with the key that is held."""
+    decoder = Decoder(settings("cebra-knn"))
+    decoder.label(11.0, "positive")
+    decoder.label(10.0, "negative")
+    decoder.audible(11.0, "positive")
+    decoder.audible(10.0, None)
+    decoder.load(trained("cebra-knn")[0])
+    decoder.learner._keys.apply(20.0)
+    decoder.learner._clips.apply(20.0)
+    assert decoder.learner._keys.at(15.0) == 2
+    assert decoder.learner._clips.at(15.0) == 2
 
 
 def test_what_lies_far_from_all_that_was_learned_is_unknown(trained, settings, make_person):

@@ -140,8 +140,8 @@ def test_a_session_that_learned_is_identical_in_replay(learned: tuple[Folder, An
     assert verdict.topics[LEARNED.short] == len(lessons(read(learned[0]))) > 30
 
 
-def test_lessons_are_those_of_the_newest_model_in_order(tmp_path: Path) -> None:
-    """Taken back: stays so; repeated: once; another model's: forgotten."""
+def test_lessons_are_kept_by_model_in_order(tmp_path: Path) -> None:
+    """Taken back: stays so; repeated: once; a late one of a model before does no harm."""
     known = Lessons()
 
     def row(number: int, model: str = "a", *, taken_back: bool = False) -> m.Learned:
@@ -150,11 +150,23 @@ def test_lessons_are_those_of_the_newest_model_in_order(tmp_path: Path) -> None:
             since=float(number), embedding=(1.0, 0.0), taken_back=taken_back, model=model,
         )  # fmt: skip
 
-    for said in (row(1, "old"), row(2), row(1), row(3), row(2, taken_back=True), row(3)):
+    for said in (
+        row(1, "old"),
+        row(2),
+        row(1),
+        row(3),
+        row(2, taken_back=True),
+        row(3),
+        row(2, "old"),
+    ):
         known.take(said)
     known.write(tmp_path / "lessons.jsonl")
-    found = [(one.number, one.taken_back) for one in lessons_in(tmp_path / "lessons.jsonl")]
-    assert found == [(1, False), (2, True), (3, False)]
+    found = [
+        (one.model, one.number, one.taken_back) for one in lessons_in(tmp_path / "lessons.jsonl")
+    ]
+    assert found == [
+        ("a", 1, False), ("a", 2, True), ("a", 3, False), ("old", 1, False), ("old", 2, False)
+    ]  # fmt: skip
     known.take(row(2))  # sent again for the journal
     known.write(tmp_path / "again.jsonl")
     assert (tmp_path / "again.jsonl").read_bytes() == (tmp_path / "lessons.jsonl").read_bytes()

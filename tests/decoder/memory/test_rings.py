@@ -28,15 +28,19 @@ def brute(z, label, stretch, t, query, *, k=None, half_life=None, n_classes=3, p
         return np.zeros(n_classes)
     later = [sum(c == state and other > at for _, c, other in found) for _, state, at in found]
     left = [1.0 if half_life is None else 0.5 ** (n / half_life) for n in later]
+    found = [one for one, share in zip(found, left, strict=True) if share >= 2**-10]
+    left = [share for share in left if share >= 2**-10]
     mass = np.zeros(n_classes)
     for (_, c, _), share in zip(found, left, strict=True):
         mass[c] += share
     present = mass > 0
     votes = np.where(present, prior / present.sum(), 0.0)
     order = sorted(range(len(found)), key=lambda i: -found[i][0])
-    for i in order[: k or odd_root(len(found))]:
-        c = found[i][1]
-        votes[c] += left[i] * mass.sum() / (present.sum() * mass[c])
+    seats = min(k or odd_root(mass.sum()), mass.sum())
+    for i in order:
+        c, vote = found[i][1], min(left[i], seats)
+        seats -= vote
+        votes[c] += vote * mass.sum() / (present.sum() * mass[c])
     return votes / votes.sum()
 
 
@@ -253,14 +257,32 @@ def test_all_rows_excluded_is_as_an_empty_memory():
 
 
 def test_after_a_half_life_a_vote_counts_half():
-    """Two stretches of one class at the query, then two elsewhere: with all of them voting."""
+    """Two votes are counted: one whole, one half, and half of the next, which lies elsewhere."""
     z, memory = np.array([1.0, 0.0]), Memory(2, 5, k=2, half_life=1.0, prior=0.0)
     memory.learn(z, 0, 0, t=0.0)
     memory.learn(z, 2, 1, t=0.0)
     memory.learn(-z, 2, 2, t=60.0)
-    # Classes weigh alike: class 0 has lost nothing, and half of class 2's older one is left, a
-    # third of that class.
-    np.testing.assert_allclose(memory.predict_proba(z), [0.75, 0.0, 0.25])
+    # Classes weigh alike: class 0 has one vote in all, class 2 one and a half.
+    np.testing.assert_allclose(memory.predict_proba(z), [0.6, 0.0, 0.4])
+
+
+def test_however_long_it_learns_it_stays_as_sure_as_it_is_right():
+    """Two hours of a stretch every 2.5 s: seats go to votes, not to what is forgotten."""
+    rng = np.random.default_rng(5)
+
+    def of(label):
+        return unit(np.eye(7)[label] + 0.3 * rng.standard_normal((len(label), 7)))
+
+    label = np.repeat(np.arange(3), 40)
+    memory = memory_of(of(label), label, np.arange(120), capacity=3400, half_life=8.0)
+    queries = of(np.repeat(np.arange(3), 60))
+    sure = [np.mean([memory.predict_proba(q).max() for q in queries])]
+    for i in range(2880):
+        memory.learn(of([i % 3])[0], i % 3, 200 + i, t=2.5 * (i + 1))
+        if i in (239, 479, 2879):
+            sure.append(np.mean([memory.predict_proba(q).max() for q in queries]))
+    assert min(sure) > sure[0] - 0.1
+    assert sure[0] > 0.85
 
 
 def test_a_memory_that_is_not_taught_does_not_change():
@@ -281,18 +303,17 @@ def test_a_class_that_comes_rarely_is_not_forgotten_by_the_others():
     before = memory.predict_proba(z)
     for i in range(1000):
         memory.learn(-z, 2, 10 + i, t=10.0 + i)
-    assert memory.predict_proba(z)[0] > 0.9 * before[0]
+    assert memory.predict_proba(z)[0] > 0.8 * before[0]
 
 
 def test_what_was_forgotten_most_still_has_a_vote():
-    """A hundred half-lives on, weights are finite and classes weigh alike."""
+    """Two hundred half-lives on, weights are finite and classes weigh alike."""
     memory = Memory(2, 200, half_life=0.5)
     for i in range(100):
         memory.learn(np.array([1.0, 0.0]), 0, i, t=float(i))
     memory.learn(np.array([0.0, 1.0]), 2, 100, t=200.0)
     p = memory.predict_proba(np.array([1.0, 0.0]))
-    assert np.isfinite(p).all()
-    assert p[0] > 0.5
+    assert p.tolist() == pytest.approx([0.5, 0.0, 0.5])
 
 
 def ar_noise(seed, n, d=7):

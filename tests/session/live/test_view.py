@@ -306,11 +306,22 @@ def test_what_the_limits_of_exposure_move_is_told_in_the_log() -> None:
     """Without alarm, and once: the ticks that follow say nothing."""
     stage, board = Stage(), Board()
     lines = []
-    for affect, why in (("negative", "valence"), ("neutral", "exposure"), ("neutral", "tick")):
+    limited = (("neutral", "exposure, resting"), ("neutral", "tick, resting"), ("neutral", "tick"))
+    for affect, why in (("negative", "valence"), *limited):
         now = msgspec.structs.replace(played(affect), why=why)
         lines.append(board.take(stage.say(topics.NOW, now)))
     assert lines[1] == "player: long enough of one thing; the music stays neutral for a while"
-    assert lines[2] is None
+    assert lines[2:] == [None, None]
+
+
+def test_while_the_limits_of_exposure_hold_the_player_s_row_says_so() -> None:
+    """Whichever message of several a second is the one that is seen."""
+    stage, board = Stage(), Board()
+    full(stage, board)
+    said = "stays neutral for a while"
+    for why, told in (("tick, resting", True), ("tick", False)):
+        board.take(stage.say(topics.NOW, msgspec.structs.replace(played("neutral"), why=why)))
+        assert (said in shown(board, 100.0, 120)) == told
 
 
 def test_where_nothing_was_learned_the_last_screen_says_why() -> None:
