@@ -216,8 +216,8 @@ class Latent(Content, frozen=True, kw_only=True):
     distance: float | None
     """Mean distance to the remembered stretches that voted; null where none did."""
     novel: bool
-    """Whether its distance, smoothed as the answers are, lies beyond that of 99 % of moments that the
-    model was not fitted to."""
+    """Whether its distance, smoothed as the answers are, lies beyond that of 99 % of moments that
+    the model was not fitted to."""
     model: str
     """As in `Valence`."""
 
