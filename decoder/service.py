@@ -37,8 +37,6 @@ WAITING = 8
 HEARD_WAITING = 64
 """Sayings of the player kept between two windows: it speaks at every change and 4 times a
 second."""
-SILENT_DB = -60.0
-"""Level in dB at and below which nothing is heard."""
 REMEMBERED = 20_000
 """Inputs whose repetition is known: an order is repeated for seconds, a flood of keys is not."""
 NOT_LEARNED = "It came too late to be learned from, or in a flood."
@@ -111,7 +109,8 @@ class Desk:
     def _hear(self, messages: list[Message], seq: int) -> None:
         """Take in where the player says that something else is heard than before."""
         for message in messages:
-            clip = audible(message.content)
+            played: Played = message.content
+            clip = played.heard
             if clip != self._clip and message.id not in self._applied:
                 taken = self._decoder.audible(heard_at(message), clip)
                 # Where it came too late, the next saying of the same clip is not.
@@ -146,11 +145,6 @@ def carry_out(decoder: Decoder, command: Command) -> str:
     except (FormatError, UsageError) as error:
         return str(error)
     return ""
-
-
-def audible(played: Played) -> Affect | None:
-    """Return what a saying of the player lets be heard; None is silence."""
-    return None if played.level_db <= SILENT_DB else played.audible
 
 
 def heard_at(message: Message) -> float:

@@ -23,6 +23,8 @@ SafetyState = Literal["RUN", "DEGRADED", "SAFE", "STOP"]
 Life = Literal["starting", "ready", "ended", "failed", "gone"]
 
 AFFECTS: tuple[Affect, ...] = ("negative", "neutral", "positive")
+SILENT_DB = -60.0
+"""Level in dB at and below which nothing is heard."""
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True):
@@ -269,6 +271,11 @@ class Played(Content, frozen=True, kw_only=True):
     """What moved it: `tick`, `valence`, `dwell`, `stale`, `stop`, `resume`, …; `exposure` where an
     affect was heard for as long as it may be, whatever asked for it: such a turn has no cause.
     `resting` besides, as long as the limits keep it neutral."""
+
+    @property
+    def heard(self) -> Affect | None:
+        """What is heard; None is silence."""
+        return None if self.level_db <= SILENT_DB else self.audible
 
 
 class Safety(Content, frozen=True, kw_only=True):

@@ -22,9 +22,6 @@ from .episodes import Span, Steps
 Log = Mapping[str, Sequence[m.Message]]
 PlayerStart = tuple[str, int]
 
-SILENT_DB = -60.0
-"""Overall level, in dB, below which a change counts as not heard."""
-
 AGE = "newest sample → window sent"
 DECODED = "window sent → valence sent"
 TAKEN = "valence sent → taken in by the player"
@@ -158,7 +155,7 @@ def fades(log: Log, clock: PlayerClock) -> list[Fade]:
             if fade is None or until < fade.start:
                 continue
             levels = [x.content.level_db for x in run if x.content.frame <= fade.half]
-            audible = (levels or [run[0].content.level_db])[-1] > SILENT_DB
+            audible = (levels or [run[0].content.level_db])[-1] > m.SILENT_DB
             out.append(
                 Fade(
                     first=run[0],

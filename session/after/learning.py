@@ -22,8 +22,6 @@ MEASURES = {
     "level": "level of the features",
     "balance": "balance of the answers",
 }
-SILENT = -60.0
-"""Level in dB from which on nothing is heard."""
 
 
 class Lesson(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,7 +215,7 @@ def _heard_under(log: Log, rate: int, pieces: Sequence[tuple[float, float]]) -> 
     heard = Steps.of(
         (
             clock.rig((x.id.service, x.id.epoch), x.content.frame),
-            "silence" if x.content.level_db <= SILENT else x.content.audible,
+            x.content.heard or "silence",
         )
         for x in log.get(topics.NOW.short, ())
     )

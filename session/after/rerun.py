@@ -17,7 +17,7 @@ import numpy as np
 
 from decoder import model as models
 from decoder.decoder import Decoder
-from decoder.service import TOPIC_OF, audible, carry_out, heard_at, lessons_in
+from decoder.service import TOPIC_OF, carry_out, heard_at, lessons_in
 from decoder.settings import DecoderSettings
 from player.engine import Engine
 from player.limiter import DELAY
@@ -197,7 +197,7 @@ class Decoders:
             case m.Label(t=t, state=state):
                 decoder.label(t, state)
             case m.Played() as played:
-                decoder.audible(heard_at(message), audible(played))
+                decoder.audible(heard_at(message), played.heard)
 
 
 def _taken_in(

@@ -278,7 +278,7 @@ class Board:
         played, text = self.played, Text()
         for affect, cells in zip(AFFECTS, _shares(played.gains, 12), strict=True):
             text.append("█" * cells, style=COLOURS[affect])
-        silent = played.level_db <= -60.0
+        silent = played.heard is None
         text.append("  " + ("silence" if silent else WORDS[played.audible]))
         text.append(_coming(played))
         return text
@@ -287,7 +287,7 @@ class Board:
         if self.played is None or self.safety is None:
             return Text("starting")
         # A muted player stands at −120 dB, which is a number for no ear.
-        level = "muted" if self.played.level_db <= -60.0 else f"{self.played.level_db:.0f} dB"
+        level = "muted" if self.played.heard is None else f"{self.played.level_db:.0f} dB"
         text = Text(f"section {self.played.section + 1}, {level}")
         if self.safety.text:
             text.append(f". {self.safety.text}")

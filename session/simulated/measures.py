@@ -13,7 +13,6 @@ from rym.messages import AFFECTS, Affect, Played, Valence
 
 from ..after.episodes import Span, Steps, score
 from .life import Life, Told
-from .music import SILENT
 
 QUARTERS = 4
 
@@ -150,7 +149,7 @@ def _heard(
         # Within a fade both ends of a piece may have a gain of 0 for what comes or goes.
         fading = before.fade is not None and before.fade.start <= before.frame < before.fade.end
         sounds = before.gains[i] > 0 or (fading and after.gains[i] > 0)
-        if sounds and before.level_db > SILENT:
+        if sounds and before.heard is not None:
             piece = times[j + 1] - times[j]
             now, total = now + piece, total + piece
             longest = max(longest, now)

@@ -16,8 +16,6 @@ from rym.messages import AFFECTS, Affect, Identity, Played, Valence
 BEAT = RATE * 60 // 72
 """Frames of a beat: 72 a minute, as in the bank of the example."""
 BARS = 8
-SILENT = -60.0
-"""Level in dB below which nothing is heard."""
 RUN_IN = 10.0
 """Seconds for which the music has been on when feedback begins."""
 
@@ -77,7 +75,7 @@ class Music:
         self._advance(valence.t)
         self._engine.apply(Identity("decoder", 0, "decoder/valence", self._n), valence)
         self._n += 1
-        return [(t, heard_in(played)) for t, played in self.played[n_known:]]
+        return [(t, played.heard) for t, played in self.played[n_known:]]
 
     def _advance(self, t: float) -> None:
         """Render up to what is heard at rig time `t` and a little later."""
@@ -85,8 +83,3 @@ class Music:
         for content, _ in self._engine.events():
             if isinstance(content, Played):
                 self.played.append((self._origin + content.frame / RATE, content))
-
-
-def heard_in(played: Played) -> Affect | None:
-    """Return what a person hears; None is silence."""
-    return played.audible if played.level_db > SILENT else None
