@@ -68,6 +68,18 @@ def test_answers_that_stay_on_one_side_raise_the_flag(seed):
 
 
 @pytest.mark.parametrize("seed", range(4))
+def test_answers_that_stay_in_the_middle_raise_the_flag(seed):
+    """Music that holds a person in the neutral piece leaves the balance where it was."""
+    watch = Watch(usual(seed))
+    values = usual(seed + 100, 6000)["balance"]
+    values[2400:] = 0.35 * rows(np.random.default_rng(seed), 3600)[:, 0]
+    found = flags(watch, {"balance": values})
+    assert {drift.measure for drift in found} == {"balance"}
+    assert found[0].t > 600
+    assert "in the middle" in found[0].suggestion or "to the middle" in found[0].suggestion
+
+
+@pytest.mark.parametrize("seed", range(4))
 def test_what_drifts_over_twenty_minutes_raises_the_flag_and_no_other(seed):
     """A level that rises by two standard deviations is found before it has arrived."""
     watch = Watch(usual(seed))
