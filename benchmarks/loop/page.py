@@ -43,9 +43,9 @@ and acts back on the person by the coupling. Keys go on in feedback, 0.3 to 1.0 
 wrong. Twins are of the kind CEBRA + kNN, one learning (half-life {_or_never(learning.half_life)}),
 one frozen: deaf ones answer the same windows, others live a life each. Else the calibration chooses
 the decoder. The drift turns the pattern of every state by {DRIFT:g}° in 20 minutes, as large as
-before, among the states. Where it turns to what no state had shown (`drift_new = 1`), an encoder that
-stays as it was is nearly blind to it, whatever its memory learns: two persons gained 0.00 ± 0.02.
-Means over persons with Student's 95 % interval.
+before, among the states. Where it turns to what no state had shown (`drift_new = 1`), an encoder
+that stays as it was is nearly blind to it, whatever its memory learns: two persons gained 0.00 ±
+0.02. Means over persons with Student's 95 % interval.
 
 | what | asked | found | persons | |
 |---|---|---|---|---|

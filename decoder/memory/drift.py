@@ -199,7 +199,7 @@ class Watch:
 
 def _watched(values: Mapping[Measure, Value]) -> dict[Watched, Value]:
     """Return the measures, and with the balance its size: answers may stay in the middle, too."""
-    found: dict[Watched, Value] = {**values}
+    found: dict[Watched, Value] = dict(values.items())
     if "balance" in values:
         found["extent"] = abs(values["balance"])
     return found
