@@ -97,7 +97,7 @@ class Fitted(NamedTuple):
     """One candidate fitted to some rows."""
 
     answers: Callable[[Ints], Answers]
-    """Rows in whose fields are whole; usable or not."""
+    """Takes rows whose fields are whole; usable or not."""
     parts: Parts
     level: Array
     """Level of every row on this fit's scale, as `Model.level` has it, shape (n_rows,)."""

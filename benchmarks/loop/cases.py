@@ -31,8 +31,6 @@ class Lived(msgspec.Struct, frozen=True, kw_only=True):
     """Which decoder: `verdict`, `always`, `learning`, `frozen`."""
     coupling: float
     drift: float
-    new: float
-    """Share of what the signature turns to that lies where no state had shown."""
     kind: str
     """What was chosen by the calibration, or asked for."""
     verdict: str
@@ -125,7 +123,6 @@ def _kept(life: Life, names: tuple[str, ...], kind: str, verdict: str) -> list[L
             name=name,
             coupling=plan.coupling,
             drift=plan.drift,
-            new=plan.drift_new,
             kind=kind,
             verdict=verdict,
             measured=measure(life, told),

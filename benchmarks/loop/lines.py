@@ -50,8 +50,7 @@ def lines(kept: Sequence[Kept]) -> list[Line]:
         found += [_unknown(kept, "nothing", coupling, "verdict")]
     found += [_unknown(kept, part, 0.0, "always") for part in ("steady", "nothing")]
     for coupling in COUPLINGS:
-        found += [_gain(kept, coupling, DRIFT, 0.0), _gain(kept, coupling, 0.0, 0.0)]
-    found += [_gain(kept, 0.0, DRIFT, 1.0)]
+        found += [_gain(kept, coupling, DRIFT), _gain(kept, coupling, 0.0)]
     found += [_exposed(kept, affect) for affect in AFFECTS]
     found += [_flagged(kept, "runaway", "verdict", "30 min of runaway coupling", asked=True)]
     found += [_flagged(kept, "steady", "verdict", "5 min, deaf, nothing changed")]
@@ -121,10 +120,10 @@ def _unknown(kept: Sequence[Kept], part: Part, coupling: float, name: str) -> Li
     )
 
 
-def _gain(kept: Sequence[Kept], coupling: float, drift: float, new: float) -> Line | None:
+def _gain(kept: Sequence[Kept], coupling: float, drift: float) -> Line | None:
     def twin(name: str) -> list[Lived]:
-        same = (coupling, drift, new, name)
-        return _lived(kept, "twins", lambda x: (x.coupling, x.drift, x.new, x.name) == same)
+        same = (coupling, drift, name)
+        return _lived(kept, "twins", lambda x: (x.coupling, x.drift, x.name) == same)
 
     learning, frozen = twin("learning"), twin("frozen")
     if not learning:
@@ -135,8 +134,8 @@ def _gain(kept: Sequence[Kept], coupling: float, drift: float, new: float) -> Li
     asked, holds = f"lower end ≥ {LOSS_LOW:g}", bool(low >= LOSS_LOW)
     if drift:
         asked, holds = f"≥ {GAIN:.2f}, lower end ≥ {GAIN_LOW:g}", mean >= GAIN and low >= GAIN_LOW
-    where = {0.0: "among the states", 1.0: "to where none had shown"}[new]
-    turned = f"signature turns by {drift:g}° in 20 min, {where}" if drift else "no drift"
+    way = f"signature turns by {drift:g}° in 20 min, among the states"
+    turned = way if drift else "no drift"
     return Line(
         what=f"last quarter, learning − frozen, {turned}, coupling {coupling:g}",
         asked=asked,
@@ -176,7 +175,7 @@ def _flagged(
 ) -> Line | None:
     def same(x: Lived) -> bool:
         own = 1.0 if part == "runaway" else 0.0
-        return (x.coupling, x.name, x.drift, x.new) == (own, name, drift, 0.0)
+        return (x.coupling, x.name, x.drift) == (own, name, drift)
 
     lived = _lived(kept, part, same)
     if not lived:
