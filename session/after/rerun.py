@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -325,6 +325,9 @@ def player(
     said = [*journal.of(NOW, "player", epoch), *journal.of(SAFETY, "player", epoch)]
     until = max((message.content.frame for message in said), default=-1)
     waiting = inputs(journal, epoch)
+    unsaid = _unsaid(said, waiting)
+    if unsaid is not None:
+        until = unsaid[1] - BLOCK
     # The limiter's delay is left out of the first block, so that every `render` makes one block.
     scratch = np.zeros((BLOCK, 2), dtype=np.float32)
     out = scratch[DELAY:]
@@ -338,6 +341,23 @@ def player(
             short = NOW.short if isinstance(content, m.Played) else SAFETY.short
             yield made(m.Identity("player", epoch, short, count[short]), content, cause)
             count[short] += 1
+    if unsaid is not None:
+        raise FormatError(
+            f"The player followed {unsaid[0]} by frame {unsaid[1]}, and the journal does not say "
+            "from which frame on: that line was lost with the connection.",
+            "Its sound cannot be verified from there on.",
+        )
+
+
+def _unsaid(said: Iterable[m.Message], taken: Iterable[Input]) -> tuple[m.Identity, int] | None:
+    """Return the first input whose effects the journal has but not its `Applied`, and by when.
+
+    A broker that dies together with the player can take that line along.
+    """
+    known = {x.name for x in taken}
+    found = [(x.content.frame, name) for x in said for name in x.cause if name not in known]
+    frame, name = min(found, default=(0, None))
+    return None if name is None else (name, frame)
 
 
 def _engine(journal: Journal, epoch: int, material: Material, settings: PlayerSettings) -> Engine:

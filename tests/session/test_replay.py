@@ -302,6 +302,25 @@ def test_a_lost_input_of_the_player_is_named(session_copy: Folder) -> None:
     assert "safety/stop#0" in str(found.replay)
 
 
+def test_an_input_whose_applied_is_lost_is_named_where_it_is_first_seen(
+    session_copy: Folder,
+) -> None:
+    """Its frame is not known: what came before is verified, and nothing is called different."""
+    journal = read(session_copy)
+    played = next(x for x in journal.of(NOW) if "decided" in x.content.why)
+    lost = played.cause[0]
+
+    def without(message: m.Message) -> m.Message | None:
+        gone = message.id.topic == APPLIED["player"].short and message.content.input == lost
+        return None if gone else message
+
+    edit(session_copy, without)
+    found = check(session_copy).first_difference
+    assert found is not None
+    assert (found.service, found.field) == ("player", "message")
+    assert f"The player followed {lost}" in str(found.replay)
+
+
 def answer(seq: int, window: int, epoch: int = 3) -> m.Message:
     """Return an answer to a window."""
     cause = m.Identity("stream", epoch, WINDOW.short, window)

@@ -18,7 +18,7 @@ from rym.bus import order
 from rym.clock import SystemClock
 from rym.messages import Command
 from rym.mqtt import MqttBus
-from rym.topics import COMMAND, SAFETY, STATUS, STOP
+from rym.topics import APPLIED, COMMAND, SAFETY, STATUS, STOP
 
 pytestmark = [pytest.mark.real, pytest.mark.alone, pytest.mark.timeout(180)]
 
@@ -88,7 +88,8 @@ def test_a_stop_needs_no_broker_and_only_its_session_ends_it(session, broker, ea
     silent_since = pressed + 0.5 + GRACE
 
     broker.start()
-    session.until(lambda journal: journal.of(STOP, "player") and stops(journal))
+    # Both stops, the pipe's and the bus's: what dies together with the player cannot be replayed.
+    session.until(lambda journal: stops(journal) and taken(journal) >= {"player", "session"})
     assert session.kill("player").back < 2.0
     session.until(lambda journal: len(kept(journal)) == 2)
     assert [facts["stopped"] for facts in kept(session.journal)] == [False, True]
@@ -109,6 +110,12 @@ def test_a_stop_needs_no_broker_and_only_its_session_ends_it(session, broker, ea
     session.close()
     check_sound(session, hear(session), ear)
     check_replay(session)
+
+
+def taken(journal):
+    """Return whose stops the journal knows to be applied."""
+    stops = [x.content.input for x in journal.of(APPLIED["player"], "player")]
+    return {name.service for name in stops if name.topic == STOP.short}
 
 
 def kept(journal):
