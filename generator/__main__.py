@@ -13,7 +13,7 @@ from rym.bank import Bank
 from rym.clock import Clock, SystemClock
 from rym.errors import RymError
 
-from .build import Progress, build
+from .making.build import Progress, build
 from .memory import load
 
 ROW = (

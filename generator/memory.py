@@ -15,7 +15,7 @@ import msgspec
 
 from rym.errors import UsageError
 
-from .theory import KEYS, pitch_class
+from .music.theory import KEYS, pitch_class
 
 MAX_TEXT = 20_000
 MAX_NOTES = 2_000

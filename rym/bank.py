@@ -4,24 +4,34 @@
 
     bank/
       bank.json          the manifest: a `Bank`
-      audio/*.flac       one clip per (section, variant, affect), all of a section equally long
+      audio/*.flac       loops: one per (section, variant, affect), all of a section equally long;
+                         endings: one per (section, affect), all of a section equally long
+      images/*.webp      one strip of frames per scene, ordered along valence
 
 What holds for every bank: `neutral` is among its affects; all clips have the bank's rate and two
-channels; the clips of one section have the same number of samples, whatever variant or affect.
+channels; the loops of one section have the same number of samples, whatever variant or affect, and
+so have its endings; all frames have one size. A bank may be without pictures.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from rym.errors import FormatError
 from rym.messages import Affect
 
-SCHEMA = 1
+SCHEMA = 2
 MANIFEST = "bank.json"
+AGAIN = "Build the bank again with `rym bank build`."
+
+Kind = Literal["loop", "ending"]
+Role = Literal["operator", "person"]
+ROLES: tuple[Role, ...] = ("operator", "person")
 
 
 class Note(msgspec.Struct, frozen=True, array_like=True):
@@ -38,8 +48,19 @@ class Note(msgspec.Struct, frozen=True, array_like=True):
     voice: str
 
 
+class Maker(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a clip or a scene was made by."""
+
+    backend: str
+    """Such as `procedural`, `musicgen`, `diffusion`, or `given` for a clip made elsewhere."""
+    model: str = ""
+    """Model id or the name of its folder, never a path."""
+    revision: str = ""
+    licence: str = ""
+
+
 class Clip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One version of one section's bars."""
+    """One version of one section's bars, or of its ending."""
 
     file: str
     """Path relative to the bank's folder, with `/`."""
@@ -47,8 +68,12 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     affect: Affect
     section: int
     variant: int
-    backend: str
-    """`procedural`, or backend, model id, revision and licence."""
+    """0 for an ending, which all variants share."""
+    kind: Kind = "loop"
+    """A loop goes round; an ending is played once, from any bar line, and rings out."""
+    take: int = 0
+    """How often it was made again with other draws."""
+    maker: Maker
     prompt_sha256: str
     """Hash of the prompt; the text itself stays with the memory."""
     seed: int
@@ -61,16 +86,27 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     key: str
     """Tonal centre, such as `D`."""
     mode: str
-    """`minor`, `dorian`, `major`, …"""
+    """`minor`, `dorian`, `major`, …; empty where nobody has said so."""
     lufs: float
     """Integrated loudness (ITU-R BS.1770-4), in LUFS."""
     true_peak_dbtp: float
     """4× oversampled peak, in dBTP."""
     spectral_centroid_hz: float
     rms_db: float
-    loop_residual_db: float
-    """Level of the difference between looped and rendered-through sound at the seam, in dB."""
+    mode_score: float
+    """How much better a major than a minor key fits its tones, −1…1."""
+    beat_error: float | None
+    """Relative distance of the onsets' own period from the beat or a simple multiple of it; null
+    where no onsets stand out."""
+    loop_residual_db: float | None
+    """Level of the difference between looped and rendered-through sound at the seam, in dB; null
+    for an ending, and where the music could not be rendered through."""
+    slow_attack: bool = False
+    """Whether its onsets may be heard up to 60 ms from its siblings' (else 25 ms)."""
+    refrains: tuple[tuple[int, int], ...] = ()
+    """First bar and number of bars of what comes again elsewhere on purpose."""
     notes: tuple[Note, ...]
+    """Empty where they are not known."""
 
 
 class Correlation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,22 +114,82 @@ class Correlation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     section: int
     variant: int
+    kind: Kind = "loop"
     rho: tuple[tuple[tuple[float, ...], ...], ...]
     """Shape (n_bars, n_affects, n_affects), correlation of the waveforms, −1…1."""
 
 
+class Frame(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One picture of a scene, for one valence."""
+
+    file: str
+    sha256: str
+    valence: float
+    """−1…1; rises from frame to frame."""
+    hue: float
+    """Mean hue, weighted by saturation, in degrees; meaningless at saturation 0."""
+    saturation: float
+    """Mean, 0…1."""
+    value: float
+    """Mean, 0…1."""
+    luminance: float
+    """Mean relative luminance (WCAG 2), 0…1."""
+    drift: tuple[float, float] = (0.0, 0.0)
+    """How fast the picture may wander, in widths and heights per minute."""
+
+
+class Scene(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One place in all its lights: a strip of frames from negative to positive."""
+
+    name: str
+    """Such as `scene-0`."""
+    take: int = 0
+    maker: Maker
+    prompt_sha256: str
+    seed: int
+    width: int
+    height: int
+    flashes: int
+    """Most flashes within a second while the whole strip is swept through once each way in that
+    second (WCAG 2.3.1, general and red); more than 3 are refused."""
+    frames: tuple[Frame, ...]
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 over the hashes of its frames, as hex digits."""
+        return hashlib.sha256("".join(frame.sha256 for frame in self.frames).encode()).hexdigest()
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one of those who must agree said of one clip or scene."""
+
+    name: str
+    """The clip's file, or the scene's name."""
+    sha256: str
+    """Of what was heard or seen; an approval of anything else counts for nothing."""
+    by: Role
+    approved: bool
+
+
 class Bank(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Manifest of one memory's clips."""
+    """Manifest of one memory's clips and pictures."""
 
     schema: int
+    subject: str = ""
+    """Label of the person whose memory it is, never a name; empty where nobody has said so."""
+    memory_sha256: str
+    """Hash of the memory with its song and sketch."""
     rate: int
     """Frames per second of every clip."""
     affects: tuple[Affect, ...]
     target_lufs: float
     clips: tuple[Clip, ...]
     correlations: tuple[Correlation, ...]
+    scenes: tuple[Scene, ...] = ()
+    """Section s is seen in scene s modulo their number."""
+    approvals: tuple[Approval, ...] = ()
 
-    def clip(self, section: int, variant: int, affect: Affect) -> Clip:
+    def clip(self, section: int, variant: int, affect: Affect, kind: Kind = "loop") -> Clip:
         """Return the clip of these bars in this affect.
 
         Raises
@@ -101,20 +197,46 @@ class Bank(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         KeyError
             If the bank has none.
         """
+        place = (section, 0 if kind == "ending" else variant, affect, kind)
         for clip in self.clips:
-            if (clip.section, clip.variant, clip.affect) == (section, variant, affect):
+            if (clip.section, clip.variant, clip.affect, clip.kind) == place:
                 return clip
-        raise KeyError((section, variant, affect))
+        raise KeyError(place)
+
+    @property
+    def loops(self) -> tuple[Clip, ...]:
+        """The clips that go round."""
+        return tuple(clip for clip in self.clips if clip.kind == "loop")
 
     @property
     def n_sections(self) -> int:
         """Number of sections."""
-        return 1 + max(clip.section for clip in self.clips)
+        return 1 + max(clip.section for clip in self.loops)
 
     @property
     def n_variants(self) -> int:
         """Number of variants of every section."""
-        return 1 + max(clip.variant for clip in self.clips)
+        return 1 + max(clip.variant for clip in self.loops)
+
+    @property
+    def judged(self) -> dict[str, str]:
+        """Name and SHA-256 of everything that is to be approved."""
+        return {clip.file: clip.sha256 for clip in self.clips} | {
+            scene.name: scene.sha256 for scene in self.scenes
+        }
+
+    def verdict(self, name: str, by: Role) -> bool | None:
+        """Return what was last said of a clip or scene as it is now, null where nothing was."""
+        said = [x.approved for x in self.approvals if (x.name, x.by) == (name, by)
+                and x.sha256 == self.judged[name]]  # fmt: skip
+        return said[-1] if said else None
+
+    @property
+    def content_sha256(self) -> str:
+        """SHA-256 of everything but the approvals: what is heard and seen, as hex digits."""
+        return hashlib.sha256(
+            msgspec.json.encode(msgspec.structs.replace(self, approvals=()))
+        ).hexdigest()
 
 
 def sha256(path: Path) -> str:
@@ -140,49 +262,82 @@ def load(folder: Path) -> Bank:
         If the manifest or a clip is missing, of a newer schema, altered, or breaks a rule of the
         bank; the first fault is named with both values.
     """
+    bank = read(folder)
+    check_form(bank, folder)
+    for name, expected in {
+        **{clip.file: clip.sha256 for clip in bank.clips},
+        **{frame.file: frame.sha256 for scene in bank.scenes for frame in scene.frames},
+    }.items():
+        file = folder / name
+        if not file.is_file():
+            raise FormatError(f"{name} is named in {folder / MANIFEST}, but missing.", AGAIN)
+        found = sha256(file)
+        if found != expected:
+            raise FormatError(
+                f"{name} has SHA-256 {found[:16]}…, the manifest says {expected[:16]}….", AGAIN
+            )
+    return bank
+
+
+def read(folder: Path) -> Bank:
+    """Read a manifest; its files are not looked at.
+
+    Raises
+    ------
+    FormatError
+        If it is missing, cannot be read, or is of another schema.
+    """
     path = folder / MANIFEST
-    again = "Build the bank again with `rym bank build`."
     try:
-        bank = msgspec.json.decode(path.read_bytes(), type=Bank)
+        data = path.read_bytes()
+        schema = msgspec.json.decode(data, type=_Versioned).schema
+        if schema != SCHEMA:
+            raise FormatError(
+                f"{path} has schema {schema}, this version knows {SCHEMA}.", AGAIN, schema=schema
+            )
+        return msgspec.json.decode(data, type=Bank)
     except FileNotFoundError:
-        raise FormatError(f"There is no {MANIFEST} in {folder}.", again, path=str(path)) from None
+        raise FormatError(f"There is no {MANIFEST} in {folder}.", AGAIN, path=str(path)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"{path} cannot be read: {error}.", again, path=str(path)) from None
-    if bank.schema != SCHEMA:
-        raise FormatError(
-            f"{path} has schema {bank.schema}, this version knows {SCHEMA}.",
-            again,
-            schema=bank.schema,
-        )
+        raise FormatError(f"{path} cannot be read: {error}.", AGAIN, path=str(path)) from None
+
+
+class _Versioned(msgspec.Struct):
+    schema: int
+
+
+def check_form(bank: Bank, folder: Path) -> None:
+    """Check what holds for every bank and can be told from its manifest alone.
+
+    Raises
+    ------
+    FormatError
+        With the first fault; both values are named.
+    """
+    path = folder / MANIFEST
     if "neutral" not in bank.affects:
         raise FormatError(
             f"{path} has the affects {', '.join(bank.affects)}, but neutral must be among them.",
-            again,
+            AGAIN,
         )
-    lengths: dict[int, int] = {}
+    if not bank.loops:
+        raise FormatError(f"{path} names no clip.", AGAIN)
+    lengths: dict[tuple[int, Kind], int] = {}
     for clip in bank.clips:
-        expected = lengths.setdefault(clip.section, clip.n_samples)
+        expected = lengths.setdefault((clip.section, clip.kind), clip.n_samples)
         if clip.n_samples != expected:
             raise FormatError(
-                f"{clip.file} has {clip.n_samples} samples, its siblings have {expected}.", again
+                f"{clip.file} has {clip.n_samples} samples, its siblings have {expected}.", AGAIN
             )
-        file = folder / clip.file
-        if not file.is_file():
-            raise FormatError(f"{clip.file} is named in {path}, but missing.", again)
-        found = sha256(file)
-        if found != clip.sha256:
-            raise FormatError(
-                f"{clip.file} has SHA-256 {found[:16]}…, the manifest says {clip.sha256[:16]}….",
-                again,
-            )
-    for section in range(bank.n_sections):
+    have = {(x.section, x.variant, x.affect, x.kind) for x in bank.clips}
+    for section, affect in itertools.product(range(bank.n_sections), bank.affects):
         for variant in range(bank.n_variants):
-            for affect in bank.affects:
-                try:
-                    bank.clip(section, variant, affect)
-                except KeyError:
-                    raise FormatError(
-                        f"{path} has no clip for section {section}, variant {variant}, {affect}.",
-                        again,
-                    ) from None
-    return bank
+            if (section, variant, affect, "loop") not in have:
+                raise FormatError(
+                    f"{path} has no clip for section {section}, variant {variant}, {affect}.", AGAIN
+                )
+        if (
+            any(x.kind == "ending" for x in bank.clips)
+            and (section, 0, affect, "ending") not in have
+        ):
+            raise FormatError(f"{path} has no ending for section {section}, {affect}.", AGAIN)

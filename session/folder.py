@@ -30,6 +30,7 @@ from typing import Any
 
 import msgspec
 
+from rym import bank
 from rym.errors import FormatError, UsageError
 
 SCHEMA = 1
@@ -318,8 +319,12 @@ def hash_folder(folder: Path, pattern: str = "*") -> str:
 
 
 def hash_bank(folder: Path) -> str:
-    """Return the SHA-256 of a bank's manifest, which holds that of every clip; hex."""
-    return hash_folder(folder, "bank.json")
+    """Return the SHA-256 of what a bank's manifest says, its approvals left out; hex.
+
+    It holds the hash of every clip and frame. That somebody listens again afterwards and says so
+    changes nothing of what a session was played from.
+    """
+    return bank.read(folder).content_sha256
 
 
 def settings_hashes(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

@@ -17,7 +17,7 @@ import msgspec
 from decoder import model as models
 from decoder.manifest import Manifest
 from decoder.presets import check_hop, check_preset
-from generator.build import Progress, build
+from generator.making.build import Progress, build
 from generator.memory import load as load_memory
 from rym import bank as bank_format
 from rym.address import parse_url

@@ -16,7 +16,7 @@ from decoder import model as models
 from decoder.rows import rows_from
 from decoder.settings import DecoderSettings
 from decoder.training import fit
-from generator.build import build
+from generator.making.build import build
 from generator.memory import Memory
 from generator.settings import GeneratorSettings
 from rym.broker import free_port

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.build import build
+from generator.making.build import build
 from generator.memory import Memory, load
 from generator.settings import GeneratorSettings
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from generator import __main__ as command
-from generator.build import build
+from generator.making.build import build
 from rym import bank
 
 

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from player.material import Material, Section
-from rym.bank import Bank, Clip, Correlation, save, sha256
+from rym.bank import SCHEMA, Bank, Clip, Correlation, Maker, save, sha256
 from rym.messages import AFFECTS, Affect
 
 RATE = 48_000
@@ -42,10 +42,11 @@ def clip_of(affect: Affect, section: int, variant: int, *, file: str, digest: st
     """Return a manifest row of the small bank."""
     return Clip(
         file=file, sha256=digest, affect=affect, section=section, variant=variant,
-        backend="test", prompt_sha256="", seed=0, bpm=480.0, bars=BARS,
+        maker=Maker(backend="test"), prompt_sha256="", seed=0, bpm=480.0, bars=BARS,
         beats_per_bar=4, n_samples=BAR * BARS,
         downbeats=tuple(range(0, BAR * BARS, BAR)), key="D", mode="dorian", lufs=-20.0,
-        true_peak_dbtp=-12.0, spectral_centroid_hz=1000.0, rms_db=-26.0, loop_residual_db=-90.0,
+        true_peak_dbtp=-12.0, spectral_centroid_hz=1000.0, rms_db=-26.0,
+        loop_residual_db=-90.0, mode_score=0.0, beat_error=None,
         notes=(),
     )  # fmt: skip
 
@@ -108,7 +109,8 @@ def bank_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             correlations.append(Correlation(section=section, variant=variant, rho=(one,) * BARS))
     save(
         Bank(
-            schema=1, rate=RATE, affects=AFFECTS, target_lufs=-20.0, clips=tuple(clips),
+            schema=SCHEMA, memory_sha256="", rate=RATE,
+            affects=AFFECTS, target_lufs=-20.0, clips=tuple(clips),
             correlations=tuple(correlations),
         ),
         folder,

@@ -24,14 +24,14 @@ from decoder.decoder import Decoder
 from decoder.model import load as load_model
 from decoder.service import Desk, lessons_in
 from decoder.settings import Candidate, DecoderSettings, TrainingSettings
-from generator.build import build
+from generator.making.build import build
 from generator.memory import Memory
 from generator.settings import GeneratorSettings
 from player.engine import Engine
 from player.service import load
 from player.settings import BLOCK, RATE, PlayerSettings
 from rym import messages as m
-from rym.bank import Bank, Clip, Correlation, save, sha256
+from rym.bank import SCHEMA, Bank, Clip, Correlation, Maker, save, sha256
 from rym.bus import ALL, LATEST, Bus, MemoryHub
 from rym.clock import ManualClock
 from rym.messages import AFFECTS
@@ -81,7 +81,7 @@ def write_bank(folder: Path) -> None:
                 affect=affect,
                 section=0,
                 variant=0,
-                backend="test",
+                maker=Maker(backend="test"),
                 prompt_sha256="",
                 seed=0,
                 bpm=240.0,
@@ -96,6 +96,8 @@ def write_bank(folder: Path) -> None:
                 spectral_centroid_hz=1000.0,
                 rms_db=-26.0,
                 loop_residual_db=-90.0,
+                mode_score=0.0,
+                beat_error=None,
                 notes=(),
             )
         )
@@ -103,7 +105,8 @@ def write_bank(folder: Path) -> None:
     rows = (Correlation(section=0, variant=0, rho=(one,)),)
     save(
         Bank(
-            schema=1, rate=RATE, affects=AFFECTS, target_lufs=-20.0, clips=tuple(clips),
+            schema=SCHEMA, memory_sha256="", rate=RATE,
+            affects=AFFECTS, target_lufs=-20.0, clips=tuple(clips),
             correlations=rows,
         ),
         folder,

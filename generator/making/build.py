@@ -25,20 +25,21 @@ import soundfile
 from threadpoolctl import threadpool_limits
 
 from rym import bank
-from rym.bank import Bank, Clip, Correlation
+from rym.bank import Bank, Clip, Correlation, Maker
 from rym.errors import FormatError, UsageError
 from rym.messages import AFFECTS, Affect
 
-from . import mastering, measures, render
-from .arrangement import arrange, avoided
-from .composition import BEATS, Piece, compose
-from .mastering import Stereo
-from .memory import Memory
-from .settings import GeneratorSettings
+from ..memory import Memory
+from ..music import render
+from ..music.arrangement import arrange, avoided
+from ..music.composition import BEATS, Piece, compose
+from ..settings import GeneratorSettings, ProceduralMusic
+from ..sound import mastering, measures
+from ..sound.mastering import Stereo
 
 SOUND = 1
 """Raised by one whenever the same memory comes to sound otherwise."""
-BACKEND = "procedural"
+MAKER = Maker(backend="procedural")
 BUILD = "build.json"
 AUDIO = "audio"
 
@@ -130,6 +131,7 @@ def build(
         progress(Progress(done=done, total=len(order), file=file, kept=kept is not None))
     manifest = Bank(
         schema=bank.SCHEMA,
+        memory_sha256=work.memory.fingerprint,
         rate=settings.rate,
         affects=AFFECTS,
         target_lufs=settings.target_lufs,
@@ -151,7 +153,7 @@ def _file(section: int, variant: int, affect: Affect) -> str:
 def _claim(out: Path, memory: Memory, settings: GeneratorSettings) -> None:
     """Mark the folder as this memory's, or refuse it."""
     origin = Origin(
-        backend=BACKEND, sound=SOUND, memory_sha256=memory.fingerprint, settings=settings
+        backend=MAKER.backend, sound=SOUND, memory_sha256=memory.fingerprint, settings=settings
     )
     marker = out / BUILD
     if out.exists() and not out.is_dir():
@@ -217,8 +219,10 @@ def _make(work: Work, place: Place) -> Clip:
     piece, settings = work.piece, work.settings
     file = _file(*place)
     notes = arrange(piece, section, variant, affect, work.avoid)
+    assert isinstance(settings.music, ProceduralMusic)
+    reverb = settings.music.reverb
     grid = render.Grid(bars=piece.bars, bpm=piece.bpm, rate=settings.rate)
-    performed = render.perform(notes, render.COLOURS[affect], grid, settings.reverb)
+    performed = render.perform(notes, render.COLOURS[affect], grid, reverb)
     looped = render.fold(performed, grid.n_samples)
     offset = looped.mean(axis=0)
     looped -= offset
@@ -231,7 +235,7 @@ def _make(work: Work, place: Place) -> Clip:
         affect=affect,
         section=section,
         variant=variant,
-        backend=BACKEND,
+        maker=MAKER,
         prompt_sha256=work.memory.prompt_sha256,
         seed=piece.seed,
         bpm=piece.bpm,
@@ -244,6 +248,8 @@ def _make(work: Work, place: Place) -> Clip:
         lufs=round(mastering.loudness(sound, settings.rate), 3),
         true_peak_dbtp=round(mastering.true_peak(sound), 3),
         spectral_centroid_hz=round(measures.spectral_centroid(sound, settings.rate), 2),
+        mode_score=round(measures.mode_score(sound, settings.rate), 4),
+        beat_error=measures.beat_error(sound, settings.rate, piece.bpm),
         rms_db=round(measures.rms_db(sound), 3),
         loop_residual_db=round(residual, 2),
         notes=notes,
@@ -259,7 +265,7 @@ def _refuse_faulty(clip: Clip, settings: GeneratorSettings) -> None:
     rules = (
         ("loudness off by", abs(clip.lufs - settings.target_lufs), 0.2, "LU"),
         ("true peak", clip.true_peak_dbtp, settings.max_true_peak, "dBTP"),
-        ("loop residual", clip.loop_residual_db, -50.0, "dB"),
+        ("loop residual", clip.loop_residual_db or -150.0, -50.0, "dB"),
     )
     for name, found, limit, unit in rules:
         if not found <= limit:

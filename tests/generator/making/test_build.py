@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from scipy import signal
 
-from generator.build import build
+from generator.making.build import build
 from generator.memory import Memory
 from generator.settings import GeneratorSettings
 from rym import bank
@@ -18,7 +18,7 @@ from rym.messages import AFFECTS
 STOPPED = """
 import sys
 from pathlib import Path
-from generator.build import build
+from generator.making.build import build
 from generator.memory import Memory
 from generator.settings import GeneratorSettings
 
@@ -68,7 +68,7 @@ def test_small_bank_is_whole(small_bank):
         assert (info.samplerate, info.channels, info.subtype) == (48_000, 2, "PCM_24")
         assert info.frames == clip.n_samples
         assert len(clip.downbeats) == clip.bars == 2
-        assert (clip.seed, clip.backend) == (11, "procedural")
+        assert (clip.seed, clip.maker.backend) == (11, "procedural")
 
 
 def test_same_memory_same_bytes(small_bank, tmp_path, memory, small):
@@ -101,7 +101,7 @@ def test_killed_build_is_taken_up(small_bank, tmp_path, text, memory, small):
         [sys.executable, "-c", STOPPED, out, text],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=Path(__file__).resolve().parents[3],
     )
     with child:
         assert child.stdout is not None

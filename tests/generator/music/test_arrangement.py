@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.arrangement import arrange, avoided
-from generator.composition import compose
 from generator.memory import MelodyNote, Memory
+from generator.music.arrangement import arrange, avoided
+from generator.music.composition import compose
+from generator.music.theory import MODES, nearest_degree, semitones
 from generator.settings import GeneratorSettings
-from generator.theory import MODES, nearest_degree, semitones
 from rym.errors import UsageError
 from rym.messages import AFFECTS
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from generator.render import COLOURS, Grid, fold, perform, room
+from generator.music.render import COLOURS, Grid, fold, perform, room
 from rym.bank import Note
 
 RATE = 48_000

@@ -1,7 +1,7 @@
 import numpy as np
 
-from generator.measures import correlations, loop_residual_db, rms_db, spectral_centroid
-from generator.render import fold
+from generator.music.render import fold
+from generator.sound.measures import correlations, loop_residual_db, rms_db, spectral_centroid
 
 RATE = 48_000
 

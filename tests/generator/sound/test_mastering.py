@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.mastering import _held_back, loudness, master, true_peak
+from generator.sound.mastering import _held_back, loudness, master, true_peak
 from rym.errors import FormatError
 
 RATE = 48_000

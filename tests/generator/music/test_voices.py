@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from generator.voices import TIMBRES, Blow, _modes, _swung, frequency, tone
+from generator.music.voices import TIMBRES, Blow, _modes, _swung, frequency, tone
 
 RATE = 48_000
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from rym.messages import Affect
 
-from .memory import MelodyNote, Memory
-from .settings import GeneratorSettings
+from ..memory import MelodyNote, Memory
+from ..settings import GeneratorSettings
 from .theory import KEYS, nearest_degree, pitch_class, semitones
 
 BEATS = 4

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from generator.composition import BEATS, HALF_CADENCE, HIGH, LOW, compose
 from generator.memory import MelodyNote, Memory
+from generator.music.composition import BEATS, HALF_CADENCE, HIGH, LOW, compose
+from generator.music.theory import semitones
 from generator.settings import GeneratorSettings
-from generator.theory import semitones
 
 FULL = GeneratorSettings()
 
@@ -72,7 +72,7 @@ def test_song_keeps_its_key_and_its_intervals(shift):
 def test_song_goes_on_through_the_sections_and_begins_again():
     """The second section takes up where the first ended; a short song is repeated."""
     long = tuple(MelodyNote(float(beat), 1.0, 60 + (0, 2, 4)[beat // 8 % 3]) for beat in range(16))
-    piece = compose(Memory(text="x", melody=long, key="C"), GeneratorSettings(bars=3))
+    piece = compose(Memory(text="x", melody=long, key="C"), GeneratorSettings(sections=2, bars=3))
     first, second = (section[0].tune for section in piece.sections)
     tones = [tone.degree for tone in (*first, *second)]
     assert tones[:16] == tones[16:] + tones[8:16]

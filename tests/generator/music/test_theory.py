@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.theory import (
+from generator.music.theory import (
     KEYS,
     MODES,
     nearest_degree,

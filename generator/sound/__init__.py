@@ -1,0 +1,1 @@
+"""What every clip goes through, wherever it comes from: mastering, measures, bars."""

@@ -1,0 +1,1 @@
+"""Words for sound and for sight, by affect, and the prompts made of them."""
