@@ -1,0 +1,1 @@
+"""A bank's verbs on the command line, and its audition."""
