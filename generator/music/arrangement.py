@@ -156,7 +156,13 @@ def avoided(words: tuple[str, ...]) -> frozenset[str]:
 
 
 def arrange(
-    piece: Piece, section: int, variant: int, affect: Affect, avoid: frozenset[str] = frozenset()
+    piece: Piece,
+    section: int,
+    variant: int,
+    affect: Affect,
+    avoid: frozenset[str] = frozenset(),
+    *,
+    take: int = 0,
 ) -> tuple[Note, ...]:
     """Write out one clip's notes.
 
@@ -170,6 +176,8 @@ def arrange(
         In which light.
     avoid : frozenset of str
         Instruments that must not be heard (`piano`, `harp`, `bell`, `bass`, `pad`).
+    take : int
+        Another number is another hearing of the same bars: another figure, another touch.
 
     Returns
     -------
@@ -178,7 +186,7 @@ def arrange(
     """
     light = LIGHTS[affect]
     sheet = Sheet(
-        piece.sections[section][variant], variant, light, piece.modes[affect], piece.tonic
+        piece.sections[section][variant], variant + take, light, piece.modes[affect], piece.tonic
     )
     lead = next(i for i in LEADS if i not in avoid)
     figures_by = next((i for i in ("harp", "piano") if i not in avoid), lead)
@@ -190,8 +198,8 @@ def arrange(
         *_sparkle(sheet),
     ]
     kept = [note for note in notes if note.voice.split("/")[1] not in avoid]
-    rng = seeded(piece.seed, 3, section, variant)
-    return tuple(sorted(_played(kept, piece, rng), key=lambda n: (n.beat, n.pitch, n.voice)))
+    rng = seeded(piece.seed, 3, section, variant, take)
+    return tuple(sorted(played(kept, piece, rng), key=lambda n: (n.beat, n.pitch, n.voice)))
 
 
 class Sheet(NamedTuple):
@@ -307,7 +315,7 @@ def _sparkle(sheet: Sheet) -> list[Note]:
     return notes
 
 
-def _played(notes: list[Note], piece: Piece, rng: np.random.Generator) -> list[Note]:
+def played(notes: list[Note], piece: Piece, rng: np.random.Generator) -> list[Note]:
     """Give the notes a hand: at most 8 ms late, a breath louder in the middle of a phrase."""
     late = rng.uniform(0.0, 0.008, len(notes)) * piece.bpm / 60
     touch = rng.uniform(0.95, 1.05, len(notes))
