@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,6 +23,10 @@ _AGAIN = "Build the bank again with `rym bank build`."
 _MOST_DC = 0.05
 
 
+Stretch = tuple[int, int]
+"""Section and variant."""
+
+
 @dataclass(frozen=True)
 class Section:
     """One section's bars in every variant and affect."""
@@ -33,9 +38,9 @@ class Section:
     """Frame of every beat."""
     sounds: tuple[tuple[Sound | None, ...], ...]
     """Per variant and affect (in the order of `AFFECTS`) an array of shape (n_frames, 2); None
-    where the bank has no such affect."""
+    where the bank has no such affect, and in a variant that is left out."""
     rho: tuple[tuple[Pairs, ...], ...]
-    """Per variant and bar the correlations of the affects."""
+    """Per variant and bar the correlations of the affects; nothing where it is left out."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,14 @@ class Material:
 
     affects: tuple[Affect, ...]
     sections: tuple[Section, ...]
+    left_out: frozenset[Stretch] = frozenset()
+    """What is never played; sections and variants keep their numbers."""
+
+    @property
+    def turns(self) -> tuple[Stretch, ...]:
+        """What is played, in order: all sections, then all with their next variant."""
+        everything = itertools.product(range(self.n_variants), range(len(self.sections)))
+        return tuple((s, v) for v, s in everything if (s, v) not in self.left_out)
 
     @property
     def n_variants(self) -> int:
@@ -51,16 +64,26 @@ class Material:
         return len(self.sections[0].sounds)
 
 
-def build(bank: Bank, read: Callable[[str], tuple[Sound, int]]) -> Material:
-    """Turn a manifest and its files into arrays.
+def build(
+    bank: Bank,
+    read: Callable[[Clip], tuple[Sound, int]],
+    *,
+    left_out: Collection[Stretch] = (),
+    tell: Callable[[Stretch, FormatError], None] | None = None,
+) -> Material:
+    """Turn a manifest and its loops into arrays; endings and pictures are not looked at.
 
     Parameters
     ----------
     bank : Bank
         The manifest.
     read : callable
-        Given a clip's file name, returns its samples, shape (n_times, n_channels), and its rate in
-        Hz.
+        Given a clip, returns its samples, shape (n_times, n_channels), and its rate in Hz.
+    left_out : collection of (int, int)
+        Sections and variants that shall not be played.
+    tell : callable
+        Called with section, variant and reason where one cannot be played; it is left out then.
+        Without it the first reason is raised.
 
     Returns
     -------
@@ -72,19 +95,58 @@ def build(bank: Bank, read: Callable[[str], tuple[Sound, int]]) -> Material:
     FormatError
         If a clip is not what the manifest says, or cannot be played safely: other rate, not two
         channels, other length, not finite, beyond full scale, a constant offset; or if the clips of
-        a section disagree about its bars, or the bank lacks their correlations.
+        a section disagree about its bars, or the bank lacks their correlations; with `tell`, if
+        that leaves nothing to play. How many bits a sample had makes no difference.
     """
     if bank.rate != RATE:
         raise FormatError(f"The bank has {bank.rate} Hz, the player needs {RATE}.", _AGAIN)
-    if not bank.clips:
+    if not bank.loops:
         raise FormatError("The bank has no clips.", _AGAIN)
-    return Material(
-        affects=tuple(affect for affect in AFFECTS if affect in bank.affects),
-        sections=tuple(_section(bank, number, read) for number in range(bank.n_sections)),
+    out = set(left_out)
+
+    def layers(stretch: Stretch) -> Layers:
+        if stretch in out:
+            return _NOTHING
+        try:
+            return _layers(bank, *stretch, read)
+        except FormatError as error:
+            if tell is None:
+                raise
+            tell(stretch, error)
+            out.add(stretch)
+            return _NOTHING
+
+    sections = tuple(
+        _section(bank, number, [layers((number, v)) for v in range(bank.n_variants)])
+        for number in range(bank.n_sections)
+    )
+    if len(out) == len(sections) * bank.n_variants:
+        raise FormatError(
+            f"None of the {len(sections)} sections can be played, one is needed.", _AGAIN
+        )
+    affects = tuple(affect for affect in AFFECTS if affect in bank.affects)
+    return Material(affects=affects, sections=sections, left_out=frozenset(out))
+
+
+Layers = tuple[tuple[Sound | None, ...], tuple[Pairs, ...]]
+"""One variant's sounds by affect, and its correlations by bar."""
+_NOTHING: Layers = ((None,) * len(AFFECTS), ())
+
+
+def _section(bank: Bank, number: int, variants: list[Layers]) -> Section:
+    first = bank.clip(number, 0, "neutral")
+    return Section(
+        n_frames=first.n_samples,
+        bars=first.downbeats,
+        beats=_beats(first),
+        sounds=tuple(sounds for sounds, _ in variants),
+        rho=tuple(rho for _, rho in variants),
     )
 
 
-def _section(bank: Bank, number: int, read: Callable[[str], tuple[Sound, int]]) -> Section:
+def _layers(
+    bank: Bank, number: int, variant: int, read: Callable[[Clip], tuple[Sound, int]]
+) -> Layers:
     first = bank.clip(number, 0, "neutral")
     if first.n_samples < BLOCK or not first.downbeats:
         raise FormatError(
@@ -92,25 +154,16 @@ def _section(bank: Bank, number: int, read: Callable[[str], tuple[Sound, int]]) 
             f"{BLOCK} samples and one bar are needed.",
             _AGAIN,
         )
-    sounds: list[tuple[Sound | None, ...]] = []
-    for variant in range(bank.n_variants):
-        layers: list[Sound | None] = []
-        for affect in AFFECTS:
-            if affect not in bank.affects:
-                layers.append(None)
-                continue
-            clip = bank.clip(number, variant, affect)
-            if clip.downbeats != first.downbeats or clip.beats_per_bar != first.beats_per_bar:
-                raise FormatError(f"{clip.file} has other bars than {first.file}.", _AGAIN)
-            layers.append(_checked(clip, *read(clip.file)))
-        sounds.append(tuple(layers))
-    return Section(
-        n_frames=first.n_samples,
-        bars=first.downbeats,
-        beats=_beats(first),
-        sounds=tuple(sounds),
-        rho=tuple(_rho(bank, number, v, len(first.downbeats)) for v in range(bank.n_variants)),
-    )
+    sounds: list[Sound | None] = []
+    for affect in AFFECTS:
+        if affect not in bank.affects:
+            sounds.append(None)
+            continue
+        clip = bank.clip(number, variant, affect)
+        if clip.downbeats != first.downbeats or clip.beats_per_bar != first.beats_per_bar:
+            raise FormatError(f"{clip.file} has other bars than {first.file}.", _AGAIN)
+        sounds.append(_checked(clip, *read(clip)))
+    return tuple(sounds), _rho(bank, number, variant, len(first.downbeats))
 
 
 def _checked(clip: Clip, samples: Sound, rate: int) -> Sound:
@@ -153,7 +206,7 @@ def _rho(bank: Bank, section: int, variant: int, n_bars: int) -> tuple[Pairs, ..
     estimate then, being of more sound.
     """
     for found in bank.correlations:
-        if (found.section, found.variant) == (section, variant):
+        if (found.section, found.variant, found.kind) == (section, variant, "loop"):
             break
     else:
         raise FormatError(

@@ -1,8 +1,8 @@
 """Where the music is: section, variant, bars and beats as a function of the frame alone.
 
 Every section is played `loops` times, in order; after the last comes the first again with the next
-variant. Since the place depends on nothing but the frame count, a player that was started again
-knows where the music would be.
+variant; what the material leaves out is passed over. Since the place depends on nothing but the
+frame count, a player that was started again knows where the music would be.
 """
 
 from __future__ import annotations
@@ -40,12 +40,7 @@ class Score:
 
     def __init__(self, material: Material, loops: int) -> None:
         self._material = material
-        self._turns = [
-            (section, variant)
-            for variant in range(material.n_variants)
-            for section in range(len(material.sections))
-            for _ in range(loops)
-        ]
+        self._turns = [stretch for stretch in material.turns for _ in range(loops)]
         self._starts: list[int] = []
         self._bars: list[int] = []
         self._beats: list[int] = []

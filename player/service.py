@@ -9,13 +9,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rym import bank
+from rym.bank import Clip
 from rym.bus import ALL, LATEST, Newest
+from rym.errors import FormatError
 from rym.messages import Applied, Command, Identity, Message, Played, Safety, Stop
 from rym.service import Shell
 from rym.topics import APPLIED, COMMAND, NOW, SAFETY, STOP, VALENCE
@@ -25,7 +28,7 @@ from .engine import Engine
 from .heard import Heard
 from .latch import Latch
 from .limiter import DELAY
-from .material import Material, build
+from .material import Material, Sound, Stretch, build
 from .output import Sink, open_sink
 from .settings import BLOCK, RATE, PlayerSettings
 
@@ -59,31 +62,85 @@ async def serve(shell: Shell, settings: PlayerSettings) -> None:
     DeviceError
         If an audio device that was asked for cannot be had, or is lost.
     """
-    material = await asyncio.to_thread(load, Path(settings.bank))
+    faults: dict[Stretch, FormatError] = {}
+    material = await asyncio.to_thread(load, Path(settings.bank), tell=faults.__setitem__)
     # What was loaded stays: the collector need not walk through it while music plays.
     gc.freeze()
-    player = Player(shell, settings, material)
+    player = Player(shell, settings, material, note=told(faults))
     try:
         await player.play()
     finally:
         await player.close()
 
 
-def load(folder: Path) -> Material:
-    """Read a bank and check it.
+def load(
+    folder: Path,
+    *,
+    left_out: str = "",
+    tell: Callable[[Stretch, FormatError], None] | None = None,
+) -> Material:
+    """Read a bank and check what of it is played.
+
+    Parameters
+    ----------
+    folder : Path
+        The bank's.
+    left_out : str
+        Sections and variants that shall not be played, as `named` writes them.
+    tell : callable
+        Called with section, variant and reason where one cannot be played; it is left out then.
 
     Raises
     ------
     FormatError
-        With the first fault found.
+        With the first fault found; with `tell`, if the manifest has one or nothing can be played.
     """
-    return build(bank.load(folder), lambda file: flac.read(folder / file))
+    manifest = bank.read(folder)
+    bank.check_form(manifest, folder)
+
+    def read(clip: Clip) -> tuple[Sound, int]:
+        bank.check_file(folder, clip.file, clip.sha256)
+        return flac.read(folder / clip.file)
+
+    pairs = [name.split("/") for name in left_out.split()]
+    return build(manifest, read, left_out=[(int(s), int(v)) for s, v in pairs], tell=tell)
+
+
+def named(stretches: Iterable[Stretch]) -> str:
+    """Return sections and variants as the status has them: `0/1 2/0`."""
+    return " ".join(f"{section}/{variant}" for section, variant in sorted(stretches))
+
+
+def told(faults: Mapping[Stretch, FormatError]) -> str:
+    """Return one sentence about what is left out, and write each reason to the log."""
+    for (section, variant), error in faults.items():
+        LOG.warning("section %d, variant %d is left out: %s", section, variant, error)
+    if not faults:
+        return ""
+    return (
+        f"Left out of the music, as section/variant: {named(faults)}. "
+        f"{next(iter(faults.values())).error}"
+    )
 
 
 class Player:
-    """The engine among bus, life line, sink and files."""
+    """The engine among bus, life line, sink and files.
 
-    def __init__(self, shell: Shell, settings: PlayerSettings, material: Material) -> None:
+    Parameters
+    ----------
+    shell : Shell
+        Bus, clock, life line and folder.
+    settings : PlayerSettings
+        Table `[player]`.
+    material : Material
+        The bank's arrays.
+    note : str
+        What is to be known of them, one sentence for people.
+    """
+
+    def __init__(
+        self, shell: Shell, settings: PlayerSettings, material: Material, note: str = ""
+    ) -> None:
         self._shell = shell
         self._clock = shell.clock
         bus = shell.bus
@@ -116,14 +173,16 @@ class Player:
             "depth_ms": round(1000 * settings.depth, 1),
             "limiter_ms": 1000 * DELAY / RATE,
             "heard": self._heard.path.name if self._heard else "",
+            "left_out": named(material.left_out),
         }
+        self._note = " ".join(filter(None, (self._sink.note, note)))
 
     async def play(self) -> None:
         """Feed the sink until the music has ended."""
         LOG.info(
             "sound goes to %s, %g ms are rendered ahead", self._sink.name, self._facts["depth_ms"]
         )
-        self._shell.ready(self._sink.note, **self._facts)
+        self._shell.ready(self._note, **self._facts)
         while not (self._told or self._engine.finished):
             self._take()  # also where a device stands still: a stop is latched all the same
             while self._sink.room() >= BLOCK and not self._told:
@@ -224,4 +283,4 @@ class Player:
             if self._sink.xruns > self._news[1]:
                 LOG.warning("the sound was interrupted, %d times so far", self._sink.xruns)
             self._news, self._news_from = news, self._clock.now() + 1.0
-            self._shell.ready(unheard or self._sink.note, **self._facts, xruns=self._sink.xruns)
+            self._shell.ready(unheard or self._note, **self._facts, xruns=self._sink.xruns)

@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from pathlib import Path
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import msgspec
 
 from rym.errors import FormatError
+from rym.lock import locked
 from rym.messages import Affect
 
 SCHEMA = 2
@@ -219,6 +221,13 @@ class Bank(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return 1 + max(clip.variant for clip in self.loops)
 
     @property
+    def files(self) -> dict[str, str]:
+        """Name and SHA-256 of every file."""
+        return {clip.file: clip.sha256 for clip in self.clips} | {
+            frame.file: frame.sha256 for scene in self.scenes for frame in scene.frames
+        }
+
+    @property
     def judged(self) -> dict[str, str]:
         """Name and SHA-256 of everything that is to be approved."""
         return {clip.file: clip.sha256 for clip in self.clips} | {
@@ -226,10 +235,9 @@ class Bank(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         }
 
     def verdict(self, name: str, by: Role) -> bool | None:
-        """Return what was last said of a clip or scene as it is now, null where nothing was."""
-        said = [x.approved for x in self.approvals if (x.name, x.by) == (name, by)
-                and x.sha256 == self.judged[name]]  # fmt: skip
-        return said[-1] if said else None
+        """Return what was said of a clip or scene as it is now, null where nothing was."""
+        said = (name, self.judged[name], by)
+        return next((x.approved for x in self.approvals if (x.name, x.sha256, x.by) == said), None)
 
     @property
     def content_sha256(self) -> str:
@@ -246,37 +254,90 @@ def sha256(path: Path) -> str:
 
 
 def save(bank: Bank, folder: Path) -> None:
-    """Write the manifest so that a reader sees the old one or the new one, never half of one."""
+    """Write the manifest so that a reader sees the old one or the new one, never half of one.
+
+    What was said of the clips and scenes of the manifest that is replaced is kept beside what the
+    new one brings: an approval counts for one hash only, so that it never counts too much.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / (MANIFEST + ".part")
-    part.write_bytes(msgspec.json.format(msgspec.json.encode(bank), indent=1))
-    part.replace(folder / MANIFEST)
+    with locked(folder):
+        try:
+            before = read(folder).approvals
+        except FormatError:
+            before = ()  # there was none, or none that anything was said of in this form
+        _write(msgspec.structs.replace(bank, approvals=(*before, *bank.approvals)), folder)
 
 
-def load(folder: Path) -> Bank:
-    """Read a manifest and check what holds for every bank, each clip's hash included.
+def amend(folder: Path, change: Callable[[Bank], tuple[Approval, ...]]) -> Bank:
+    """Add approvals to a manifest; of several who do so at once nobody's are lost.
+
+    Parameters
+    ----------
+    folder : Path
+        The bank's.
+    change : callable
+        Given the manifest as it is now, returns what is said of it.
+
+    Returns
+    -------
+    Bank
+        As written.
 
     Raises
     ------
     FormatError
-        If the manifest or a clip is missing, of a newer schema, altered, or breaks a rule of the
+        If there is no manifest that can be read.
+    """
+    with locked(folder):
+        bank = read(folder)
+        bank = msgspec.structs.replace(bank, approvals=(*bank.approvals, *change(bank)))
+        return _write(bank, folder)
+
+
+def _write(bank: Bank, folder: Path) -> Bank:
+    judged = bank.judged
+    newest = {(x.name, x.by): x for x in bank.approvals if x.name in judged}
+    bank = msgspec.structs.replace(bank, approvals=tuple(newest[key] for key in sorted(newest)))
+    part = folder / (MANIFEST + ".part")
+    part.write_bytes(msgspec.json.format(msgspec.json.encode(bank), indent=1))
+    part.replace(folder / MANIFEST)
+    return bank
+
+
+def load(folder: Path) -> Bank:
+    """Read a manifest and check what holds for every bank, each file's hash included.
+
+    Raises
+    ------
+    FormatError
+        If the manifest or a file is missing, of a newer schema, altered, or breaks a rule of the
         bank; the first fault is named with both values.
     """
     bank = read(folder)
     check_form(bank, folder)
-    for name, expected in {
-        **{clip.file: clip.sha256 for clip in bank.clips},
-        **{frame.file: frame.sha256 for scene in bank.scenes for frame in scene.frames},
-    }.items():
-        file = folder / name
-        if not file.is_file():
-            raise FormatError(f"{name} is named in {folder / MANIFEST}, but missing.", AGAIN)
-        found = sha256(file)
-        if found != expected:
-            raise FormatError(
-                f"{name} has SHA-256 {found[:16]}…, the manifest says {expected[:16]}….", AGAIN
-            )
+    for name, expected in bank.files.items():
+        check_file(folder, name, expected)
     return bank
+
+
+def check_file(folder: Path, name: str, expected: str) -> None:
+    """Check that a file of the bank is there and unaltered.
+
+    Raises
+    ------
+    FormatError
+        If it is not; both hashes are named.
+    """
+    try:
+        found = sha256(folder / name)
+    except FileNotFoundError:
+        raise FormatError(f"{name} is named in {folder / MANIFEST}, but missing.", AGAIN) from None
+    except OSError as error:
+        raise FormatError(f"{name} cannot be read: {error.strerror}.", AGAIN) from None
+    if found != expected:
+        raise FormatError(
+            f"{name} has SHA-256 {found[:16]}…, the manifest says {expected[:16]}….", AGAIN
+        )
 
 
 def read(folder: Path) -> Bank:
@@ -320,6 +381,9 @@ def check_form(bank: Bank, folder: Path) -> None:
             f"{path} has the affects {', '.join(bank.affects)}, but neutral must be among them.",
             AGAIN,
         )
+    for name in bank.files:
+        if "\\" in name or PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise FormatError(f"{path} names {name[:80]!r}, which lies outside its folder.", AGAIN)
     if not bank.loops:
         raise FormatError(f"{path} names no clip.", AGAIN)
     lengths: dict[tuple[int, Kind], int] = {}

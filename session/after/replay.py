@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from player.material import Material
 from player.service import load
 from player.settings import PlayerSettings
 from rym import messages as m
@@ -226,9 +227,14 @@ def _verify_sound(work: _Work, valences: Mapping[m.Identity, m.Content]) -> None
     if not epochs:
         return
     settings = msgspec.convert(work.record.settings.get("player", {}), PlayerSettings)
-    material = load(_bank(work.folder, work.record, settings))
+    bank = _bank(work.folder, work.record, settings)
+    materials: dict[str, Material] = {}
     for i, epoch in enumerate(epochs):
         work.progress(i / len(epochs), "sound")
+        left_out = rerun.left_out(work.journal, epoch)
+        if left_out not in materials:
+            materials = {left_out: load(bank, left_out=left_out)}
+        material = materials[left_out]
         try:
             for message in rerun.player(work.journal, epoch, material, settings, valences):
                 work.checker.see(message)

@@ -360,6 +360,12 @@ def _unsaid(said: Iterable[m.Message], taken: Iterable[Input]) -> tuple[m.Identi
     return None if name is None else (name, frame)
 
 
+def left_out(journal: Journal, epoch: int) -> str:
+    """Return what of the bank one start of the player could not play, as its status has it."""
+    said = (x.content.facts for x in journal.of(STATUS["player"], "player", epoch))
+    return next((str(facts["left_out"]) for facts in said if "left_out" in facts), "")
+
+
 def _engine(journal: Journal, epoch: int, material: Material, settings: PlayerSettings) -> Engine:
     for message in journal.of(STATUS["player"], "player", epoch):
         facts = message.content.facts

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import shutil
+
 import msgspec
 import numpy as np
 import pytest
+import soundfile
 
 from player import flac
 from player.material import build
-from player.service import load
+from player.score import Score
+from player.service import load, named
 from rym import bank
 from rym.errors import FormatError
+
+RATE, BAR, BARS = 48_000, 24_000, 4
 
 
 def reader(folder, change=None):
     """Return what reads clips, altered by `change` for the last clip."""
 
-    def read(file):
-        samples, rate = flac.read(folder / file)
-        return (
-            change(samples, rate)
-            if change and file.endswith("1-1-positive.flac")
-            else (
-                samples,
-                rate,
-            )
-        )
+    def read(clip):
+        samples, rate = flac.read(folder / clip.file)
+        changed = change and clip.file.endswith("1-1-positive.flac")
+        return change(samples, rate) if changed else (samples, rate)
 
     return read
 
@@ -44,12 +44,14 @@ def test_a_bank_on_disk_becomes_arrays(bank_folder):
     assert not sound.flags.writeable
 
 
+@pytest.mark.fault(45)
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (lambda x, r: (x, 44_100), "44100 Hz, the player needs 48000"),
         (lambda x, r: (x[:, :1], r), r"\(96000, 1\)"),
         (lambda x, r: (x[:-1], r), r"\(95999, 2\)"),
+        (lambda x, r: (x[:0], r), r"\(0, 2\)"),
         (lambda x, r: (np.where(x > 0.1, np.nan, x), r), "not numbers"),
         (lambda x, r: (x * 20, r), "full scale is 1"),
         (lambda x, r: (x + np.float32(0.1), r), "constant offset"),
@@ -114,3 +116,135 @@ def test_a_bank_without_one_affect_is_played_without_it(bank_folder):
     assert material.affects == ("neutral", "positive")
     assert material.sections[0].sounds[0][0] is None
     assert material.sections[0].rho[0][0] == pytest.approx((0.0, 0.0, 0.3))
+
+
+def place(path, sound, rate=RATE, subtype="PCM_24", form="FLAC"):
+    """Put other sound where a clip was."""
+    soundfile.write(path, sound, rate, subtype=subtype, format=form)
+
+
+def cut(path):
+    """Leave half of a file."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+LOUD = np.full((BAR * BARS, 2), 1.5)
+BAD = {
+    "missing": lambda path: path.unlink(),
+    "truncated": cut,
+    "empty": lambda path: path.write_bytes(b""),
+    "no length": lambda path: place(path, np.zeros((0, 2))),
+    "wrong rate": lambda path: place(path, np.zeros((BAR * BARS, 2)), 44_100),
+    "mono": lambda path: place(path, np.zeros(BAR * BARS)),
+    "float above 1": lambda path: place(path, LOUD, subtype="FLOAT", form="WAV"),
+    "constant": lambda path: place(path, LOUD / 3),
+    "no numbers": lambda path: place(path, LOUD * np.nan, subtype="FLOAT", form="WAV"),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+}
+
+
+def rehash(folder):
+    """Let the manifest agree with what lies there, as a careless hand would."""
+    manifest = bank.read(folder)
+    clips = tuple(
+        msgspec.structs.replace(clip, sha256=bank.sha256(folder / clip.file))
+        if (folder / clip.file).is_file() else clip
+        for clip in manifest.clips
+    )  # fmt: skip
+    bank.save(msgspec.structs.replace(manifest, clips=clips), folder)
+
+
+@pytest.mark.fault(45)
+@pytest.mark.parametrize("agreed", [False, True], ids=["by hash", "by content"])
+@pytest.mark.parametrize("harm", BAD.values(), ids=BAD)
+def test_a_bad_file_costs_its_stretch_and_the_others_play(bank_folder, tmp_path, harm, agreed):
+    """Whatever is wrong with a file, it is reported, refused where asked, and never heard."""
+    folder = tmp_path / "bank"
+    shutil.copytree(bank_folder, folder)
+    harm(folder / "audio" / "1-0-positive.flac")
+    if agreed:
+        rehash(folder)
+    faults = {}
+    material = load(folder, tell=faults.__setitem__)
+    assert list(faults) == [(1, 0)]
+    assert "1-0-positive.flac" in faults[1, 0].error
+    assert material.turns == ((0, 0), (0, 1), (1, 1))
+    assert material.sections[1].sounds[0] == (None, None, None)
+    assert material.sections[1].sounds[1][2].shape == (BAR * BARS, 2)
+    with pytest.raises(FormatError, match=r"1-0-positive\.flac"):
+        load(folder)
+    again = load(folder, left_out=named(faults))
+    assert again.turns == material.turns
+
+
+@pytest.mark.fault(45)
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])
+def test_how_many_bits_a_sample_has_makes_no_difference(bank_folder, tmp_path, subtype):
+    """24 bits are what the builder writes, 16 are as good."""
+    folder = tmp_path / "bank"
+    shutil.copytree(bank_folder, folder)
+    path = folder / "audio" / "1-0-positive.flac"
+    sound, _ = soundfile.read(path)
+    place(path, sound, subtype=subtype)
+    rehash(folder)
+    assert load(folder).sections[1].sounds[0][2] == pytest.approx(sound, abs=2**-15)
+
+
+@pytest.mark.fault(45)
+def test_a_bank_of_which_nothing_can_be_played_is_refused(bank_folder, tmp_path):
+    """One file of each section and variant is bad: the player does not start."""
+    folder = tmp_path / "bank"
+    shutil.copytree(bank_folder, folder)
+    for path in (folder / "audio").glob("*-neutral.flac"):
+        cut(path)
+    faults = {}
+    with pytest.raises(FormatError, match="None of the 2 sections can be played"):
+        load(folder, tell=faults.__setitem__)
+    assert len(faults) == 4
+
+
+def test_the_music_goes_on_past_what_is_left_out(bank_folder):
+    """Sections keep their numbers; a restart finds the same place."""
+    whole = load(bank_folder)
+    score = Score(load(bank_folder, left_out="0/0"), loops=2)
+    n = BAR * BARS
+    heard = [score.spot(k * n)[:2] for k in range(7)]
+    assert heard == [(1, 0), (1, 0), (0, 1), (0, 1), (1, 1), (1, 1), (1, 0)]
+    assert [Score(whole, 1).spot(k * n)[:2] for k in range(4)] == [(0, 0), (1, 0), (0, 1), (1, 1)]
+
+
+def test_endings_and_pictures_are_passed_over(bank_folder, tmp_path):
+    """They are not read, take no memory, and do not stand for loops."""
+    folder = tmp_path / "bank"
+    shutil.copytree(bank_folder, folder)
+    manifest = bank.read(folder)
+    endings = [
+        msgspec.structs.replace(
+            clip, kind="ending", file=f"audio/end-{clip.section}-{clip.affect}.flac",
+            n_samples=100, downbeats=(0,), loop_residual_db=None,
+        )
+        for clip in manifest.clips if clip.variant == 0
+    ]  # fmt: skip
+    rows = [
+        bank.Correlation(section=s, variant=0, kind="ending", rho=(((1.0,) * 3,) * 3,))
+        for s in range(2)
+    ]
+    frame = bank.Frame(
+        file="images/0.webp", sha256="0", valence=0.0, hue=0.0, saturation=0.0, value=0.0,
+        luminance=0.0,
+    )  # fmt: skip
+    scene = bank.Scene(
+        name="scene-0", maker=bank.Maker(backend="test"), prompt_sha256="", seed=0, width=64,
+        height=64, flashes=0, frames=(frame,),
+    )  # fmt: skip
+    more = msgspec.structs.replace(
+        manifest,
+        clips=(*endings, *manifest.clips),
+        correlations=(*rows, *manifest.correlations),
+        scenes=(scene,),
+    )
+    bank.save(more, folder)
+    material = load(folder)
+    assert material.turns == ((0, 0), (1, 0), (0, 1), (1, 1))
+    assert {len(x) for s in material.sections for v in s.sounds for x in v} == {BAR * BARS}
+    assert material.sections[0].rho == load(bank_folder).sections[0].rho
