@@ -1,0 +1,94 @@
+"""The procedural painter: places of the memory, each in all its lights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from rym.bank import Maker
+
+from ..making.drafts import Picture
+from ..memory import Memory
+from ..settings import GeneratorSettings
+from .brush import Brush
+from .fields import Field
+from .grade import Grade
+from .heights import hills
+from .layers import Image, Stage
+from .light import MOODS, Palette
+from .waterside import lake
+
+KINDS: dict[str, Callable[[Brush], None]] = {"lake": lake, "hills": hills}
+SMALL = 108
+"""Height of the picture by which a scene's light is measured beforehand, in pixels."""
+
+
+class Landscapes:
+    """Paints a memory's scenes without weights.
+
+    Parameters
+    ----------
+    memory : Memory
+        Its words choose the places, its seed the layout, its avoid-list what must not be seen.
+    settings : GeneratorSettings
+        Number and size of the frames.
+    sketch : array of shape (height, width) or None
+        The person's line drawing, 0 paper to 1 ink.
+    """
+
+    maker = Maker(backend="procedural")
+
+    def __init__(
+        self, memory: Memory, settings: GeneratorSettings, sketch: Field | None = None
+    ) -> None:
+        self._memory, self._settings, self._sketch = memory, settings, sketch
+        self._kept: tuple[int, int] | None = None
+        self._stage: Stage
+        self._grade: Grade
+
+    def paint(self, scene: int, take: int, frame: int) -> Picture:
+        """Make one frame of a scene's strip; the first is the most negative one.
+
+        Parameters
+        ----------
+        scene : int
+        take : int
+            Another number gives another layout.
+        frame : int
+
+        Returns
+        -------
+        array of shape (height, width, 3)
+            sRGB.
+        """
+        if self._kept != (scene, take):
+            # Maps of one scene only: they are a hundred megabytes.
+            self._grade = Grade(self._scene(scene, take, self._small()))
+            self._stage = self._scene(scene, take, (self._settings.height, self._settings.width))
+            self._kept = (scene, take)
+        valence = -1 + 2 * frame / (self._settings.frames - 1)
+        return self._grade.finish(self._stage.paint(valence), valence)
+
+    def places(self, strip: list[Picture]) -> tuple[float, ...]:
+        """Return the valence of every frame, evenly from −1 to 1."""
+        return tuple(float(v) for v in np.linspace(-1, 1, len(strip)))
+
+    def _small(self) -> tuple[int, int]:
+        ratio = self._settings.width / self._settings.height
+        return SMALL, max(16, round(SMALL * ratio))
+
+    def _scene(self, scene: int, take: int, shape: tuple[int, int]) -> Stage:
+        rng = np.random.default_rng([self._memory.drawn_seed, 77, scene, take])
+        palette = Palette(MOODS[int(rng.integers(len(MOODS)))])
+        brush = Brush(shape, rng, palette)
+        list(KINDS.values())[scene % len(KINDS)](brush)
+        return brush.stage
+
+
+def drift(valence: float) -> tuple[float, float]:
+    """Return how fast the picture may wander, in widths and heights per minute."""
+    return 0.06 + 0.05 * (valence + 1) / 2, -0.01 * valence
+
+
+__all__ = ["Image", "Landscapes", "drift"]
