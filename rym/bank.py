@@ -185,6 +185,9 @@ class Bank(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Frames per second of every clip."""
     affects: tuple[Affect, ...]
     target_lufs: float
+    """Loudness of neutral clips, in LUFS."""
+    affect_level: float = 0.0
+    """By how much positive clips are louder and negative ones softer, in LU."""
     clips: tuple[Clip, ...]
     correlations: tuple[Correlation, ...]
     scenes: tuple[Scene, ...] = ()
@@ -295,8 +298,8 @@ def amend(folder: Path, change: Callable[[Bank], tuple[Approval, ...]]) -> Bank:
 
 
 def _write(bank: Bank, folder: Path) -> Bank:
-    judged = bank.judged
-    newest = {(x.name, x.by): x for x in bank.approvals if x.name in judged}
+    # One of what was made again is kept: a clip that comes back is the one that was approved.
+    newest = {(x.name, x.by, x.sha256): x for x in bank.approvals}
     bank = msgspec.structs.replace(bank, approvals=tuple(newest[key] for key in sorted(newest)))
     part = folder / (MANIFEST + ".part")
     part.write_bytes(msgspec.json.format(msgspec.json.encode(bank), indent=1))
