@@ -33,8 +33,16 @@ class MusicGen(
     """Weight of the prompt (classifier-free guidance)."""
     tries: Annotated[int, Meta(ge=1, le=20)] = 3
     """How often a clip is made with other draws before it is given up."""
+    window: Annotated[float, Meta(ge=0.5, le=30.0)] = 30.0
+    """Seconds that are made at once; the model was trained on 30."""
+    carried: Annotated[float, Meta(ge=0.1, le=29.0)] = 12.0
+    """Seconds of what was made that the next window goes on from; shorter than a window."""
     max_stretch: Annotated[float, Meta(ge=0.0, le=0.2)] = 0.06
     """Largest change of tempo by which a clip is put on the grid; beyond it, it is rejected."""
+    max_drift: Annotated[float, Meta(ge=0.0)] = 0.02
+    """How far its bars may then wander from the grid's, in seconds."""
+    max_lag: Annotated[float, Meta(ge=0.0)] = 0.025
+    """How far its onsets may lie from the guide's, in seconds (0.06 where an attack is slow)."""
 
 
 class Audiocraft(
@@ -48,23 +56,31 @@ class Audiocraft(
     licence: str = "CC-BY-NC-4.0"
     tries: Annotated[int, Meta(ge=1, le=20)] = 3
     max_stretch: Annotated[float, Meta(ge=0.0, le=0.2)] = 0.06
+    max_drift: Annotated[float, Meta(ge=0.0)] = 0.02
+    max_lag: Annotated[float, Meta(ge=0.0)] = 0.025
     timeout: Annotated[float, Meta(gt=0.0)] = 3600.0
     """Seconds that one clip may take."""
 
 
 class AceStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="acestep"):
-    """ACE-Step through diffusers: covers of the procedural guide at one tempo."""
+    """ACE-Step 1.5 through diffusers: covers of the procedural guide at one tempo."""
 
-    model: str = "ACE-Step/ACE-Step-v1-3.5B"
+    model: str = "ACE-Step/acestep-v15-xl-turbo-diffusers"
+    """Model id or a local folder in diffusers' form; ACE-Step v1 is another network."""
     revision: str = "main"
-    licence: str = "Apache-2.0"
+    licence: str = "MIT"
     download: bool = False
     device: Literal["auto", "cpu", "cuda"] = "auto"
     strength: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.6
     """How closely the guide is kept."""
-    steps: Annotated[int, Meta(ge=1, le=200)] = 27
+    steps: Annotated[int, Meta(ge=1, le=200)] = 8
+    """8 suit the turbo models, about 50 the others."""
+    guidance: Annotated[float, Meta(ge=1.0, le=20.0)] = 7.0
+    """Weight of the prompt; turbo models have it built in."""
     tries: Annotated[int, Meta(ge=1, le=20)] = 3
     max_stretch: Annotated[float, Meta(ge=0.0, le=0.2)] = 0.06
+    max_drift: Annotated[float, Meta(ge=0.0)] = 0.02
+    max_lag: Annotated[float, Meta(ge=0.0)] = 0.025
 
 
 class ProceduralPictures(
@@ -92,7 +108,15 @@ class Diffusion(
     """How far the picture may leave its sketch."""
     guidance: Annotated[float, Meta(ge=1.0, le=20.0)] = 7.0
     tries: Annotated[int, Meta(ge=1, le=20)] = 4
-    """How often a frame that the safety checker blackened is made with other draws."""
+    """With how many draws a scene is made at most, where the safety checker blackens a frame."""
+    safety_checker: bool = True
+    """Whether the model's safety checker looks at every picture."""
+    threads: Annotated[int, Meta(ge=1, le=64)] = 1
+    """Processor threads per picture; another number changes its last bits. A build over several
+    processes uses all cores with one."""
+    width: Annotated[int, Meta(ge=64, le=1536)] = 768
+    """Width at which pictures are made, rounded down to a multiple of 8; the height follows the
+    bank's shape, and they are enlarged to its size. Made for 512 to 768."""
 
 
 class NoPictures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="none"):

@@ -34,6 +34,7 @@ ADAPTERS = {
         "generator/models/diffusion.py",
     },
     "diffusers": {"generator/models/diffusion.py"},
+    "huggingface_hub": {"generator/models/weights.py"},
     "braindecode": {"decoder/methods/network.py"},
     "sklearn": {"decoder/tangent.py"},
     "river": {"decoder/memory/classifier.py"},

@@ -1,0 +1,140 @@
+"""Random models of a few thousand weights, in the very files that the real ones come in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+WORDS = (
+    "a the of in over and with lake hills field meadow sky rain sun light warm dim gloomy bright "
+    "calm lantern bread grey golden music soft slow piano strings"
+).split()
+
+
+def tokenizer(folder: Path, length: int = 77):
+    """Return a CLIP tokenizer that knows letters and a few words."""
+    from transformers import CLIPTokenizer
+
+    letters = [chr(code) for code in range(33, 127)]
+    tokens = [*letters, *(f"{letter}</w>" for letter in letters)]
+    tokens += ["<|startoftext|>", "<|endoftext|>"]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "vocab.json").write_text(json.dumps({token: k for k, token in enumerate(tokens)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    return CLIPTokenizer(
+        str(folder / "vocab.json"), str(folder / "merges.txt"), model_max_length=length
+    )
+
+
+def text_config(vocabulary: int):
+    """Return the configuration of a text encoder with 32 features."""
+    from transformers import CLIPTextConfig
+
+    return CLIPTextConfig(
+        vocab_size=vocabulary,
+        hidden_size=32,
+        intermediate_size=37,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        projection_dim=16,
+        bos_token_id=vocabulary - 2,
+        eos_token_id=vocabulary - 1,
+        pad_token_id=vocabulary - 1,
+    )
+
+
+def vision_config(side: int = 32):
+    """Return the configuration of a vision encoder that sees 4 × 4 patches."""
+    from transformers import CLIPVisionConfig
+
+    return CLIPVisionConfig(
+        hidden_size=32,
+        intermediate_size=37,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        image_size=side,
+        patch_size=side // 4,
+        projection_dim=16,
+    )
+
+
+def image_processor(side: int = 32):
+    """Return what brings a picture into the vision encoder's size."""
+    from transformers import CLIPImageProcessor
+
+    return CLIPImageProcessor(
+        size={"shortest_edge": side}, crop_size={"height": side, "width": side}
+    )
+
+
+def stable_diffusion(folder: Path) -> tuple[Path, Path]:
+    """Write a Stable Diffusion with safety checker, and a ControlNet; return both folders."""
+    import torch
+    from diffusers import (
+        AutoencoderKL,
+        ControlNetModel,
+        PNDMScheduler,
+        StableDiffusionPipeline,
+        UNet2DConditionModel,
+    )
+    from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
+    from transformers import CLIPConfig, CLIPTextModel
+
+    torch.manual_seed(0)
+    words = tokenizer(folder / "words")
+    text = text_config(len(words))
+    shape = {
+        "block_out_channels": (8, 16),
+        "layers_per_block": 1,
+        "norm_num_groups": 1,
+        "cross_attention_dim": 32,
+        "attention_head_dim": 2,
+        "in_channels": 4,
+    }
+    down = ("DownBlock2D", "CrossAttnDownBlock2D")
+    unet = UNet2DConditionModel(
+        sample_size=32,
+        out_channels=4,
+        down_block_types=down,
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        **shape,
+    )
+    control = ControlNetModel(
+        down_block_types=down, conditioning_embedding_out_channels=(4, 4, 8, 8), **shape
+    )
+    # A ControlNet begins without any say; this one has learned, if nothing sensible.
+    for block in (*control.controlnet_down_blocks, control.controlnet_mid_block):
+        torch.nn.init.normal_(block.weight, std=0.5)
+    torch.nn.init.normal_(control.controlnet_cond_embedding.conv_out.weight, std=0.5)
+    # Four halvings as in the real one: a pixel of the latents is 8 × 8 of the picture.
+    vae = AutoencoderKL(
+        block_out_channels=[4, 4, 8, 8],
+        down_block_types=["DownEncoderBlock2D"] * 4,
+        up_block_types=["UpDecoderBlock2D"] * 4,
+        latent_channels=4,
+        norm_num_groups=2,
+        sample_size=64,
+    )
+    checker = StableDiffusionSafetyChecker(
+        CLIPConfig(
+            text_config=text.to_dict(), vision_config=vision_config().to_dict(), projection_dim=16
+        )
+    )
+    pipeline = StableDiffusionPipeline(
+        vae=vae,
+        text_encoder=CLIPTextModel(text),
+        tokenizer=words,
+        unet=unet,
+        scheduler=PNDMScheduler(
+            beta_start=0.00085,
+            beta_end=0.012,
+            beta_schedule="scaled_linear",
+            skip_prk_steps=True,
+            steps_offset=1,
+        ),
+        safety_checker=checker,
+        feature_extractor=image_processor(),
+    )
+    pipeline.save_pretrained(folder / "tiny-diffusion", safe_serialization=True)
+    control.save_pretrained(folder / "tiny-control", safe_serialization=True)
+    return folder / "tiny-diffusion", folder / "tiny-control"
