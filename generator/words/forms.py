@@ -1,0 +1,159 @@
+"""Whether two words are forms of one word, by rules of our own; rather once too often.
+
+What is compared has been folded (`cleaning.fold`). A word that is held back in vain costs variety;
+a word that slips through breaks a promise. So the rules know endings, vowels that change and
+compounds of English and German, and in other scripts that a word is contained in another.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+
+ENDINGS = frozenset(
+    {"", "s", "es", "e", "en", "n", "er", "ern", "em", "ed", "ing", "y", "ly", "est", "ers", "ies"}
+    | {"ied", "ier", "iest", "ily", "iness", "ness", "ings", "ves", "fe", "f", "ig", "ige", "iger"}
+    | {"igen", "iges", "lich", "liche", "lichen", "chen", "lein", "ung", "ungen", "t", "te", "ten"}
+    | {"st", "end", "ende", "enden", "isch", "ische", "ischen", "in", "innen", "nis"}
+)
+"""What may follow a stem; of both languages, since prompts mix them."""
+PLAYERS = frozenset(("ist", "ists", "isten", "istin", "istinnen", "ic", "issimo"))
+"""What takes the place of a last vowel: piano, pianist."""
+IRREGULAR = tuple(
+    frozenset(row.split())
+    for row in (
+        "child children",
+        "man men",
+        "woman women",
+        "foot feet",
+        "tooth teeth",
+        "mouse mice",
+        "goose geese",
+        "person people persons",
+        "sing sang sung song singing songs singer",
+        "ring rang rung",
+        "swim swam swum",
+        "fall fell fallen",
+        "weep wept",
+        "cry cried cries",
+        "freeze froze frozen",
+        "shine shone",
+        "speak spoke spoken speech",
+        "sink sank sunk sunken",
+        "fly flew flown flight flies",
+        "blow blew blown",
+        "die died dying dead death",
+        "ski skiing",
+        "singen sang sange gesungen gesang lied lieder",
+        "sterben starb gestorben tod tot",
+        "fliegen flog geflogen flug",
+        "schwimmen schwamm geschwommen",
+        "sprechen sprach gesprochen spricht",
+        "rufen rief gerufen",
+        "weinen geweint",
+        "schreien schrie geschrien schrei",
+    )
+)
+SHORT_PARTS = frozenset(("set", "day", "ray", "dew", "bed", "top", "tan", "bow", "tag", "hut"))
+"""What makes a compound with a word of three letters although it has only three itself."""
+SPACELESS = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u303f\u3040-\u30ff\u3400-\u9fff"
+    "\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""Letters of scripts that put no space between words."""
+VOWEL = re.compile("[aeiouy]")
+_LATIN = re.compile(r"[a-z0-9]+\Z")
+
+
+@functools.lru_cache(maxsize=65_536)
+def same(avoided: str, word: str) -> bool:
+    """Tell whether `word` is a form or a compound of `avoided`; both folded, both one word."""
+    if avoided == word:
+        return True
+    if SPACELESS.search(avoided):
+        return avoided in word
+    if not (_LATIN.match(avoided) and _LATIN.match(word)):
+        return _same_elsewhere(avoided, word)
+    if any(avoided in row and word in row for row in IRREGULAR):
+        return True
+    return any(
+        _inflected(one, other) or _compound(one, other)
+        for one in _spellings(avoided)
+        for other in _spellings(word)
+    )
+
+
+def _spellings(word: str) -> frozenset[str]:
+    """Return a word and what it is if `ae`, `oe`, `ue` stand for letters with two dots."""
+    return frozenset((word, word.replace("ae", "a").replace("oe", "o").replace("ue", "u")))
+
+
+def _inflected(avoided: str, word: str) -> bool:
+    """Tell whether both are one stem with two endings."""
+    if len(avoided) < 3:
+        return word in (avoided + "s", avoided + "es")
+    if word.startswith("ge") and _stemmed(avoided, word[2:]):
+        return True
+    return _stemmed(avoided, word)
+
+
+def _stemmed(avoided: str, word: str) -> bool:
+    shared = _shared(avoided, word)
+    for length in range(shared, max(3, shared - 3) - 1, -1):
+        rest, other = avoided[length:], word[length:]
+        # A last consonant is doubled before an ending: run, running.
+        doubled = other[1:] if other[:1] == word[length - 1] else other
+        # Stems of three letters with an ending each are too often two words.
+        told = length > 3 or not rest or not other or len(avoided) <= 4
+        if told and rest in ENDINGS and (other in ENDINGS or doubled in ENDINGS):
+            return True
+        if rest in ("a", "e", "i", "o", "y") and length >= 4 and other in PLAYERS:
+            return True
+    return False
+
+
+def _shared(one: str, other: str) -> int:
+    length = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        length += 1
+    return length
+
+
+def _compound(avoided: str, word: str) -> bool:
+    """Tell whether `word` is put together from `avoided` and another word."""
+    if len(avoided) < 3 or len(word) <= len(avoided) + 2:
+        return False
+    stem = avoided[:-1] if len(avoided) > 4 and avoided[-1] in "en" else avoided
+    if len(avoided) == 3:
+        rest = word.removeprefix(avoided)
+        return rest != word and (rest in SHORT_PARTS or _part(_bare(rest), 4))
+    if word.startswith(stem) and _part(word[len(stem) :], 3):
+        return True
+    # A word that is hardly more than an ending (`ring`) would be found behind every verb.
+    # The last part of a compound may bear an ending itself; its stem is looked for before that.
+    return len(_bare(avoided)) >= 3 and any(
+        word.endswith(stem + ending) and _part(word[: -len(stem + ending)], 3)
+        for ending in ("", "s", "e", "en", "n", "er", "es", "y", "ig", "ed")
+    )
+
+
+def _bare(word: str) -> str:
+    """Return a word without the ending that makes a form of a verb or an adjective of it."""
+    for ending in ("ing", "ings", "est", "ed", "er", "en"):
+        if word.endswith(ending):
+            return word.removesuffix(ending)
+    return word
+
+
+def _part(word: str, least: int) -> bool:
+    return len(word) >= least and VOWEL.search(word) is not None
+
+
+def _same_elsewhere(avoided: str, word: str) -> bool:
+    """Compare words of other alphabets: prefixes, articles and endings may surround the stem."""
+    if len(avoided) < 3:
+        return False
+    stem = avoided[:-1] if len(avoided) >= 4 else avoided
+    return stem in word if len(stem) >= 3 else word.startswith(stem)
