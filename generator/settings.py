@@ -54,6 +54,9 @@ class Audiocraft(
     """The Python of the environment in which audiocraft is installed."""
     model: str = "facebook/musicgen-melody"
     licence: str = "CC-BY-NC-4.0"
+    download: bool = False
+    """Whether audiocraft may fetch missing weights, its own and those of Demucs."""
+    guidance: Annotated[float, Meta(ge=1.0, le=10.0)] = 3.0
     tries: Annotated[int, Meta(ge=1, le=20)] = 3
     max_stretch: Annotated[float, Meta(ge=0.0, le=0.2)] = 0.06
     max_drift: Annotated[float, Meta(ge=0.0)] = 0.02
