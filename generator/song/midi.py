@@ -99,7 +99,8 @@ def understand(data: bytes) -> Understood:
     tones = _on_grid([_in_beats(note, score.ticks) for note in line])
     tempo, remarks = _tempo(score, voice, line)
     factor = folded(tempo)
-    melody = tidy([Tone(t.beat * factor, t.length * factor, t.pitch) for t in tones])
+    bar = factor * (score.beats or 4)
+    melody = tidy([Tone(t.beat * factor, t.length * factor, t.pitch) for t in tones], bar)
     if score.beats not in (None, 2, 4):
         remarks.append(
             f"The song counts {score.beats} beats to a bar, the bank 4: its accents will shift."

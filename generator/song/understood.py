@@ -11,7 +11,7 @@ from rym.errors import UsageError
 
 from ..memory import MAX_NOTES, TEMPO, MelodyNote
 
-SongKind = Literal["recording", "hummed", "midi"]
+Kind = Literal["recording", "hummed", "midi"]
 
 BAR = 4
 """Beats of the bank's bar."""
@@ -40,7 +40,7 @@ class Understood(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     it can be."""
     key: str | None
     """Tonal centre, None where the notes leave it open."""
-    kind: SongKind
+    kind: Kind
     confidence: float
     """0 to 1: how much of the notes is sure."""
     remarks: tuple[str, ...] = ()
@@ -79,24 +79,27 @@ def playable(tempo: float) -> float:
     return round(min(high, max(low, tempo)), 2)
 
 
-def tidy(tones: list[Tone]) -> tuple[MelodyNote, ...]:
+def tidy(tones: list[Tone], bar: float = BAR) -> tuple[MelodyNote, ...]:
     """Return the voice as a memory holds it: one note after the other, from the first bar on.
 
     Parameters
     ----------
     tones : list of Tone
         In order of their onsets; beat 0 is the beginning of a bar.
+    bar : float
+        Length of the song's own bar, in beats.
 
     Returns
     -------
     tuple of MelodyNote
-        Empty bars before it are left out, long rests cut by whole bars, overlaps ended, pitches
-        moved by octaves into a piano's range.
+        Empty bars before it are left out, the first full bar begins a bar of the bank, long rests
+        are cut by whole bars, overlaps ended, pitches moved by octaves into a piano's range.
     """
     if not tones:
         return ()
     out: list[MelodyNote] = []
-    cut = BAR * (tones[0].beat // BAR)
+    pick_up = round(-tones[0].beat % bar, 6) % bar
+    cut = tones[0].beat - (BAR - pick_up) % BAR
     heard = tones[0].beat
     for tone, after in itertools.pairwise([*tones, None]):
         assert tone is not None

@@ -92,6 +92,14 @@ def test_a_pick_up_stays_before_its_bar():
     assert 0 < again[0] - sum(found[len(late) // 2 - 1][:2]) < 8.0
 
 
+@pytest.mark.parametrize("bpm", [76, 150])
+def test_the_first_full_bar_begins_a_bar_of_the_bank(bpm):
+    """An upbeat of one beat stays one before the bar line, in three and when beats are halved."""
+    tune = [(beat + 2, length, pitch) for beat, length, pitch in placed("greensleeves")]
+    found = rows(midi.understand(file_of(track(tune, bpm=bpm, beats=3))).melody)
+    assert found[1][0] == 4.0
+
+
 def test_the_metre_and_a_changing_tempo_are_said():
     """A song in three and one whose tempo changes are used, and the operator is told."""
     tune = placed("greensleeves")

@@ -140,3 +140,91 @@ def in_order(wanted: list[int], found: list[int]) -> float:
 def classes(notes: list[Placed]) -> list[int]:
     """Return the pitch classes in order."""
     return [note[2] % 12 for note in notes]
+
+
+RATE = 22_050
+
+
+def sung(notes: list[Placed], bpm: float, seed: int = 0, **how: object) -> np.ndarray:
+    """Return a tune as sound at 22 050 Hz, peak about 0.5.
+
+    `voice`: "hum" (sawtooth through a soft filter, slides, a breath between notes), "sine" (with
+    vibrato) or "pluck". `cents` off A4 = 440 Hz; `jitter` of the onsets in seconds; `snr` in dB;
+    `drift`: share by which it gets faster until the end.
+    """
+    voice, cents = how.get("voice", "hum"), how.get("cents", 0.0)
+    rng = np.random.default_rng(seed)
+    end = max(beat + length for beat, length, _ in notes)
+    drift = how.get("drift", 0.0)
+
+    def at(beat: float) -> float:
+        return 0.4 + beat * 60 / bpm * (1 - drift * beat / end / 2)
+
+    sound = np.zeros(round((at(end) + 0.8) * RATE))
+    for beat, length, pitch in notes:
+        start = max(0.05, at(beat) + how.get("jitter", 0.01) * rng.standard_normal())
+        n = round((at(beat + length) - at(beat)) * RATE)
+        tone = VOICES[voice](440 * 2 ** ((pitch - 69 + cents / 100) / 12), n, rng)
+        begin = round(start * RATE)
+        piece = sound[begin : begin + len(tone)]
+        piece += tone[: len(piece)]
+    noise = rng.standard_normal(len(sound))
+    level = np.sqrt(np.mean(sound**2)) * 10 ** (-how.get("snr", 20.0) / 20)
+    sound += noise * level
+    return 0.5 * sound / np.abs(sound).max()
+
+
+def _sine(hz: float, n: int, rng: np.random.Generator) -> np.ndarray:
+    t = np.arange(n) / RATE
+    cents = 40 * np.sin(2 * np.pi * 5.5 * t + rng.uniform(0, 6)) * np.clip(t / 0.2, 0, 1)
+    phase = 2 * np.pi * np.cumsum(hz * 2 ** (cents / 1200)) / RATE
+    return np.sin(phase) * _swell(n, 0.03, 0.05)
+
+
+def _hum(hz: float, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Return a sawtooth that slides into its note from a semitone or two beside it."""
+    t = np.arange(n) / RATE
+    slide = rng.uniform(-2, 2) * np.exp(-t / 0.025)
+    wander = np.interp(
+        t,
+        np.arange(0, t[-1] + 0.3, 0.25),
+        0.12
+        * rng.standard_normal(int(t[-1] / 0.25 + 2.2) + 1)[: len(np.arange(0, t[-1] + 0.3, 0.25))],
+    )
+    phase = 2 * np.pi * np.cumsum(hz * 2 ** ((slide + wander) / 12)) / RATE
+    saw = sum(np.sin(k * phase) / k**1.5 for k in range(1, 12) if k * hz < 9000)
+    return saw * _swell(n, 0.04, 0.07)
+
+
+def _pluck(hz: float, n: int, rng: np.random.Generator) -> np.ndarray:
+    n += round(0.15 * RATE)
+    t = np.arange(n) / RATE
+    tone = sum(
+        np.sin(2 * np.pi * k * hz * t) * np.exp(-t * (2.0 + 0.8 * k)) / k
+        for k in range(1, 9)
+        if k * hz < 9000
+    )
+    return tone * _swell(n, 0.004, 0.15)
+
+
+VOICES = {"sine": _sine, "hum": _hum, "pluck": _pluck}
+
+
+def _swell(n: int, attack: float, release: float) -> np.ndarray:
+    t = np.arange(n) / RATE
+    return np.clip(t / attack, 0, 1) * np.clip((n / RATE - t) / release, 0, 1)
+
+
+def over_chords(notes: list[Placed], bpm: float, db: float = 6.0, **how: object) -> np.ndarray:
+    """Return the tune, louder by `db` than plucked chords under it."""
+    tune = sung(notes, bpm, snr=200.0, **how)
+    below = np.zeros(len(tune))
+    for beat, length, pitch in chords(notes):
+        for k in range(int(length)):
+            tone = _pluck(440 * 2 ** ((pitch - 69) / 12), round(60 / bpm * RATE), None)
+            begin = round((0.4 + (beat + k) * 60 / bpm) * RATE)
+            piece = below[begin : begin + len(tone)]
+            piece += tone[: len(piece)]
+    below *= np.sqrt(np.mean(tune**2) / np.mean(below**2)) * 10 ** (-db / 20)
+    mixed = tune + below
+    return 0.5 * mixed / np.abs(mixed).max()
