@@ -37,6 +37,14 @@ class Glossary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pairs: tuple[Phrase, ...]
 
 
+class Never(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Words that no answer of a language model may contain, in English."""
+
+    anywhere: tuple[str, ...]
+    sight: tuple[str, ...]
+    """Nor those, where it is about pictures: nobody is to be made up, and nothing written."""
+
+
 class Lexicon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All words, with the version that a change of them raises."""
 
@@ -44,6 +52,7 @@ class Lexicon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     positive: Senses
     negative: Senses
     glossary: Glossary
+    never: Never
 
     def categories(self, affect: Affect, sense: Literal["sound", "sight"]) -> Categories:
         """Return an affect's words by category; none of neutral, which adds nothing."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from rym.clock import Clock
+from rym.clock import Clock, SystemClock
 from rym.errors import UsageError
 from rym.messages import AFFECTS, Affect
 
@@ -160,8 +160,8 @@ def negative_prompt(memory: Memory, affect: Affect) -> str:
 def prompter(
     words: settings.Words,
     memory: Memory,
-    kept: Path | None,  # noqa: ARG001
-    clock: Clock | None = None,  # noqa: ARG001
+    kept: Path | None,
+    clock: Clock | None = None,
 ) -> Prompter:
     """Return where the prompts of a build come from.
 
@@ -187,7 +187,7 @@ def prompter(
         case settings.Templates():
             return Templates(memory, memory.drawn_seed)
         case settings.LanguageModel():
-            raise UsageError(
-                f"Words by a language model ({words.api}) cannot be had in this version.",
-                "Set words to templates.",
-            )
+            # It stands on the templates; what asks it is loaded only where it is asked.
+            from .rewriting import Rewritten  # noqa: PLC0415
+
+            return Rewritten(words, memory, kept, clock or SystemClock())
