@@ -29,7 +29,7 @@ import numpy.typing as npt
 
 from rym.bank import Maker
 from rym.errors import DeviceError, FormatError
-from rym.messages import AFFECTS
+from rym.messages import AFFECTS, Affect
 
 from ..making.drafts import Painter, Picture, Prompter
 from ..settings import Diffusion, GeneratorSettings
@@ -60,7 +60,7 @@ class Outset(NamedTuple):
     words: Any
     """Embeddings of negative, neutral, positive, shape (3, n_tokens, n_features)."""
     unwanted: Any
-    """Embedding of what is to be kept away, shape (1, n_tokens, n_features)."""
+    """Embeddings of what is to be kept away from each, the same shape."""
 
 
 class Diffuser:
@@ -84,7 +84,7 @@ class Diffuser:
     seed : int
         The memory's.
     unwanted : callable
-        Returns the words that are to be kept out of every picture.
+        From an affect to the words that are to be kept out of its pictures.
     kept : Path or None
         Folder for finished frames of strips that are not whole yet, so that a build that was
         stopped loses one frame and not a strip; it may be deleted at any time.
@@ -106,7 +106,7 @@ class Diffuser:
         *,
         sketch: Lines | None,
         seed: int,
-        unwanted: Callable[[], str],
+        unwanted: Callable[[Affect], str],
         kept: Path | None = None,
     ) -> None:
         need(*LIBRARIES)
@@ -168,10 +168,11 @@ class Diffuser:
     def _make_strip(self, scene: int, take: int, first: int) -> list[Picture]:
         n_frames = self._bank.frames
         texts = [self._prompter.prompt(affect, "sight", scene) for affect in AFFECTS]
+        texts += [self._unwanted(affect) for affect in AFFECTS]
         base = self._base.paint(scene, take, n_frames // 2)
         start, lines = self._layout(base)
         facts = (self._settings, n_frames, self._seed, scene, take, self.maker.revision)
-        origin = hashlib.sha256(msgspec.json.encode((facts, texts, self._unwanted())))
+        origin = hashlib.sha256(msgspec.json.encode((facts, texts)))
         origin.update(start.tobytes() + lines.tobytes() + self._device.encode())
         # The model is loaded only where a frame is missing: that takes a while.
         outsets: list[Outset] = []
@@ -201,7 +202,7 @@ class Diffuser:
 
     def _outset(self, start: Picture, lines: Picture, texts: list[str]) -> Outset:
         with quiet(*LIBRARIES), _repeatable(self._settings.threads):
-            words = _embeddings(self._pipeline, [*texts, self._unwanted()])
+            words = _embeddings(self._pipeline, texts)
         return Outset(_pixels(start), _pixels(lines), words[:3], words[3:])
 
     def _make(self, outset: Outset, seed: int, valence: float) -> Picture | None:
@@ -209,15 +210,14 @@ class Diffuser:
         import torch
 
         settings = self._settings
-        negative, neutral, positive = outset.words
-        mood = torch.lerp(neutral, positive if valence > 0 else negative, abs(valence))
+        mood, unwanted = (_between(three, valence) for three in (outset.words, outset.unwanted))
         control = {"control_image": outset.lines} if settings.control else {}
         with quiet(*LIBRARIES), _repeatable(settings.threads):
             try:
                 made = self._pipeline(
                     image=outset.start,
-                    prompt_embeds=mood[None],
-                    negative_prompt_embeds=outset.unwanted,
+                    prompt_embeds=mood,
+                    negative_prompt_embeds=unwanted,
                     strength=settings.strength,
                     # Fewer would round down to no step at all.
                     num_inference_steps=max(settings.steps, math.ceil(1.0 / settings.strength)),
@@ -327,6 +327,12 @@ def _embeddings(pipeline: Any, texts: list[str]) -> Any:
         encoder = pipeline.text_encoder
         made = encoder(torch.tensor(rows, device=encoder.device))[0]
     return made.reshape(len(texts), windows * (room + 2), -1)
+
+
+def _between(three: Any, valence: float) -> Any:
+    """Return the embedding at a valence, straight between its neighbours, shape (1, …)."""
+    negative, neutral, positive = three
+    return (neutral + abs(valence) * ((positive if valence > 0 else negative) - neutral))[None]
 
 
 def _window(tokenizer: Any, ids: list[int], room: int) -> list[int]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
 from pathlib import Path
 
 from ..making.drafts import Painter, Prompter
 from ..memory import Memory
 from ..settings import Diffusion, GeneratorSettings, NoPictures, ProceduralPictures
+from ..words.prompts import negative_prompt
 from .diffusion import Diffuser
 from .strips import Lines
-
-UNWANTED = ("people", "faces", "hands", "writing", "watermark", "frame", "violence", "blurry")
-"""What a model keeps out of every picture: what could be taken for somebody, and its own faults."""
 
 
 def painter(
@@ -22,7 +20,6 @@ def painter(
     memory: Memory,
     *,
     sketch: Lines | None = None,
-    unwanted: Callable[[], str] | None = None,
     kept: Path | None = None,
 ) -> Painter | None:
     """Return who makes the pictures.
@@ -39,9 +36,6 @@ def painter(
         Whose seed decides the draws, and whose avoid-list is kept out.
     sketch : array of shape (height, width), optional
         The person's line drawing, 0 paper to 1 ink, for a model.
-    unwanted : callable, optional
-        Returns words that a model keeps out of every picture; the common ones (`UNWANTED`) and the
-        memory's avoid-list where it is left out.
     kept : Path, optional
         Folder for what is finished of a strip that is not whole yet; deleted by the caller once the
         bank is.
@@ -72,6 +66,6 @@ def painter(
                 base,
                 sketch=sketch,
                 seed=memory.drawn_seed,
-                unwanted=unwanted or (lambda: ", ".join((*UNWANTED, *memory.avoid))),
+                unwanted=functools.partial(negative_prompt, memory),
                 kept=kept,
             )

@@ -66,7 +66,7 @@ def find(model: str, revision: str, wanted: Iterable[str], *, download: bool) ->
         If the model is not here and may not or cannot be fetched.
     """
     folder = Path(model).expanduser()
-    if folder.is_dir():
+    if model and folder.is_dir():
         return Weights(folder, folder.resolve().name, "")
     if folder.exists() or not re.fullmatch(r"\w[\w.-]*(/[\w.-]+)?", model):
         raise DeviceError(
