@@ -55,6 +55,7 @@ ADAPTERS = {
     "PIL": {
         "generator/pictures/files.py",
         "generator/pictures/shapes.py",
+        "generator/pictures/sketch.py",
     },
     "sounddevice": {"player/output.py"},
     "rtmixer": {"player/output.py"},

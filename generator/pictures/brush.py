@@ -79,6 +79,8 @@ class Brush:
         self.stage.over(np.clip(wide, 0, 0.9), ("glow", None), strength=rising(-1.0, 0.9, 1, 0.25))
         near = np.exp(-((far / 0.1) ** 2)) * 0.8
         self.stage.over(near, ("sun", None), strength=rising(-0.9, 0.9, 0.9, 0.1))
+        if "sun" in self.barred:
+            return
         disc = np.clip((0.036 - far) * self.shape[0] / 1.5 + 0.5, 0, 1)
         self.stage.over(disc, ("sun", None), strength=rising(-0.5, 0.5))
 
@@ -92,21 +94,21 @@ class Brush:
         bend = 0.018 * clouds(self.rng, self.shape, 3.0, 4, 2.0)
         across, back = across + bend + 0 * back, back + 0.7 * bend
         thick = on_plane(texture, across, back)
-        towards = np.tanh((self.sun[0] - self.x) / 0.3)
-        light = on_plane(texture, across + 0.014 * towards, back + 0.02)
-        lit = smoothstep(-0.5, 0.65, thick * 0.15 + 1.15 * (thick - light) + 0.15)
+        towards = np.tanh((self.sun[0] - self.x) / 0.5)
+        puffs = on_plane(tile(self.rng, 512, 1.1), across * 1.9, back * 1.9)
+        thick = thick + 0.10 * puffs
+        light = on_plane(texture, across + 0.022 * towards, back + 0.03)
+        lit = smoothstep(-0.75, 0.85, 1.0 * (thick - light) + 0.12 * puffs + 0.2)
         rows = self.rows(0, horizon)
         thick, fade = thick[rows], smoothstep(horizon * 1.02, horizon * 0.7, self.y[rows])
-        wide = rising(-1.0, 0.25, 0.62, 1.0)
+        few = 0.0 if "cloud" not in self.barred else 1.6
 
         def covered(valence: float) -> Field:
-            edge = -2.3 + 1.35 * (valence + 1) + 0.35 * max(valence, 0.0)
-            body = smoothstep(edge, edge + 1.1 - 0.1 * valence, thick)
-            return body * (fade * np.float32(0.94) + np.float32(0.3 * wide(valence)) * (1 - fade))
+            edge = few - 2.2 + 1.3 * (valence + 1) + 0.25 * max(valence, 0.0)
+            body = smoothstep(edge, edge + 1.7 - 0.25 * valence, thick)
+            return np.asarray(body * (np.float32(0.35) + np.float32(0.6) * fade))
 
-        self.stage.weather(
-            rows, covered, ("cloud_lit", lit), ("cloud_shade", None), strength=rising(-2, 1, 0.8, 1)
-        )
+        self.stage.weather(rows, covered, ("cloud_lit", lit), ("cloud_shade", None))
 
     # The land
 
@@ -120,7 +122,16 @@ class Brush:
         """Return the cover of all that lies below a line, with a smooth edge."""
         return np.clip((self.y - line[None]) * self.shape[0] + 0.5, 0, 1).astype(np.float32)
 
-    def ridge(self, line: Field, inks: str, depth: float, haze: float, grain: float = 7.0) -> None:
+    def ridge(
+        self,
+        line: Field,
+        inks: str,
+        depth: float,
+        haze: float,
+        *,
+        grain: float = 7.0,
+        form: Field | None = None,
+    ) -> None:
         """Paint land below a line, lit from the sun's side, with haze towards its foot.
 
         Parameters
@@ -134,14 +145,20 @@ class Brush:
             Most haze at the foot, 0…1.
         grain : float
             Patches per frame height.
+        form : array of shape (width,) or None
+            The ground below trees, where the line is theirs.
         """
+        ground = line if form is None else form
         down = self.y - line[None]
-        slope = np.gradient(line) * self.shape[0]
-        facing = np.clip(slope * np.sign(self.x[0] - self.sun[0]), -0.6, 0.6)
-        facing = soft(facing[None], 0.012 * self.shape[0])[0]
-        patches = clouds(self.rng, self.shape, grain, 5, 2.4)
-        lit = smoothstep(-1.5, 1.7, patches + 1.4 * facing[None] + 0.5)
-        lit *= 0.25 + 0.75 * np.exp(-np.clip(down, 0, None) / depth)
+        slope = np.gradient(soft(ground[None], 0.02 * self.shape[0])[0]) * self.shape[0]
+        facing = np.clip(slope * np.tanh((self.x[0] - self.sun[0]) / 0.4), -0.6, 0.6)
+        patches = clouds(self.rng, self.shape, grain, 5, 1.5 if form is not None else 2.4)
+        # Light lies on the top; trees also hide it from what is behind them.
+        rim = np.exp(-np.clip(down, 0, None) / (0.2 * depth))
+        lit = smoothstep(-1.5, 1.9, 0.9 * patches + 1.6 * (facing[None] + 0.3) * rim + 0.2)
+        lit *= 0.3 + 0.7 * np.exp(-np.clip(down, 0, None) / depth)
+        if "mist" in self.barred:
+            haze = 0.0
         misty = haze * smoothstep(0.0, depth * 1.6, down + 0.012 * patches)
         self.stage.over(
             self.below(line),
@@ -153,6 +170,8 @@ class Brush:
     def wood(self, line: Field, size: float, pointed: bool) -> Field:
         """Return a line with trees on it: pointed firs or round crowns."""
         n, grown = self.shape[1], line.copy()
+        if "tree" in self.barred:
+            return grown
         count = int(self.aspect / size * 3.4)
         fine = waves(self.rng, n, 2.2 / size, self.aspect, 4)
         for x, big in zip(
@@ -174,6 +193,8 @@ class Brush:
     def mist(self, at: float, thick: float, strength: Curve | None = None) -> None:
         """Paint a bank of mist around a height."""
         wisps = clouds(self.rng, self.shape, 2.2, 5, 5.0)
+        if "mist" in self.barred:
+            return
         cover = np.exp(-(((self.y - at) / thick) ** 2)) * smoothstep(-1.6, 1.4, wisps)
         self.stage.over(
             cover.astype(np.float32),
@@ -183,41 +204,55 @@ class Brush:
 
     # Water
 
-    def water(self, horizon: float, bottom: float = 1.0) -> None:
-        """Paint water that mirrors what is above its far shore, with the sun's path on it."""
-        rows = self.rows(horizon, bottom)
+    def water(self, horizon: float, swell: float = 1.0, cover: Field | None = None) -> None:
+        """Paint water that mirrors what is above its far shore, with the sun's path on it.
+
+        Parameters
+        ----------
+        horizon : float
+            Its far shore, in frame heights.
+        swell : float
+            How much it is moved; 1 is a lake on a calm day.
+        cover : array of shape (height, width) or None
+            Where it is; None: all below the shore.
+        """
+        rows = self.rows(horizon, 1.0)
         near = (self.y[rows] - horizon) / (1 - horizon)
         texture = tile(self.rng, 512, 1.25, 1.0)
         depth = 1 / (near + 0.06)
         u = (self.x - self.aspect / 2) * depth * 0.10
         ripple = on_plane(texture, u * 0.42, depth * 0.20 + 0 * u)
         fine = on_plane(texture, u * 1.3 + 0.3, depth * 0.75 + 0.4 + 0 * u)
-        moved = (ripple + 0.5 * fine) * (0.004 + 0.03 * near)
+        moved = (ripple + 0.5 * fine) * (0.004 + 0.03 * near) * swell
         height, width = self.shape
         up = np.clip((2 * horizon - self.y[rows] + moved * 0.8) * height, 0, horizon * height - 1)
         across = np.clip((self.x + 0.35 * moved) * height, 0, width - 1)
-        self.stage.mirror(rows, up.astype(np.intp) * width + across.astype(np.intp))
-        full = np.zeros(self.shape, np.float32)
+        there = np.ones(self.shape, np.float32) if cover is None else cover
+        source = up.astype(np.intp) * width + across.astype(np.intp)
+        own = np.arange(self.shape[0] * width).reshape(self.shape)[rows]
+        self.stage.mirror(rows, np.where(there[rows] > 0.5, source, own))
 
         def place(field: Field) -> Field:
-            whole = full.copy()
+            whole = np.zeros(self.shape, np.float32)
             whole[rows] = field
-            return whole
+            return whole * there
 
-        deep = 0.16 + 0.5 * smoothstep(0.0, 1.1, near) + 0.10 * np.tanh(ripple)
+        deep = 0.16 + 0.12 * (swell - 1) + 0.5 * smoothstep(0.0, 1.1, near) + 0.10 * np.tanh(ripple)
         self.stage.over(place(deep.astype(np.float32)), ("water", None))
         shine = smoothstep(0.5, 1.6, ripple * 0.7 + fine * 0.6) * (1 - 0.6 * near)
         self.stage.over(place(0.30 * shine), ("water_lit", None), strength=rising(-1.4, 1))
         path = np.exp(-(((self.x - self.sun[0]) / (0.05 + 0.16 * near)) ** 2))
         glints = smoothstep(-0.35, 1.2, ripple * 0.6 + fine * 0.8) * path
         self.stage.over(place(0.95 * glints), ("sun", None), strength=rising(-0.7, 1.0, 0.9))
-        shore = np.exp(-(near / 0.025))
-        self.stage.over(place(0.45 * shine * 0 + 0.4 * shore + 0 * shine), ("water_lit", None))
+        shore = np.exp(-(near / 0.025)) + 0 * self.x
+        self.stage.over(place(0.4 * shore), ("water_lit", None))
 
     # Weather
 
     def shafts(self, reach: float = 0.9) -> None:
         """Paint rays of light from the sun."""
+        if "sun" in self.barred:
+            return
         dx, dy = self.x - self.sun[0], self.y - self.sun[1]
         angle = np.arctan2(dx, dy) / TAU + 0.5
         n = 2048

@@ -17,6 +17,8 @@ RICHNESS = (0.3, 2.2)
 GRAY = np.array([0.299, 0.587, 0.114], np.float32)
 RISE = (0.16, 0.18)
 """Least rise of mean value and mean saturation from −1 to 1."""
+LEAST = (0.36, 0.08)
+"""Least of both at −1: dim, never black."""
 
 
 class Grade:
@@ -35,7 +37,8 @@ class Grade:
         nodes = np.linspace(-1, 1, NODES)
         images = [small.paint(float(v)) for v in nodes]
         raw = np.array([means(image) for image in images])
-        first, last = raw[0], np.maximum(raw[-1], raw[0] + RISE)
+        first = np.maximum(raw[0], LEAST)
+        last = np.maximum(raw[-1], first + RISE)
         last = np.minimum(last, (0.86, 0.66))
         aims = [first + (last - first) * (v + 1) / 2 for v in nodes]
         found = np.array([_solve(image, aim) for image, aim in zip(images, aims, strict=True)])

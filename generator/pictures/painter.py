@@ -12,14 +12,33 @@ from ..making.drafts import Picture
 from ..memory import Memory
 from ..settings import GeneratorSettings
 from .brush import Brush
+from .drawn import drawn
+from .evening import DUSK, NIGHT, city, night, room
 from .fields import Field
+from .fieldside import forest, garden, meadow, path
 from .grade import Grade
-from .heights import hills
-from .layers import Image, Stage
-from .light import MOODS, Palette
-from .waterside import lake
+from .heights import hills, mountain, sky
+from .kinds import barred, kinds
+from .layers import Stage
+from .light import MOODS, Keys, Palette
+from .waterside import lake, sea
 
-KINDS: dict[str, Callable[[Brush], None]] = {"lake": lake, "hills": hills}
+KINDS: dict[str, Callable[[Brush], None]] = {
+    "lake": lake,
+    "sea": sea,
+    "hills": hills,
+    "mountain": mountain,
+    "meadow": meadow,
+    "path": path,
+    "forest": forest,
+    "garden": garden,
+    "city": city,
+    "room": room,
+    "night": night,
+    "sky": sky,
+}
+OWN_MOODS: dict[str, tuple[Keys, ...]] = {"city": (DUSK,), "night": (NIGHT,)}
+WATERY = ("lake", "sea")
 SMALL = 108
 """Height of the picture by which a scene's light is measured beforehand, in pixels."""
 
@@ -43,6 +62,9 @@ class Landscapes:
         self, memory: Memory, settings: GeneratorSettings, sketch: Field | None = None
     ) -> None:
         self._memory, self._settings, self._sketch = memory, settings, sketch
+        drawn = np.random.default_rng([memory.drawn_seed, 76])
+        self._kinds = kinds(memory.text, memory.avoid, drawn)
+        self._barred = barred(memory.avoid)
         self._kept: tuple[int, int] | None = None
         self._stage: Stage
         self._grade: Grade
@@ -80,15 +102,20 @@ class Landscapes:
 
     def _scene(self, scene: int, take: int, shape: tuple[int, int]) -> Stage:
         rng = np.random.default_rng([self._memory.drawn_seed, 77, scene, take])
-        palette = Palette(MOODS[int(rng.integers(len(MOODS)))])
-        brush = Brush(shape, rng, palette)
-        list(KINDS.values())[scene % len(KINDS)](brush)
+        kind = self._kinds[scene % len(self._kinds)]
+        moods = OWN_MOODS.get(kind, MOODS)
+        brush = Brush(shape, rng, Palette(moods[int(rng.integers(len(moods)))]), self._barred)
+        if self._sketch is not None:
+            drawn(brush, self._sketch, self._watery(scene))
+        else:
+            KINDS[kind](brush)
         return brush.stage
+
+    def _watery(self, scene: int) -> bool:
+        """Return whether the sketch's ground is water here: where a kind by the water is due."""
+        return self._kinds[scene % len(self._kinds)] in WATERY
 
 
 def drift(valence: float) -> tuple[float, float]:
     """Return how fast the picture may wander, in widths and heights per minute."""
     return 0.06 + 0.05 * (valence + 1) / 2, -0.01 * valence
-
-
-__all__ = ["Image", "Landscapes", "drift"]

@@ -38,8 +38,7 @@ def cover(shape: tuple[int, int], polygons: Iterable[Points], strength: float = 
     canvas = Image.new("L", (width * FINE, height * FINE), 0)
     draw = ImageDraw.Draw(canvas)
     for points in polygons:
-        corners = (points * (height * FINE) - 0.5).round().astype(int)
-        draw.polygon([(int(x), int(y)) for x, y in corners], fill=255)
+        draw.polygon((points * (height * FINE) - 0.5).ravel().tolist(), fill=255)
     small = canvas.resize((width, height), Image.Resampling.BOX)
     return np.asarray(small, np.float32) * np.float32(strength / 255)
 
@@ -71,17 +70,25 @@ def limb(begin: Points, end: Points, thick: float, thin: float) -> Points:
     )
 
 
-def blob(x: float, y: float, wide: float, high: float, rng: np.random.Generator) -> Points:
-    """Return a rounded patch with an uneven edge."""
-    angle = np.linspace(0, 2 * np.pi, 14, endpoint=False)
-    radius = 1 + 0.22 * rng.standard_normal(14)
-    return np.stack([x + wide * radius * np.cos(angle), y + high * radius * np.sin(angle)], 1)
-
-
 def oval(x: float, y: float, wide: float, high: float, turn: float = 0.0) -> Points:
     """Return an ellipse, turned by an angle in radians."""
-    angle = np.linspace(0, 2 * np.pi, 16, endpoint=False)
-    a, b = wide * np.cos(angle), high * np.sin(angle)
-    return np.stack(
-        [x + a * np.cos(turn) - b * np.sin(turn), y + a * np.sin(turn) + b * np.cos(turn)], 1
-    )
+    return ovals(np.array([[x, y]]), np.array([[wide, high]]), np.array([turn]))[0]
+
+
+_CIRCLE = np.exp(1j * np.linspace(0, 2 * np.pi, 12, endpoint=False))
+
+
+def ovals(middles: Points, sizes: Points, turns: npt.NDArray[np.float64]) -> list[Points]:
+    """Return many ellipses.
+
+    Parameters
+    ----------
+    middles : array of shape (n, 2)
+    sizes : array of shape (n, 2)
+        Half width and half height.
+    turns : array of shape (n,)
+        Angles in radians.
+    """
+    flat = sizes[:, :1] * _CIRCLE.real + 1j * sizes[:, 1:] * _CIRCLE.imag
+    flat *= np.exp(1j * turns)[:, None]
+    return list(np.stack([flat.real, flat.imag], -1) + middles[:, None])

@@ -1,0 +1,187 @@
+"""What grows: grass, flowers, trees."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .brush import Brush
+from .fields import Field
+from .light import rising
+from .shapes import Points, blade, limb, oval, ovals
+
+
+def grass(brush: Brush, foot: float, tall: float, dense: float = 1.0, bare: float = 0.0) -> None:
+    """Paint blades along the lower edge, each tone before the last.
+
+    Parameters
+    ----------
+    brush : Brush
+    foot : float
+        Where they stand, in frame heights from the top.
+    tall : float
+        Height of the tallest.
+    dense : float
+        1: a closed row.
+    bare : float
+        Half width in the middle that stays low.
+    """
+    if "grass" in brush.barred:
+        return
+    rng = brush.rng
+    for ink, count, most in (("near", 240, 1.0), ("near_lit", 130, 0.85), ("dark", 190, 0.7)):
+        blades = []
+        for _ in range(int(count * brush.aspect * dense)):
+            x = rng.uniform(-0.02, brush.aspect + 0.02)
+            off = abs(x - brush.aspect / 2)
+            high = tall * most * rng.uniform(0.4, 1) * (1.0 if off > bare else 0.35 + 0.4 * off)
+            lean = rng.normal(0.12, 0.25) * high
+            blades.append(blade(x, foot, high, lean, rng.uniform(0.004, 0.008)))
+        brush.stage.over(brush.draw(blades), (ink, None))
+
+
+def flowers(brush: Brush, top: float, bottom: float, dense: float = 1.0) -> None:
+    """Paint a field of flowers that grow larger towards the viewer, in drifts of one colour."""
+    if "flower" in brush.barred:
+        return
+    rng = brush.rng
+    for ink in ("bloom_a", "bloom_b", "bloom_c", "white"):
+        spots: list[Points] = []
+        centre, wide = rng.uniform(0, brush.aspect), rng.uniform(0.35, 0.8)
+        for _ in range(int(330 * brush.aspect * dense * (0.5 if ink == "white" else 1.0))):
+            near = rng.uniform() ** 1.5
+            y = top + (bottom - top) * near
+            x = centre + rng.normal(0, wide) if rng.uniform() < 0.75 else rng.uniform(0, 1) * 2
+            size = (0.0012 + 0.0085 * near**1.3) * rng.uniform(0.6, 1.2)
+            spots += _flower(x % brush.aspect, y, size, rng)
+        brush.stage.over(brush.draw(spots), (ink, None), strength=rising(-1.4, 0.5))
+
+
+def _flower(x: float, y: float, size: float, rng: np.random.Generator) -> list[Points]:
+    """Return a dot from afar, petals from near."""
+    if size < 0.005:
+        return [oval(x, y, size, size * 0.7)]
+    turn = rng.uniform(0, 2)
+    angles = turn + np.arange(5) * 2 * np.pi / 5
+    return [
+        oval(x + 0.75 * size * np.cos(a), y + 0.5 * size * np.sin(a), 0.55 * size, 0.4 * size, a)
+        for a in angles
+    ]
+
+
+def tree(brush: Brush, x: float, foot: float, tall: float, spread: float = 0.33) -> None:
+    """Paint a broad tree: trunk, branches, and leaves that are light towards the sun.
+
+    Parameters
+    ----------
+    brush : Brush
+    x, foot : float
+        Where it stands.
+    tall, spread : float
+        Height; half width of the crown as a share of it.
+    """
+    if "tree" in brush.barred:
+        return
+    rng = brush.rng
+    crown = np.array([x, foot - 0.64 * tall])
+    base = np.array([x, foot])
+    fork = base + np.array([rng.normal(0, 0.02) * tall, -0.36 * tall])
+    limbs = [limb(base + np.array([0, 0.01 * tall]), fork, 0.075 * tall, 0.045 * tall)]
+    clumps = []
+    for k in range(22):
+        angle = 2 * np.pi * (k + rng.uniform(0.1, 0.9)) / 14
+        far = rng.uniform(0.75, 1.0) if k < 14 else rng.uniform(0.0, 0.55)
+        clump = crown + far * tall * np.array([spread * np.cos(angle), 0.26 * np.sin(angle)])
+        clumps.append((float(clump[0]), float(clump[1]), tall * rng.uniform(0.10, 0.15)))
+        if clump[1] < fork[1] + 0.05 * tall:
+            limbs.append(limb(fork, clump, 0.032 * tall, 0.006 * tall))
+    brush.stage.over(brush.draw(limbs), ("wood", None))
+    foliage(brush, clumps, 0.011 * tall)
+
+
+LEAVES = (("dark", -0.15, 1.0, 1.0), ("near", 0.1, 1.0, 0.92),
+          ("near_lit", 0.35, 0.26, 0.85), ("near_lit", 0.62, 0.24, 0.55))  # fmt: skip
+"""Ink of a layer of leaves, its shift towards the light, its share of leaves, its spread."""
+
+
+def foliage(brush: Brush, clumps: list[tuple[float, float, float]], leaf: float) -> None:
+    """Paint clumps of leaves, dark within and light towards the sun.
+
+    Parameters
+    ----------
+    brush : Brush
+    clumps : list of (float, float, float)
+        Place and radius of each.
+    leaf : float
+        Half length of a leaf.
+    """
+    rng = brush.rng
+    for ink, shift, share, spread in LEAVES:
+        leaves: list[Points] = []
+        for x, y, radius in clumps:
+            side = np.tanh((brush.sun[0] - x) / 0.3)
+            count = int(share * 2.6 * (radius / leaf) ** 1.7) + 3
+            angle = rng.uniform(0, 2 * np.pi, count)
+            far = (
+                radius * spread * np.sqrt(rng.uniform(0, 1, count)) * rng.uniform(0.75, 1.1, count)
+            )
+            turn = rng.uniform(0, 3, count)
+            a = x + far * np.cos(angle) + shift * radius * 0.6 * side
+            b = y + 0.85 * far * np.sin(angle) - shift * radius * 0.7
+            sizes = np.tile([leaf, 0.6 * leaf], (count, 1))
+            leaves += ovals(np.stack([a, b], 1), sizes, turn)
+        brush.stage.over(brush.draw(leaves), (ink, None))
+
+
+def shade(brush: Brush, at: tuple[float, float], size: tuple[float, float]) -> None:
+    """Paint a soft shadow on the ground: its middle, its half width and half height."""
+    off = ((brush.x - at[0]) / size[0]) ** 2 + ((brush.y - at[1]) / size[1]) ** 2
+    cover: Field = 0.55 * np.exp(-off)
+    brush.stage.over(cover, ("dark", None), strength=rising(-1.2, 0.8, 0.9, 0.4))
+
+
+def poplars(brush: Brush, places: list[tuple[float, float, float]]) -> None:
+    """Paint slender trees: where each stands, and its height."""
+    if "tree" in brush.barred:
+        return
+    trunks = [
+        limb(np.array([x, foot]), np.array([x, foot - 0.6 * tall]), 0.035 * tall, 0.01 * tall)
+        for x, foot, tall in places
+    ]
+    brush.stage.over(brush.draw(trunks), ("wood", None))
+    for x, foot, tall in places:
+        clumps = []
+        for up in np.linspace(0.16, 0.94, 9):
+            half = 0.11 * tall * np.sin(np.pi * (0.2 + 0.78 * up)) ** 0.8
+            clumps.append((x + brush.rng.normal(0, 0.1) * half, foot - tall * up, half + 0.002))
+        foliage(brush, clumps, 0.011 * tall)
+
+
+def bushes(brush: Brush, places: list[tuple[float, float, float]], bloom: float = 0.0) -> None:
+    """Paint rounded bushes, each with flowers of one colour.
+
+    Parameters
+    ----------
+    brush : Brush
+    places : list of (float, float, float)
+        Middle, foot and height of each.
+    bloom : float
+        Flowers per bush.
+    """
+    if "tree" in brush.barred:
+        return
+    rng, clumps = brush.rng, []
+    for x, foot, tall in places:
+        for off in (-0.42, 0.0, 0.4):
+            high = tall * rng.uniform(0.3, 0.42) * (1.25 if off == 0 else 1.0)
+            clumps.append((x + off * tall, foot - high, high))
+    foliage(brush, clumps, 0.07 * places[0][2])
+    if not bloom or "flower" in brush.barred:
+        return
+    dots: dict[str, list[Points]] = {"bloom_a": [], "bloom_b": [], "bloom_c": []}
+    for x, foot, tall in places:
+        colour = sorted(dots)[rng.integers(3)]
+        for _ in range(int(bloom)):
+            a, b = rng.uniform(-0.6, 0.6), rng.uniform(0.25, 0.85)
+            dots[colour] += _flower(x + a * tall, foot - b * tall, 0.075 * tall, rng)
+    for colour, spots in dots.items():
+        brush.stage.over(brush.draw(spots), (colour, None))
