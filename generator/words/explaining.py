@@ -130,8 +130,8 @@ def _left_out(memory: Memory) -> list[str]:
     left, n_words = len(bound.without(memory.text).split()), len(memory.text.split())
     told = (
         f"The text itself names what is to be avoided ({n_places} ×): neither stays as it "
-        f"is written, pleasant and unpleasant use {left} of its {n_words} words. Change the text if "
-        "that is not meant."
+        f"is written, pleasant and unpleasant use {left} of its {n_words} words. "
+        "Change the text if that is not meant."
     )
     return [told]
 
