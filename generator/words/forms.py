@@ -17,6 +17,12 @@ ENDINGS = frozenset(
     | {"st", "end", "ende", "enden", "isch", "ische", "ischen", "in", "innen", "nis"}
 )
 """What may follow a stem; of both languages, since prompts mix them."""
+CHANGES = frozenset(
+    pair
+    for one, other in (("y", "ies"), ("y", "ied"), ("f", "ves"), ("fe", "ves"))
+    for pair in ((one, other), (other, one))
+)
+"""What changes at the end of short words: sky, skies; leaf, leaves."""
 PLAYERS = frozenset(("ist", "ists", "isten", "istin", "istinnen", "ic", "issimo"))
 """What takes the place of a last vowel: piano, pianist."""
 IRREGULAR = tuple(
@@ -99,12 +105,15 @@ def _inflected(avoided: str, word: str) -> bool:
 
 def _stemmed(avoided: str, word: str) -> bool:
     shared = _shared(avoided, word)
+    if shared >= 2 and (avoided[shared:], word[shared:]) in CHANGES:
+        return True
     for length in range(shared, max(3, shared - 3) - 1, -1):
         rest, other = avoided[length:], word[length:]
         # A last consonant is doubled before an ending: run, running.
         doubled = other[1:] if other[:1] == word[length - 1] else other
-        # Stems of three letters with an ending each are too often two words.
-        told = length > 3 or not rest or not other or len(avoided) <= 4
+        # Stems of three letters with an ending each are too often two words (bass, base); but a
+        # last vowel may give way to an ending (ease, easy).
+        told = length > 3 or not rest or not other or rest in ("e", "y")
         if told and rest in ENDINGS and (other in ENDINGS or doubled in ENDINGS):
             return True
         if rest in ("a", "e", "i", "o", "y") and length >= 4 and other in PLAYERS:
