@@ -16,13 +16,13 @@ Array = npt.NDArray[np.float64]
 
 FEWEST = 4
 """Fewer notes are no tune."""
-SOLO = 0.6
+SOLO = 0.88
 """Share of a sound's energy near the harmonics of one pitch from which it is one voice alone."""
 LISTEN_S = 20.0
 """How much of a sound is listened to before it is called hummed or a recording."""
 LEGATO = 0.3
 """Gaps shorter than this share of the way to the next note, or than a grid step, are no rests."""
-SURE_OCTAVE = 0.6
+SURE_OCTAVE = 0.25
 """Below it only the names of a recording's tones are sure, not their octaves."""
 UNSURE = 0.5
 """Below this confidence the operator is told that notes may be wrong."""
@@ -46,8 +46,7 @@ def hummed(samples: Mono) -> Understood:
     sung = notes.notes(pitch.one_voice(samples))
     _enough(sung, "Hum it again, each note with a new “da”, near the microphone.")
     starts = np.array([note.start for note in sung])
-    found = rhythm.pulse(starts)
-    beats = rhythm.followed(starts, found)
+    beats, found = rhythm.followed(starts, rhythm.pulse(starts))
     return _understood(sung, beats, found, "hummed", [])
 
 
@@ -77,7 +76,7 @@ def recording(samples: Mono) -> Understood:
             "the one before as it can."
         )
     starts = np.array([note.start for note in sung])
-    found, beats = _beaten(samples, starts)
+    beats, found = _beaten(samples, starts)
     return _understood(sung, beats, found, "recording", remarks)
 
 
@@ -111,8 +110,8 @@ def _nearest_octaves(sung: list[Sung]) -> list[Sung]:
     return out
 
 
-def _beaten(samples: Mono, starts: Array) -> tuple[rhythm.Pulse, Array]:
-    """Return a recording's pulse and its notes' onsets in beats.
+def _beaten(samples: Mono, starts: Array) -> tuple[Array, rhythm.Pulse]:
+    """Return a recording's notes in beats, and its pulse.
 
     Beats are heard from everything that sounds; where the tune's own onsets fit another pulse
     clearly better, that one is taken.
@@ -120,13 +119,13 @@ def _beaten(samples: Mono, starts: Array) -> tuple[rhythm.Pulse, Array]:
     own = rhythm.pulse(starts)
     times = pitch.beats(pitch.onsets(samples), 60 / own.period)
     if len(times) < 4:
-        return own, rhythm.followed(starts, own)
+        return rhythm.followed(starts, own)
     period = float(np.median(np.diff(times)))
     beats = rhythm.between(starts, times)
     score = float(np.mean(rhythm.explained(beats, period, rhythm.BINARY)))
     if score < own.score - 0.2:
-        return own, rhythm.followed(starts, own)
-    return rhythm.Pulse(period, float(times[0]), False, score), beats
+        return rhythm.followed(starts, own)
+    return beats, rhythm.Pulse(period, float(times[0]), False, score)
 
 
 def _understood(

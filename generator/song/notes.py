@@ -36,6 +36,8 @@ QUIET_DB = -38.0
 """What is softer than this under the loudest is breath and room."""
 DIP_DB = 4.5
 """A note that dips by this much and comes back was sung again."""
+BEFORE_S, AFTER_S = 0.4, 0.16
+"""Within these the note was louder before, and is again: a plucked one dies away slowly."""
 SHORTEST_S = 0.08
 """What is shorter is a slide or a fault, no note."""
 FLICKER_S = 0.15
@@ -69,7 +71,7 @@ def notes(track: Track) -> list[Sung]:
     out: list[Sung] = []
     for first, last in _runs(states):
         for start, end in itertools.pairwise(_borders(dips, first, last, track.seconds)):
-            out += _note(pitch[start:end], int(states[first]), start * track.seconds, track)
+            out += _note(pitch, track, slice(start, end), int(states[first]))
     return out
 
 
@@ -152,12 +154,17 @@ def _runs(states: Ints) -> list[tuple[int, int]]:
 def _dips(track: Track) -> Ints:
     """Return the frames at which the level is lowest between two places that are louder."""
     level = ndimage.gaussian_filter1d(track.level, 0.012 / track.seconds)
-    reach = round(0.16 / track.seconds)
-    before = ndimage.maximum_filter1d(level, reach, origin=(reach - 1) // 2)
-    after = ndimage.maximum_filter1d(level, reach, origin=-(reach // 2))
+    before = _highest(level, round(BEFORE_S / track.seconds))
+    after = _highest(level[::-1], round(AFTER_S / track.seconds))[::-1]
     depth = np.minimum(before, after) - level
     lowest = level == ndimage.minimum_filter1d(level, round(SHORTEST_S / track.seconds))
     return np.flatnonzero(lowest & (depth > DIP_DB))
+
+
+def _highest(level: Array, n: int) -> Array:
+    """Return the highest of each value and the n before it."""
+    padded = np.concatenate([np.full(n, level[0]), level])
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(padded, n + 1).max(axis=1))
 
 
 def _borders(dips: Ints, first: int, last: int, seconds: float) -> list[int]:
@@ -170,10 +177,12 @@ def _borders(dips: Ints, first: int, last: int, seconds: float) -> list[int]:
     return [*borders, last]
 
 
-def _note(held: Array, pitch: int, start: float, track: Track) -> list[Sung]:
+def _note(pitch: Array, track: Track, frames: slice, semitone: int) -> list[Sung]:
     """Return the note, or none where there is too little of it."""
+    held = pitch[frames]
     there = ~np.isnan(held)
     if there.sum() * track.seconds < SHORTEST_S:
         return []
-    on = float(np.mean(np.abs(held[there] - pitch) < 0.4))
-    return [Sung(start, start + len(held) * track.seconds, pitch, on * float(there.mean()))]
+    on = float(np.mean(np.abs(held[there] - semitone) < 0.4))
+    sure = on * float(np.mean(track.sure[frames][there]))
+    return [Sung(frames.start * track.seconds, frames.stop * track.seconds, semitone, sure)]

@@ -24,6 +24,8 @@ LOWEST_HZ, HIGHEST_HZ = 65.4, 2093.0
 """From a low voice (C2) to whistling (C7)."""
 RESOLUTION = 0.2
 """Semitones between the pitches that pYIN tells apart; a note is told to 1."""
+CLEAR = 0.6
+"""pYIN's probability of a voice from which a frame counts as sure."""
 HOP = 512
 """Samples from frame to frame of a recording."""
 PER_SEMITONE = 3
@@ -70,7 +72,8 @@ def one_voice(samples: Mono) -> Track:
         resolution=RESOLUTION,
     )
     pitch = np.where(voiced, 69 + 12 * np.log2(np.where(voiced, hz, 440.0) / 440), np.nan)
-    return Track(HUM_HOP / HUM_RATE, pitch, np.asarray(sure), _level(librosa, low, HUM_HOP))
+    sure = np.clip(sure / CLEAR, 0.0, 1.0)
+    return Track(HUM_HOP / HUM_RATE, pitch, sure, _level(librosa, low, HUM_HOP))
 
 
 def loudest_voice(samples: Mono) -> tuple[Track, float]:
@@ -159,5 +162,5 @@ def _librosa() -> Any:
 
 
 def _level(librosa: Any, samples: Mono, hop: int) -> Array:
-    rms = librosa.feature.rms(y=samples, frame_length=4 * hop, hop_length=hop)[0]
+    rms = librosa.feature.rms(y=samples, frame_length=3 * hop, hop_length=hop)[0]
     return np.asarray(20 * np.log10(np.maximum(rms, 1e-6) / max(float(rms.max()), 1e-6)))

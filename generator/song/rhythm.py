@@ -20,8 +20,13 @@ USUAL, SPREAD = 84.0, 0.45
 """Tempi at which people sing lie around here; the spread is in octaves."""
 PRIOR = 2.0
 """Weight of the usual tempo against the onsets: it decides between halves and doubles only."""
+FEWEST = 6
+"""Onsets from which a tempo can be told."""
 PHASES = 24
 """Places of the first beat that are tried, per beat."""
+CHUNK_S = 10.0
+PHASE_COST = 2.0
+"""Nats that each further chunk's own phase must be worth; about the log of the places tried."""
 TIMING_S = 0.035
 """How precisely people sing: standard deviation of an onset."""
 STRAY = 0.05
@@ -29,6 +34,8 @@ STRAY = 0.05
 BINARY = ((0.0, 0.66), (0.5, 0.26), (0.25, 0.03), (0.75, 0.05))
 TERNARY = ((0.0, 0.66), (1 / 3, 0.12), (2 / 3, 0.22))
 """Places within a beat, and the share of a tune's notes that begin there."""
+SETTLED = 0.08
+"""Octaves by which the first chunk's tempo may differ from the whole song's."""
 SWUNG = 2.0
 """By how much triplets must explain the onsets better to be taken, in nats."""
 FOLLOW_PHASE, FOLLOW_PERIOD = 0.35, 0.06
@@ -47,51 +54,66 @@ class Pulse(NamedTuple):
     """Nats per onset by which the beats explain the onsets better than chance."""
 
 
-def pulse(onsets: Array, weights: Array | None = None, near: float = USUAL) -> Pulse:
+def pulse(onsets: Array, near: float = USUAL, spread: float = SPREAD) -> Pulse:
     """Find the tempo of a row of onsets.
 
     Parameters
     ----------
     onsets : array of shape (n,)
         In seconds, rising.
-    weights : array of shape (n,), optional
-        How much each counts.
     near : float
         The tempo that is expected, in beats per minute.
+    spread : float
+        How far from it the tempo may lie, in octaves (standard deviation).
 
     Returns
     -------
     Pulse
         Of halves and doubles the one nearest to what is expected.
     """
-    weights = np.ones(len(onsets)) if weights is None else weights
     n_tempi = int(np.ceil(np.log2(FASTEST / SLOWEST) / np.log2(1.004)))
     tempi = np.geomspace(SLOWEST, FASTEST, n_tempi)
+    prior = -PRIOR * (np.log2(tempi / near) / spread) ** 2 / 2
+    chunks = _chunks(onsets)
     found = [
-        max(_best_phase(onsets, weights, float(bpm), near, places) for bpm in tempi)
+        max(
+            (p + _best_phase(chunks, 60 / bpm, places)[0], 60 / bpm)
+            for bpm, p in zip(tempi.tolist(), prior.tolist(), strict=True)
+        )
         for places in (BINARY, TERNARY)
     ]
-    binary, ternary = found
-    swung = ternary[0] > binary[0] + SWUNG
-    score, period, first = ternary if swung else binary
-    return Pulse(period, first, swung, score / float(weights.sum()))
+    swung = found[1][0] > found[0][0] + SWUNG
+    places = TERNARY if swung else BINARY
+    period = found[swung][1]
+    score, first = _best_phase(chunks, period, places)
+    return Pulse(period, first, swung, score / len(onsets))
+
+
+def _chunks(onsets: Array) -> list[Array]:
+    """Return the onsets in stretches so short that a singer's tempo hardly changes in them."""
+    begin, out = float(onsets[0]), []
+    while begin <= onsets[-1]:
+        out.append(onsets[(onsets >= begin) & (onsets < begin + CHUNK_S)])
+        begin += CHUNK_S
+    return [chunk for chunk in out if len(chunk)]
 
 
 def _best_phase(
-    onsets: Array,
-    weights: Array,
-    bpm: float,
-    near: float,
-    places: tuple[tuple[float, float], ...],
-) -> tuple[float, float, float]:
-    """Return the best log likelihood ratio of one tempo, its period and first beat."""
-    period = 60 / bpm
+    chunks: list[Array], period: float, places: tuple[tuple[float, float], ...]
+) -> tuple[float, float]:
+    """Return the log likelihood ratio of one tempo, and the first chunk's beat.
+
+    Each chunk has its own phase: over a whole song the beats of a singer who is a hundredth faster
+    would come to lie between the others.
+    """
     phases = np.arange(PHASES) / PHASES * period
-    beats = (onsets[None, :] - phases[:, None]) / period
-    fits = explained(beats, period, places) @ weights
-    fits -= PRIOR * (np.log2(bpm / near) / SPREAD) ** 2 / 2
-    best = int(np.argmax(fits))
-    return float(fits[best]), period, float(phases[best])
+    total, first = 0.0, 0.0
+    for k, chunk in enumerate(chunks):
+        fits = explained((chunk - phases[:, None]) / period, period, places).sum(axis=1)
+        best = int(np.argmax(fits))
+        total += float(fits[best]) - (PHASE_COST if k else 0.0)
+        first = first if k else float(phases[best])
+    return total, first
 
 
 def explained(beats: Array, period: float, places: tuple[tuple[float, float], ...]) -> Array:
@@ -119,24 +141,30 @@ def explained(beats: Array, period: float, places: tuple[tuple[float, float], ..
     return np.asarray(np.log(STRAY + (1 - STRAY) * density))
 
 
-def followed(onsets: Array, pulse: Pulse) -> Array:
+def followed(onsets: Array, whole: Pulse) -> tuple[Array, Pulse]:
     """Return the onsets in beats, by a beat that follows the singer.
 
     A tempo that is a hundredth off is half a beat off after fifty: so each onset that lies near a
-    place draws the beat toward itself.
+    place draws the beat toward itself. It begins with the tempo of the first seconds.
 
     Parameters
     ----------
     onsets : array of shape (n,)
         In seconds, rising.
-    pulse : Pulse
-        What to begin with.
+    whole : Pulse
+        Of all onsets.
 
     Returns
     -------
-    array of shape (n,)
-        In beats from the first beat on; not yet on a grid.
+    beats : array of shape (n,)
+        From the first beat on; not yet on a grid.
+    pulse : Pulse
+        With the mean period.
     """
+    pulse = whole
+    if len(early := _chunks(onsets)[0]) >= FEWEST and len(early) < len(onsets):
+        begun = _pulse_near(early, whole)
+        pulse = begun if abs(np.log2(begun.period / whole.period)) < 2 * SETTLED else whole
     places = np.array([place for place, _ in (TERNARY if pulse.ternary else BINARY)[:2]])
     places = np.concatenate([places, 1 - places[1:], [1.0]])
     period, at, beat = pulse.period, pulse.first, 0.0
@@ -151,7 +179,15 @@ def followed(onsets: Array, pulse: Pulse) -> Array:
             beat -= FOLLOW_PHASE * away
             period *= 1 + FOLLOW_PERIOD * away / passed
             out[k] = beat
-    return out
+    passed = out[-1] - out[0]
+    mean = float(onsets[-1] - onsets[0]) / passed if passed > 0 else whole.period
+    return out, whole._replace(period=mean)
+
+
+def _pulse_near(onsets: Array, whole: Pulse) -> Pulse:
+    """Return the pulse of the first onsets, near the tempo of all and with the same parts."""
+    found = pulse(onsets, 60 / whole.period, SETTLED)
+    return found._replace(ternary=whole.ternary)
 
 
 def quantised(beats: Array, period: float, ternary: bool) -> Array:

@@ -33,6 +33,8 @@ LEAP = 0.08
 """What each semitone beyond a third costs on top, in nats."""
 FAINT = 0.25
 """A frame whose voice has less than this share of its usual salience is a rest."""
+EVEN, CLEAR = 0.38, 0.58
+"""Share of the voice in its own and the next salience together: of a guess, and of a clear tune."""
 AHEAD = 1.1
 """By how much a tone's salience must exceed that of its octaves for its octave to be sure."""
 
@@ -141,4 +143,5 @@ def _lead(heights: Array, rows: Ints, path: Ints) -> Array:
             place = path + away + near
             inside = (place >= 0) & (place < len(rows))
             others[place[inside], frames[inside]] = 0.0
-    return np.asarray(own / np.maximum(own + others.max(axis=0), 1e-12))
+    lead = own / np.maximum(own + others.max(axis=0), 1e-12)
+    return np.asarray(np.clip((lead - EVEN) / (CLEAR - EVEN), 0.0, 1.0))

@@ -12,7 +12,7 @@ MINOR = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 """How well each step above the centre fits: probe-tone ratings of Krumhansl & Kessler (1982)."""
 AHEAD = 0.03
 """By how much the best key's correlation must lead over every other centre's."""
-LAST = 0.25
+LAST = 0.15
 """Weight of the last note, as a share of the whole song: tunes end on their centre."""
 
 
