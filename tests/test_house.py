@@ -53,6 +53,7 @@ ADAPTERS = {
     "soxr": {"generator/song/sound_file.py"},
     "pyloudnorm": {"generator/sound/mastering.py"},
     "PIL": {
+        "generator/models/diffusion.py",
         "generator/pictures/files.py",
         "generator/pictures/shapes.py",
         "generator/pictures/sketch.py",
