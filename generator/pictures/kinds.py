@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 WORDS: Mapping[str, str] = {
-    "lake": "lake pond jetty reed boathouse swan rowing canoe see seen weiher teich steg schilf"
-    " bootshaus ruderboot schwan ufer lac étang lago",
+    "lake": "lake pond jetty reed boathouse swan rowing canoe see seen badesee bergsee weiher teich steg"
+    " schilf bootshaus ruderboot schwan ufer lac étang lago",
     "sea": "sea ocean beach coast dune tide harbour harbor seagull shell surf island lighthouse"
     " meer ozean strand küste düne ebbe flut hafen möwe muschel brandung insel leuchtturm"
     " mer plage mare playa",
@@ -116,6 +116,6 @@ def _hits(tokens: list[str], words: str) -> int:
 def _means(token: str, word: str) -> bool:
     # Endings go on after a word ("hills", "Wiesenblumen"); German also joins words in front of it
     # ("Stoppelfeld"). Short ones would be found in too many others ("see" in "seek").
-    if len(word) <= 4:
+    if len(word) <= 3:
         return token in (word, word + "s", word + "n", word + "e", word + "en", word + "es")
-    return token.startswith(word) or token.endswith(word)
+    return token.startswith(word) or (len(word) >= 5 and token.endswith(word))

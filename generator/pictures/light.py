@@ -11,6 +11,8 @@ Curve = Callable[[float], float]
 """Valence (−1…1) to a strength (0…1)."""
 Colours = npt.NDArray[np.floating]
 
+APART = 0.012
+"""Half the least step of an ink's lightness (Oklab) from neutral to positive."""
 Keys = Mapping[str, str]
 """Ink to its colours at valence −1, 0 and 1, as three hex numbers."""
 
@@ -121,7 +123,7 @@ class Palette:
         keys = {**BASE, **mood}
         self.names = {name: row for row, name in enumerate(keys)}
         rgb = np.array([[_rgb(word) for word in text.split()] for text in keys.values()])
-        self._lab = _oklab(rgb)  # (n_inks, 3 keys, 3)
+        self._lab = _lighter(_oklab(rgb))  # (n_inks, 3 keys, 3)
 
     def colours(self, valence: float) -> Colours:
         """Return sRGB 0…1 of every ink, shape (n_inks, 3)."""
@@ -132,6 +134,19 @@ class Palette:
         bend = (np.sqrt(t * t + knee * knee) - knee) / (np.sqrt(1 + knee * knee) - knee)
         lab = mid + (high - low) / 2 * t + ((high + low) / 2 - mid) * bend
         return np.clip(_srgb(lab), 0, 1).astype(np.float32)
+
+
+def _lighter(lab: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the keys with no ink darker at 1 than at 0.
+
+    A place that brightens up to 0 and darkens again flashes twice in a sweep forth and back.
+    """
+    mid, high = lab[:, 1, 0].copy(), lab[:, 2, 0].copy()
+    meet = (mid + high) / 2
+    turned = mid > high - 2 * APART
+    lab[:, 1, 0] = np.where(turned, meet - APART, mid)
+    lab[:, 2, 0] = np.where(turned, meet + APART, high)
+    return lab
 
 
 def _rgb(word: str) -> list[float]:

@@ -39,6 +39,7 @@ KINDS: dict[str, Callable[[Brush], None]] = {
 }
 OWN_MOODS: dict[str, tuple[Keys, ...]] = {"city": (DUSK,), "night": (NIGHT,)}
 WATERY = ("lake", "sea")
+"""Where the words speak of these first, the ground of a sketch is water."""
 SMALL = 108
 """Height of the picture by which a scene's light is measured beforehand, in pixels."""
 
@@ -103,17 +104,16 @@ class Landscapes:
     def _scene(self, scene: int, take: int, shape: tuple[int, int]) -> Stage:
         rng = np.random.default_rng([self._memory.drawn_seed, 77, scene, take])
         kind = self._kinds[scene % len(self._kinds)]
-        moods = OWN_MOODS.get(kind, MOODS)
-        brush = Brush(shape, rng, Palette(moods[int(rng.integers(len(moods)))]), self._barred)
-        if self._sketch is not None:
-            drawn(brush, self._sketch, self._watery(scene))
-        else:
+        moods = OWN_MOODS.get(kind, MOODS) if self._sketch is None else MOODS
+        first = np.random.default_rng([self._memory.drawn_seed, 78]).integers(len(moods))
+        # One mood after the other, so that the scenes of a bank do not look alike.
+        palette = Palette(moods[(int(first) + scene + take) % len(moods)])
+        brush = Brush(shape, rng, palette, self._barred)
+        if self._sketch is None:
             KINDS[kind](brush)
+        else:
+            drawn(brush, self._sketch, watery=self._kinds[0] in WATERY)
         return brush.stage
-
-    def _watery(self, scene: int) -> bool:
-        """Return whether the sketch's ground is water here: where a kind by the water is due."""
-        return self._kinds[scene % len(self._kinds)] in WATERY
 
 
 def drift(valence: float) -> tuple[float, float]:

@@ -23,6 +23,8 @@ KEPT_SIDE = 1600
 """Larger sketches are made smaller, in pixels of the longer side: lines stay wider than one."""
 BLANK, FULL = 0.0008, 0.5
 """Shares of ink below which a sketch is blank, and above which it is no line drawing."""
+CONTRAST = 0.1
+"""Least difference between the darkest and the lightest tone."""
 REMEDY = "Draw with a dark pen on plain paper, and give a PNG, JPEG, WebP or BMP of it."
 
 
@@ -69,7 +71,10 @@ def _gray(path: Path) -> npt.NDArray[np.float32]:
                 image.draft("L", (KEPT_SIDE, KEPT_SIDE))
                 turned = ImageOps.exif_transpose(image)
                 gray = _flat(turned)
-    except (UnidentifiedImageError, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
+        # Pillow refuses these by their header, before it tells their size.
+        raise _too_large(f"more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f}") from None
+    except UnidentifiedImageError:
         raise FormatError("The sketch is no PNG, JPEG, WebP or BMP.", REMEDY) from None
     except (OSError, SyntaxError, ValueError) as error:
         raise FormatError(f"The sketch is damaged: {type(error).__name__}.", REMEDY) from None
@@ -89,11 +94,14 @@ def _check_size(width: int, height: int) -> None:
             "Scan or photograph it larger.",
         )
     if width * height > MAX_PIXELS:
-        raise UsageError(
-            f"The sketch has {width * height / 1e6:.0f} megapixels, at most"
-            f" {MAX_PIXELS / 1e6:.0f} are taken.",
-            "Save it smaller; 2000 pixels across are plenty.",
-        )
+        raise _too_large(f"{width * height / 1e6:.0f}")
+
+
+def _too_large(megapixels: str) -> UsageError:
+    return UsageError(
+        f"The sketch has {megapixels} megapixels, at most {MAX_PIXELS / 1e6:.0f} are taken.",
+        "Save it smaller; 2000 pixels across are plenty.",
+    )
 
 
 def _flat(image: Any) -> npt.NDArray[np.float32]:
@@ -132,6 +140,13 @@ def lines(gray: npt.NDArray[np.floating]) -> Field:
         If there is hardly any ink, or hardly any paper.
     """
     gray = np.asarray(gray, np.float32)
+    contrast = float(np.ptp(ndimage.gaussian_filter(gray, 1)))
+    if contrast < CONTRAST:
+        raise UsageError(
+            f"The sketch is blank: its tones differ by {contrast:.0%}, at least {CONTRAST:.0%} are"
+            " needed.",
+            REMEDY,
+        )
     if float(np.median(gray)) < 0.5 * float(gray.max()) and float(np.median(gray)) < 0.4:
         gray = gray.max() - gray
     paper = _paper(gray)

@@ -1,0 +1,134 @@
+"""Means of a picture, and flashes as WCAG 2.3.1 counts them."""
+
+from __future__ import annotations
+
+import colorsys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from generator.memory import Memory
+from generator.pictures.measures import MAX_FLASHES, flashes, flashes_of, look
+from generator.pictures.painter import Landscapes
+from generator.settings import GeneratorSettings
+
+FPS = 24
+SIZE = (36, 64)
+WHITE, BLACK, GRAY = (255, 255, 255), (0, 0, 0), (128, 128, 128)
+RED, GREEN = (230, 0, 0), (0, 133, 0)
+"""A saturated red, and a green of the same relative luminance."""
+
+
+def even(colour: tuple[int, int, int], share: float = 1.0) -> np.ndarray:
+    """Return a gray picture whose middle part, a share of its area, has one colour."""
+    picture = np.full((*SIZE, 3), GRAY, np.uint8)
+    high, wide = (round(side * share**0.5) for side in SIZE)
+    top, left = (SIZE[0] - high) // 2, (SIZE[1] - wide) // 2
+    picture[top : top + high, left : left + wide] = colour
+    return picture
+
+
+def blinking(per_s: int, one, other, share: float = 1.0, seconds: int = 3) -> list[np.ndarray]:
+    """Return a picture that blinks so many times a second."""
+    half = FPS / per_s / 2
+    pair = [even(one, share), even(other, share)]
+    return [pair[int(k / half) % 2] for k in range(seconds * FPS)]
+
+
+@pytest.mark.parametrize("per_s", [1, 2, 3, 4, 6, 12])
+def test_blinking_is_counted(per_s: int) -> None:
+    """Black and white that alternate n times a second are n flashes."""
+    assert flashes_of(blinking(per_s, BLACK, WHITE), FPS) == per_s
+
+
+@pytest.mark.fault(53)
+@pytest.mark.parametrize(
+    ("frames", "refused"),
+    [
+        (blinking(3, BLACK, WHITE), False),
+        (blinking(4, BLACK, WHITE), True),
+        (blinking(4, RED, GREEN), True),
+        (blinking(3, RED, GREEN), False),
+        (blinking(6, (120, 120, 120), (134, 134, 134)), False),
+        (blinking(6, (240, 240, 240), WHITE), False),
+        (blinking(6, BLACK, WHITE, share=0.01), False),
+        (blinking(6, BLACK, WHITE, share=0.05), True),
+        (blinking(6, GREEN, (0, 60, 200)), False),
+    ],
+    ids=["three", "four", "red", "three red", "faint", "bright", "small", "large", "not red"],
+)
+def test_more_than_three_flashes_are_refused(frames: list[np.ndarray], refused: bool) -> None:
+    """General and red flashes count over a quarter of a 10° field, faint or small ones do not."""
+    assert (flashes_of(frames, FPS) > MAX_FLASHES) is refused
+
+
+def test_red_and_green_have_one_luminance() -> None:
+    """The red flash of the test is none by luminance."""
+    assert look(even(RED)).luminance == pytest.approx(look(even(GREEN)).luminance, abs=0.005)
+
+
+def test_a_slow_fade_does_not_flash() -> None:
+    """Black to white and back within four seconds is at most half a flash in any second."""
+    ramp = np.abs(np.linspace(-1, 1, 4 * FPS)) * 255
+    assert flashes_of([even((int(v),) * 3) for v in ramp], FPS) <= 1
+
+
+def test_small_areas_add_up() -> None:
+    """Stripes that blink together count by their combined area, though none is large."""
+    striped = even(WHITE)
+    striped[::3] = 0
+    striped = np.repeat(np.repeat(striped, 4, axis=0), 4, axis=1)
+    inverse = 255 - striped
+    frames = [(striped, inverse)[k // 2 % 2] for k in range(2 * FPS)]
+    assert flashes_of(frames, FPS) > MAX_FLASHES
+
+
+def test_a_strip_that_alternates_is_refused() -> None:
+    """Frames that are dark and light in turn flash when swept through; a ramp is one flash."""
+    ramp = [even((int(v),) * 3) for v in np.linspace(20, 230, 9)]
+    assert flashes(ramp) == 1
+    assert flashes([even(BLACK), even(WHITE)] * 4) > MAX_FLASHES
+
+
+def test_one_bright_frame_is_one_more_flash_each_way() -> None:
+    """A single bright frame in a dark strip is passed twice: two flashes, not refused."""
+    strip = [even((60, 60, 60))] * 9
+    strip[4] = even(WHITE)
+    assert flashes(strip) == 2
+
+
+@pytest.mark.parametrize("word", ["lake", "hills", "town"])
+def test_painted_strips_hardly_flash(word: str) -> None:
+    """A sweep through a painted scene brightens and darkens once."""
+    settings = GeneratorSettings(width=256, height=144, frames=9)
+    painter = Landscapes(Memory(text=word, seed=4), settings)
+    assert flashes([painter.paint(0, 0, k) for k in range(9)]) <= 1
+
+
+@given(arrays(np.uint8, (2, 3, 3)))
+def test_means_are_those_of_the_standard_library(picture: np.ndarray) -> None:
+    """Saturation and value are the means of colorsys, luminance that of WCAG's formula."""
+    seen = look(picture)
+    hsv = np.array([colorsys.rgb_to_hsv(*(p / 255)) for p in picture.reshape(-1, 3)])
+    assert seen.saturation == pytest.approx(hsv[:, 1].mean(), abs=1e-5)
+    assert seen.value == pytest.approx(hsv[:, 2].mean(), abs=1e-5)
+    share = picture.reshape(-1, 3) / 255
+    light = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    expected = (light @ [0.2126, 0.7152, 0.0722]).mean()
+    assert seen.luminance == pytest.approx(expected, abs=1e-5)
+
+
+@given(st.tuples(*[st.integers(0, 255)] * 3).filter(lambda c: max(c) - min(c) > 20))
+def test_hue_of_one_colour(colour: tuple[int, int, int]) -> None:
+    """The mean hue of a single colour is its own, within the 1.2° that the hexagon differs."""
+    expected = 360 * colorsys.rgb_to_hsv(*(c / 255 for c in colour))[0]
+    found = look(np.full((2, 2, 3), colour, np.uint8)).hue
+    assert abs((found - expected + 180) % 360 - 180) < 1.2
+
+
+def test_gray_has_no_hue() -> None:
+    """Without any colour, hue and saturation are 0."""
+    assert look(np.full((3, 4, 3), 90, np.uint8))[:2] == (0.0, 0.0)
