@@ -58,7 +58,7 @@ ADAPTERS = {
         "generator/pictures/shapes.py",
         "generator/pictures/sketch.py",
     },
-    "sounddevice": {"player/output.py"},
+    "sounddevice": {"player/output.py", "generator/song/humming.py"},
     "rtmixer": {"player/output.py"},
     "rich": {"session/live/view.py"},
 }
