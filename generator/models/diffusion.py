@@ -32,6 +32,7 @@ from rym.errors import DeviceError, FormatError
 from rym.messages import AFFECTS, Affect
 
 from ..making.drafts import Painter, Picture, Prompter
+from ..pictures.drawn import placed
 from ..settings import Diffusion, GeneratorSettings
 from . import strips
 from .strips import Lines
@@ -193,7 +194,8 @@ class Diffuser:
         if self._sketch is None:
             lines = strips.outlines(start)
         else:
-            lines = _fitted(self._sketch, width, height)
+            # Where the painted scene has them, too.
+            lines = np.clip(placed(self._sketch, (height, width)), 0.0, 1.0)
             if not self._settings.control:
                 # Without ControlNet, img2img keeps to what it sees: the lines must be there.
                 start = strips.inked(start, lines)
@@ -364,17 +366,3 @@ def _resized(picture: Picture, width: int, height: int) -> Picture:
 
     image = Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
     return np.asarray(image)
-
-
-def _fitted(lines: Lines, width: int, height: int) -> Lines:
-    """Return a drawing as large as it fits, unstretched, on paper of this size."""
-    from PIL import Image
-
-    rows, columns = lines.shape
-    scale = min(width / columns, height / rows)
-    size = max(1, round(columns * scale)), max(1, round(rows * scale))
-    drawing = Image.fromarray(lines.astype(np.float32)).resize(size, Image.Resampling.LANCZOS)
-    paper = np.zeros((height, width))
-    left, top = (width - size[0]) // 2, (height - size[1]) // 2
-    paper[top : top + size[1], left : left + size[0]] = np.clip(np.asarray(drawing), 0.0, 1.0)
-    return paper

@@ -25,8 +25,10 @@ Make = Callable[[int, int], Picture | None]
 
 BLACK = 12
 """A picture whose brightest hundredth is darker than this (of 255) counts as black."""
-INKED = 0.04
+INKED = 0.05
 """Part of a picture that is drawn as lines where nobody has sketched any."""
+SPECK = 0.0006
+"""Part of a picture below which a line is left out: grass and glitter are no layout."""
 
 
 def valence(frame: int, n_frames: int) -> float:
@@ -144,12 +146,15 @@ def outlines(picture: Picture) -> Lines:
     array of shape (height, width)
         1 on the strongest edges, 0 elsewhere.
     """
-    blurred = ndimage.gaussian_filter(_light(picture), (1.5, 1.5, 0.0))
-    edges = np.sqrt(
-        sum(ndimage.sobel(blurred, axis=axis) ** 2 for axis in (0, 1)).sum(axis=2)  # type: ignore[union-attr]
-    )
-    limit = max(float(np.quantile(edges, 1.0 - INKED)), 1e-6)
-    return np.asarray((edges >= limit).astype(np.float64))
+    blur = max(picture.shape) / 400
+    blurred = ndimage.gaussian_filter(_light(picture), (blur, blur, 0.0))
+    squares = [ndimage.sobel(blurred, axis=axis) ** 2 for axis in (0, 1)]
+    edges = (squares[0] + squares[1]).sum(axis=2)
+    found = edges >= max(float(np.quantile(edges, 1.0 - INKED)), 1e-6)
+    label, _ = ndimage.label(found, structure=np.ones((3, 3)))
+    large = np.bincount(label.ravel()) >= SPECK * label.size
+    large[0] = False
+    return np.asarray(large[label], np.float64)
 
 
 def inked(picture: Picture, lines: Lines) -> Picture:

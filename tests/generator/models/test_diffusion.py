@@ -16,8 +16,9 @@ import pytest
 
 from generator.memory import Memory
 from generator.models import strips
-from generator.models.diffusion import Diffuser, _fitted
+from generator.models.diffusion import Diffuser
 from generator.models.painting import painter
+from generator.pictures.drawn import placed
 from generator.settings import Diffusion, GeneratorSettings, NoPictures, ProceduralPictures
 from rym.bank import Maker
 from rym.errors import DeviceError, FormatError
@@ -176,7 +177,7 @@ def test_a_frame_is_what_diffusers_makes_of_the_prompt(make, models) -> None:
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
     width, height = made.size
     start = Image.fromarray(Slopes().paint(0, 0, 1)).resize((width, height), Image.LANCZOS)
-    lines = (_fitted(np.eye(40, 64), width, height) * 255).round().astype(np.uint8)
+    lines = (placed(np.eye(40, 64), (height, width)) * 255).round().astype(np.uint8)
     theirs = pipe(
         WORDS["positive"],
         image=start,
@@ -215,13 +216,17 @@ def test_the_persons_lines_are_kept_to(make, control) -> None:
     assert made.maker.model == ("tiny-diffusion + tiny-control" if control else "tiny-diffusion")
 
 
-def test_lines_are_white_on_black_and_not_stretched(make) -> None:
-    """A square drawing lies square in the middle of a wide picture; ink is white, paper black."""
-    start, lines = make(sketch=np.ones((50, 50)))._layout(Slopes().paint(0, 0, 0))
+def test_lines_are_white_on_black_and_where_the_scene_has_them(make) -> None:
+    """Ink is white, as in scribbles; a ring stays round and lies where the scene has it."""
+    y, x = np.mgrid[:90, :120] - 45
+    ring = (np.abs(np.hypot(x - 15, y) - 30) < 4).astype(float)
+    start, lines = make(sketch=ring)._layout(Slopes().paint(0, 0, 0))
     assert start.shape == lines.shape == (40, 64, 3)
-    assert (lines[:, 12:52] == 255).all()
-    assert not lines[:, :12].any()
-    assert not lines[:, 52:].any()
+    rows, columns = (np.flatnonzero((lines[..., 0] > 128).any(axis=k)) for k in (1, 0))
+    assert abs(np.ptp(rows) - np.ptp(columns)) <= 1
+    assert np.ptp(rows) > 30
+    scene = placed(ring, (80, 128)).reshape(40, 2, 64, 2).mean(axis=(1, 3))
+    assert np.corrcoef(scene.ravel(), lines[..., 0].ravel())[0, 1] > 0.95
 
 
 class Checker:
