@@ -98,8 +98,7 @@ class Clip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     mode_score: float
     """How much better a major than a minor key fits its tones, −1…1."""
     beat_error: float | None
-    """Relative distance of the onsets' own period from the beat or a simple multiple of it; null
-    where no onsets stand out."""
+    """Relative distance of the onsets' own tempo from `bpm`; null where none stands out."""
     loop_residual_db: float | None
     """Level of the difference between looped and rendered-through sound at the seam, in dB; null
     for an ending, and where the music could not be rendered through."""

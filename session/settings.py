@@ -46,9 +46,10 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Label of what is done, a-z and 0-9."""
     run: Annotated[int, Meta(ge=0)] = 0
     """Number of the run, from 1; 0 takes the next free one."""
-    kind: Literal["simulated", "recorded", "pilot"] = "pilot"
+    kind: Literal["simulated", "recorded", "pilot", "participant"] = "pilot"
     """`simulated`: nobody wears the cap. `recorded`: the EEG comes from files. `pilot`: somebody of
-    the staff wears it."""
+    the staff wears it. `participant`: a person who consented, with a bank of their own that is
+    approved."""
     eeg: Literal["source", "outside"] = "outside"
     """`source`: this session starts the sender of `[source]`; `outside`: an amplifier's software
     sends (NIC)."""
@@ -59,7 +60,8 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     memory: str = str(CONFIGS / "memory.example.toml")
     """The memory whose bank is played."""
     bank: str = ""
-    """A bank made before; empty builds that of `memory`."""
+    """A bank made before; empty builds that of `memory`, or takes the one under `people/` that a
+    participant has approved."""
     model: str = ""
     """A model made before; empty leaves it to the phase `training`."""
     labels: Literal["keys", "markers"] = "keys"
@@ -68,6 +70,11 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Marker codes of positive, neutral, negative and of letting go."""
     longest_trial: Annotated[float, Meta(gt=0)] = 60.0
     """Seconds after which the marker that ends a trial counts as missing."""
+
+    @property
+    def attended(self) -> bool:
+        """Whether somebody wears the cap."""
+        return self.kind in ("pilot", "participant")
 
     def __post_init__(self) -> None:
         names = [phase.name for phase in self.phases]

@@ -33,7 +33,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     started: str = ""
     """Wall-clock time of the start, for people."""
     kind: str = ""
-    """`simulated`, `recorded` (the EEG was replayed from files), `pilot`; empty if not known."""
+    """`simulated`, `recorded` (the EEG was replayed from files), `pilot`, `participant`; empty if
+    not known."""
     n_files: int = 0
     """Recordings that were replayed; 0 where the EEG was live."""
     n_labels: int = 0

@@ -36,7 +36,7 @@ class Operator:
         """
         supervisor = self._supervisor
         decodes = "decoder" in supervisor.parts
-        labels = decodes and supervisor.tables.session.kind == "pilot"
+        labels = decodes and supervisor.tables.session.attended
         match key:
             case "q":
                 supervisor.stopping.set()

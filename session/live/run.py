@@ -24,6 +24,7 @@ from rym.address import parse_url
 from rym.clock import SystemClock
 from rym.errors import RymError, UsageError
 from rym.logs import run_async
+from rym.messages import AFFECTS, Affect
 from rym.settings import Resolved, secret
 from rym.topics import prefix
 from stream.signal.filters import describe
@@ -31,8 +32,9 @@ from stream.simulated.senders import build as build_source
 
 from .. import settings as tables_of
 from ..after import report
+from ..bank.admission import admit, check_affects, own_bank, remark
 from ..folder import Folder, Record, environment, hash_bank, hash_folder
-from ..settings import Tables
+from ..settings import SessionSettings, Tables
 from .keys import pressed
 from .operator import Operator
 from .supervisor import Supervisor
@@ -69,6 +71,8 @@ def run_session(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
     notes = check(tables)
     folder = new_folder(tables)
     bank = ready_bank(tables, folder, quiet=quiet)
+    if session.kind != "participant":
+        notes += remark(session, bank)
     tables = settled(tables, folder, bank, epoch)
     record = Record(
         subject=folder.subject,
@@ -128,15 +132,38 @@ def check(tables: Tables) -> list[str]:
             "Use a broker on this machine, such as mqtt://127.0.0.1:1883.",
             host=address.host,
         )
-    if session.bank:
-        bank_format.load(Path(session.bank))
-    else:
-        load_memory(Path(session.memory))
+    affects = _check_bank(session)
     check_hop(tables.decoder.features.preset, tables.stream.hop)
+    notes = []
     if session.model:
-        _check_model(models.load(Path(session.model)).manifest, tables)
-    # Made here and thrown away: the sender's process reads the files again.
-    return list(build_source(tables.source.sender).notes) if session.eeg == "source" else []
+        model = models.load(Path(session.model)).manifest
+        _check_model(model, tables)
+        notes = [said] if (said := check_affects(model.states, affects)) else []
+    if session.eeg == "source":
+        # Made here and thrown away: the sender's process reads the files again.
+        notes += build_source(tables.source.sender).notes
+    return notes
+
+
+def _check_bank(session: SessionSettings) -> tuple[Affect, ...]:
+    """Refuse a bank that cannot be played, to a participant also one that must not be.
+
+    A single damaged clip is the player's to leave out: it says so, and the others play.
+
+    Returns
+    -------
+    tuple of str
+        The affects that the bank has, or will have.
+    """
+    if session.kind == "participant":
+        admit(session, own_bank(session))
+    elif not session.bank:
+        load_memory(Path(session.memory))
+        return AFFECTS
+    folder = own_bank(session)
+    found = bank_format.read(folder)
+    bank_format.check_form(found, folder)
+    return found.affects
 
 
 def _check_model(model: Manifest, tables: Tables) -> None:
@@ -243,12 +270,10 @@ def ready_bank(tables: Tables, folder: Folder, *, quiet: bool) -> Path:
     Raises
     ------
     RymError
-        If the named bank is incomplete, or the memory cannot be read.
+        If the memory cannot be read, or its bank not be built.
     """
-    if tables.session.bank:
-        bank = Path(tables.session.bank).resolve()
-        bank_format.load(bank)
-        return bank
+    if tables.session.bank or tables.session.kind == "participant":
+        return own_bank(tables.session).resolve()
     memory = load_memory(Path(tables.session.memory))
     build(memory, folder.bank, tables.generator, progress=_teller(quiet=quiet))
     return folder.bank
@@ -266,12 +291,12 @@ def _teller(*, quiet: bool) -> Callable[[Progress], None]:
 
 async def _attended(supervisor: Supervisor, *, quiet: bool) -> None:
     """Run the supervisor with the screen, the operator's keys and Ctrl-C."""
-    kind = supervisor.tables.session.kind
+    session = supervisor.tables.session
     note = "q ends   space silences at once   r lets the music come back"
-    if kind == "pilot":
+    if session.attended:
         note += "\n1 pleasant   2 neither   3 unpleasant   the same again lets go"
     note += "\nf freezes learning, and lets it go on   u takes back the last 30 s"
-    board = Board(mark="" if kind == "pilot" else kind.upper(), note=note)
+    board = Board(mark="" if session.attended else session.kind.upper(), note=note)
     async with interrupts(supervisor.stopping), pressed() as keys:
         screen = Screen(board, quiet=quiet)
         operator = asyncio.create_task(_operate(supervisor, keys), name="operator")

@@ -22,6 +22,7 @@ from rym.errors import ConfirmError, DeviceError, RymError
 from rym.messages import Command, Learned, Phase, Status, Stop
 from rym.mqtt import MqttBus
 
+from ..bank.admission import heard_of
 from ..folder import Folder
 from ..settings import PlannedPhase, Tables
 from .lessons import Lessons
@@ -423,6 +424,13 @@ class Supervisor:
             return
         if trained.decoder == "none":
             self.warnings.append(f"Nothing could be learned. {trained.why}")
+        try:
+            silent = heard_of(self.folder.model, Path(self.tables.player.bank))
+        except RymError as error:
+            self.warnings.append(f"The music stays neutral. {error}")
+            return
+        if silent:
+            self.warnings.append(silent)
         self.give_model(self.folder.model)
 
     async def _come_back(self) -> None:
