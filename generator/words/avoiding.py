@@ -31,9 +31,11 @@ class Token(NamedTuple):
 Span = tuple[int, int]
 
 
-def tokens(text: str) -> list[Token]:
+@functools.lru_cache(maxsize=2048)
+def tokens(text: str) -> tuple[Token, ...]:
     """Cut a text into words: letters, their marks, digits, and what joins them invisibly."""
-    found, start = [], None
+    found: list[Token] = []
+    start = None
     for index, character in enumerate(text + " "):
         inside = index < len(text) and _inside(character)
         if inside and start is None:
@@ -41,7 +43,7 @@ def tokens(text: str) -> list[Token]:
         elif not inside and start is not None:
             found.append(Token(fold(text[start:index]), start, index))
             start = None
-    return [token for token in found if token.word]
+    return tuple(token for token in found if token.word)
 
 
 def _inside(character: str) -> bool:
@@ -117,7 +119,7 @@ class Avoided:
         return _left(text, SENTENCE, spans) or _left(text, CLAUSE, spans)
 
 
-def _matched(phrase: tuple[str, ...], words: list[Token], index: int, text: str) -> int:
+def _matched(phrase: tuple[str, ...], words: tuple[Token, ...], index: int, text: str) -> int:
     """Return how many words from `index` on are the phrase: 0 where they are not."""
     if _run(phrase, words, index, text):
         return len(phrase)
@@ -132,14 +134,14 @@ def _matched(phrase: tuple[str, ...], words: list[Token], index: int, text: str)
     return 0
 
 
-def _run(phrase: tuple[str, ...], words: list[Token], index: int, text: str) -> bool:
+def _run(phrase: tuple[str, ...], words: tuple[Token, ...], index: int, text: str) -> bool:
     if not _near(words, index, len(phrase), text):
         return False
     here = words[index : index + len(phrase)]
     return all(same(one, token.word) for one, token in zip(phrase, here, strict=True))
 
 
-def _near(words: list[Token], index: int, length: int, text: str) -> bool:
+def _near(words: tuple[Token, ...], index: int, length: int, text: str) -> bool:
     """Tell whether so many words follow one another without a comma or the like between them."""
     if index + length > len(words):
         return False

@@ -45,13 +45,17 @@ def explain(memory: Memory) -> list[str]:
 
 def _text(memory: Memory) -> str:
     n_words = len(memory.text.split())
-    told = f"The text has {n_words} words and {len(memory.text)} characters"
+    told = f"The text has {_count(n_words, 'word')} and {_count(len(memory.text), 'character')}"
     if n_words <= CLIP_WORDS:
         return f"{told}: neither is made from it as it is."
     return (
         f"{told}: neither is made from it as it is, but a model for pictures takes in about the "
         f"first {CLIP_WORDS} words."
     )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _language(memory: Memory) -> str:
@@ -81,7 +85,7 @@ def _song(memory: Memory) -> str:
     drawn, given = len(memory.melody), memory.song
     if drawn:
         rest = ", and the song's file is not listened to" if given else ""
-        return f"The tune is the drawn melody of {drawn} notes{rest}."
+        return f"The tune is the drawn melody of {_count(drawn, 'note')}{rest}."
     if given is None:
         return "There is no song: a tune is made up."
     kinds = {
@@ -111,7 +115,7 @@ def _avoided_word(number: int, word: str) -> str:
     held = sum(own.blocks(phrase) for phrase in lexicon().phrases())
     told = [f"the procedural music plays no {name}" for name in played]
     if held:
-        told.append(f"{held} of our phrases are held back")
+        told.append(f"{_count(held, 'phrase')} of ours {'is' if held == 1 else 'are'} held back")
     what = f"Word {number} of the avoid-list"
     if told or translated(word):
         told = told or ["none of our phrases speaks of it"]
@@ -130,7 +134,7 @@ def _left_out(memory: Memory) -> list[str]:
     left, n_words = len(bound.without(memory.text).split()), len(memory.text.split())
     told = (
         f"The text itself names what is to be avoided ({n_places} ×): neither stays as it "
-        f"is written, pleasant and unpleasant use {left} of its {n_words} words. "
+        f"is written, pleasant and unpleasant use {left} of its {_count(n_words, 'word')}. "
         "Change the text if that is not meant."
     )
     return [told]

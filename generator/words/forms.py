@@ -80,15 +80,23 @@ def same(avoided: str, word: str) -> bool:
         return avoided in word
     if not (_LATIN.match(avoided) and _LATIN.match(word)):
         return _same_elsewhere(avoided, word)
-    if any(avoided in row and word in row for row in IRREGULAR):
+    if any(word in row for row in _irregular().get(avoided, ())):
         return True
     return any(
         _inflected(one, other) or _compound(one, other)
         for one in _spellings(avoided)
         for other in _spellings(word)
+        if one[:2] == other[:2] or one[:3] in other
     )
 
 
+@functools.cache
+def _irregular() -> dict[str, list[frozenset[str]]]:
+    """Return the rows in which a word stands."""
+    return {word: [row for row in IRREGULAR if word in row] for row in IRREGULAR for word in row}
+
+
+@functools.lru_cache(maxsize=65_536)
 def _spellings(word: str) -> frozenset[str]:
     """Return a word and what it is if `ae`, `oe`, `ue` stand for letters with two dots."""
     return frozenset((word, word.replace("ae", "a").replace("oe", "o").replace("ue", "u")))

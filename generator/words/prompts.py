@@ -64,7 +64,7 @@ class Templates:
         self._memory = memory
         self._seed = seed
         self._avoided = avoided(memory.avoid)
-        self._rest = " ".join(self._avoided.without(memory.text).split())
+        self._rest = usable(memory.text, memory.avoid)
 
     def prompt(self, affect: Affect, sense: Sense, index: int) -> str:
         """Return a prompt; of neutral the person's own text, untouched.
@@ -112,8 +112,8 @@ class Templates:
         return tuple(drawn)
 
     def _frame(self, sense: Sense, index: int) -> str:
-        usable = [one for one in FRAMES[sense] if not self._avoided.mentioned(_bare(one))]
-        return usable[int(self._rng(sense).integers(len(usable)) + index) % len(usable)]
+        frames = sayable(self._memory.avoid, sense)
+        return frames[int(self._rng(sense).integers(len(frames)) + index) % len(frames)]
 
     def _rng(
         self, sense: Sense, affect: Affect = "neutral", category: int = 0
@@ -122,14 +122,23 @@ class Templates:
         return np.random.default_rng((self._seed, *where))
 
 
-def _bare(frame: str) -> str:
-    return frame.format(words="", text="")
-
-
 @functools.lru_cache(maxsize=64)
 def avoided(words: tuple[str, ...]) -> Avoided:
     """Return an avoid-list, prepared once."""
     return Avoided(words)
+
+
+@functools.lru_cache(maxsize=64)
+def usable(text: str, avoid: tuple[str, ...]) -> str:
+    """Return, in one line, what an avoid-list leaves of a text."""
+    return " ".join(avoided(avoid).without(text).split())
+
+
+@functools.lru_cache(maxsize=64)
+def sayable(avoid: tuple[str, ...], sense: Sense) -> tuple[str, ...]:
+    """Return the frames that an avoid-list leaves; the first one says nothing by itself."""
+    bare = {frame: frame.format(words="", text="") for frame in FRAMES[sense]}
+    return tuple(frame for frame, said in bare.items() if not avoided(avoid).mentioned(said))
 
 
 @functools.lru_cache(maxsize=64)

@@ -18,7 +18,8 @@ LATIN = st.text(alphabet="abcdefghijklmnoprstuwäöüßé", min_size=3, max_size
     [
         ("bell", "bells"), ("bells", "bell"), ("rain", "rainy"), ("rain", "raining"),
         ("rain", "rainfall"), ("run", "running"), ("memory", "memories"), ("cloudy", "cloudier"),
-        ("cloud", "cloudy"), ("leaf", "leaves"), ("skies", "sky"), ("easy", "ease"), ("child", "children"), ("piano", "pianist"),
+        ("cloud", "cloudy"), ("leaf", "leaves"), ("skies", "sky"), ("easy", "ease"),
+        ("child", "children"), ("piano", "pianist"),
         ("sun", "sunset"), ("sun", "sunny"), ("sun", "sunlight"), ("sing", "sang"),
         ("thunder", "thunderstorm"), ("sad", "sadness"), ("fog", "foggy"), ("storm", "snowstorm"),
         ("shine", "shining"), ("lonely", "loneliness"), ("glass", "glasses"),
