@@ -37,7 +37,7 @@ ADAPTERS = {
         "generator/models/musicgen.py",
     },
     "diffusers": {"generator/models/acestep.py", "generator/models/diffusion.py"},
-    "transformers": {"generator/models/musicgen.py"},
+    "transformers": {"generator/models/musicgen.py", "generator/words/local.py"},
     "audiocraft": {"generator/models/audiocraft_worker.py"},
     "huggingface_hub": {"generator/models/weights.py"},
     "braindecode": {"decoder/methods/network.py"},
