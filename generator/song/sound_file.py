@@ -38,8 +38,9 @@ CLIPPED = 0.005
 CANCELLED = 0.02
 """If the mean of the channels has less than this share of the loudest one's energy, they cancel
 one another, and the loudest is taken alone."""
-BLOCK = 2**20
-"""Numbers read at once: a file of hours or of many channels must not fill the memory."""
+BLOCK = 8192
+"""Frames read at once: a file of hours or of many channels must not fill the memory, and where a
+damaged one breaks off, only the last block is lost."""
 CONVERT = "Convert it first: `ffmpeg -i SONG song.flac`; wav, flac, ogg and mp3 are read."
 ANOTHER = "Give another file, hum the song, or leave it out."
 ENDLESS = (0, 0xFFFFFFFF)
@@ -160,7 +161,7 @@ def _mean_of(sound: Any, n_most: int) -> tuple[Mono, Mono, bool]:
 def _blocks(sound: Any, n_most: int) -> Any:
     left = n_most
     while left > 0:
-        block = sound.read(min(left, max(1, BLOCK // sound.channels)), always_2d=True)
+        block = sound.read(min(left, BLOCK), always_2d=True)
         if not len(block):
             return
         left -= len(block)

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from scipy import signal
 
-from generator.song import humming, melody, sound_file
+from generator.song import humming
 from rym.errors import DeviceError, FormatError
-from tests.generator.song.tunes import RATE, classes, in_order, placed, sung
+from tests.generator.song.tunes import RATE, placed, sung
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -127,14 +128,13 @@ def test_without_port_audio_the_sentence_says_what_to_do(monkeypatch):
 
 
 @pytest.mark.real
-def test_a_real_microphone_hears_the_tune(sound_server, program, tmp_path):
-    """What is played to a sound server's monitor is recorded through PortAudio and understood."""
+def test_a_real_microphone_hears_what_is_played(sound_server, program, tmp_path):
+    """What is played to a sound server's monitor is recorded through PortAudio."""
     program("pacat")
-    notes = placed("good king")[:7]
-    tune, path = sung(notes, 132), tmp_path / "hummed.wav"
+    tune, path = sung(placed("good king")[:5], 160), tmp_path / "hummed.wav"
     environment = {**sound_server, "PULSE_SOURCE": "rym.monitor"}
     process = subprocess.Popen(
-        [sys.executable, "-c", RECORD, str(path), "6"],
+        [sys.executable, "-c", RECORD, str(path), "4"],
         cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     begun = process.stdout.readline()
@@ -148,13 +148,18 @@ def test_a_real_microphone_hears_the_tune(sound_server, program, tmp_path):
         pytest.skip(f"needs PortAudio with ALSA's pulse plugin: {said[-200:]}")
     assert process.returncode == 0, said
     told = json.loads(out)
-    assert told["seconds"] == pytest.approx(6.0)
+    assert told["seconds"] == pytest.approx(4.0)
     assert told["remarks"] == []
     before = [moment[0] for moment in told["moments"]]
     assert before == sorted(before, reverse=True)
     assert before[0] > 0.5
     assert before[-1] == 0.0
     assert max(moment[2] for moment in told["moments"]) > -30
-    with path.open("rb") as file:
-        found = melody.hummed(sound_file.read(file).samples)
-    assert in_order(classes(notes), [note.pitch % 12 for note in found.melody]) >= 0.9
+    kept, rate = soundfile.read(path)
+    assert likeness(kept, signal.resample_poly(tune, rate, RATE)) > 0.95
+
+
+def likeness(kept, played):
+    """Return the highest correlation of a recording with what was played."""
+    found = signal.fftconvolve(kept, played[::-1])
+    return float(np.abs(found).max() / np.linalg.norm(kept) / np.linalg.norm(played))
