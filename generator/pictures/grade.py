@@ -12,6 +12,8 @@ from .layers import Image, Stage
 
 NODES = 17
 """Valences at which the light is set; between them a monotone curve runs."""
+CLOSE = 2e-4
+"""Distance from the line at which the search ends."""
 GAIN = (0.4, 3.0)
 RICHNESS = (0.3, 2.2)
 GRAY = np.array([0.299, 0.587, 0.114], np.float32)
@@ -78,7 +80,9 @@ def paper(shape: tuple[int, int]) -> Field:
 
 def means(image: Image) -> npt.NDArray[np.float64]:
     """Return mean value and mean saturation (HSV), shape (2,)."""
-    high, low = image.max(axis=-1), image.min(axis=-1)
+    red, green, blue = (image[..., k] for k in range(3))
+    high = np.maximum(np.maximum(red, green), blue)
+    low = np.minimum(np.minimum(red, green), blue)
     return np.array([high.mean(), ((high - low) / np.maximum(high, 1e-4)).mean()], float)
 
 
@@ -97,12 +101,14 @@ def _apply(image: Image, gain: float, richness: float) -> None:
 
 def _solve(image: Image, aim: npt.NDArray[np.float64]) -> tuple[float, float]:
     gain = richness = 1.0
-    for _ in range(14):
+    for _ in range(20):
         tried = image.copy()
         _apply(tried, gain, richness)
         value, saturation = means(tried)
         # In odds, since the curve of the gain multiplies those.
         odds = aim[0] / (1 - aim[0]) * (1 - value) / value
+        if abs(value - aim[0]) + abs(saturation - aim[1]) < CLOSE:
+            break
         gain = float(np.clip(gain * odds, *GAIN))
         richness = float(np.clip(richness * aim[1] / max(saturation, 1e-3), *RICHNESS))
     return gain, richness

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 WORDS: Mapping[str, str] = {
-    "lake": "lake pond jetty reed boathouse swan rowing canoe see seen badesee bergsee weiher teich steg"
-    " schilf bootshaus ruderboot schwan ufer lac étang lago",
+    "lake": "lake pond jetty reed boathouse swan rowing canoe see seen badesee bergsee weiher"
+    " teich steg schilf bootshaus ruderboot schwan ufer lac étang lago",
     "sea": "sea ocean beach coast dune tide harbour harbor seagull shell surf island lighthouse"
     " meer ozean strand küste düne ebbe flut hafen möwe muschel brandung insel leuchtturm"
     " mer plage mare playa",
