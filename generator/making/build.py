@@ -1,80 +1,65 @@
-"""One memory becomes a folder: clip by clip, atomic, resumable.
+"""One memory becomes a folder: file by file, atomic, resumable, spread over processes.
 
-    bank/
-      build.json             for which memory, settings and version of the sound this folder is
-      audio/s0-v0-neutral.flac
-      audio/s0-v0-neutral.json   its row of the manifest, written once the clip is complete
-      bank.json              the manifest, written last: a folder that has it is whole
+The procedural bank is always made first: it takes a minute, it is the guide of every other backend,
+and from then on the folder holds a whole bank. Another backend's clips take the place of their
+siblings group by group; the manifest changes from one whole bank to the next.
 
-A build that was stopped anywhere is taken up where it was; a clip whose file does not match its row
-any more is made again. A folder of another memory is never touched.
+A build that was stopped anywhere is taken up where it was; a file that does not match its row any
+more is made again. A folder of another memory is never touched.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import itertools
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
-import soundfile
-from threadpoolctl import threadpool_limits
+from joblib import Parallel, delayed
 
 from rym import bank
-from rym.bank import Bank, Clip, Correlation, Maker
-from rym.errors import FormatError, UsageError
-from rym.messages import AFFECTS, Affect
+from rym.bank import Bank, Clip, Frame
+from rym.clock import Clock, SystemClock
+from rym.errors import FormatError
+from rym.lock import locked
 
 from ..memory import Memory
-from ..music import render
-from ..music.arrangement import arrange, avoided
-from ..music.composition import BEATS, Piece, compose
-from ..settings import GeneratorSettings, ProceduralMusic
-from ..sound import mastering, measures
-from ..sound.mastering import Stereo
+from ..settings import GeneratorSettings
+from ..song.understanding import with_song
+from . import rows
+from .estimate import Estimate
+from .manifest import assemble
+from .names import PLAIN
+from .plan import clip_jobs, frame_jobs, groups
+from .studio import ClipJob, Job, Made, Work, do
 
-SOUND = 1
-"""Raised by one whenever the same memory comes to sound otherwise."""
-MAKER = Maker(backend="procedural")
-BUILD = "build.json"
-AUDIO = "audio"
-
-
-class Origin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a folder is being built from; equal origins give equal bytes."""
-
-    backend: str
-    sound: int
-    memory_sha256: str
-    settings: GeneratorSettings
-
-
-Place = tuple[int, int, Affect]
-"""Section, variant, affect."""
-
-
-class Work(NamedTuple):
-    """What one build goes by."""
-
-    memory: Memory
-    settings: GeneratorSettings
-    piece: Piece
-    avoid: frozenset[str]
-    out: Path
+SILENT = "none"
+"""The tag of settings without pictures."""
+ENOUGH = 4
+"""Jobs below which further processes take longer to start than they save."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """One more clip is complete."""
+    """One more file is there; before the first one, how long all will take."""
 
     done: int
     total: int
     file: str
+    """Empty in the first message of a build that has something to make."""
     kept: bool
-    """True where the clip was there already."""
+    """True where the file was there already."""
+    left: float
+    """Seconds that the rest will take here, as far as one can tell."""
+
+
+class Built(NamedTuple):
+    """What a build leaves."""
+
+    bank: Bank
+    remarks: tuple[str, ...]
+    """What is to be known of the song, and what could not be had and what is there instead."""
 
 
 def build(
@@ -82,7 +67,13 @@ def build(
     out: Path,
     settings: GeneratorSettings | None = None,
     progress: Callable[[Progress], None] = lambda _: None,
-) -> Bank:
+    *,
+    kept: Path | None = None,
+    subject: str = "",
+    jobs: int = 1,
+    ready_by: float | None = None,
+    clock: Clock | None = None,
+) -> Built:
     """Make the bank of a memory, or complete the one that was begun.
 
     Parameters
@@ -92,13 +83,24 @@ def build(
     out : Path
         The bank's folder: new, empty, or of this very memory and these settings.
     settings : GeneratorSettings, optional
-        How large and how loud.
+        How large, how loud, by which backends.
     progress : callable
-        Called with a `Progress` after every clip.
+        Called with a `Progress` after every file.
+    kept : Path, optional
+        Folder in which the memory is kept, with what was understood of its song and the answers of
+        a language model. Without it a song in a file is not used.
+    subject : str
+        Label of the person; written into the manifest.
+    jobs : int
+        Processes for the procedural bank; 0: as many as there are cores. Does not change a byte.
+    ready_by : float, optional
+        Seconds since the Unix epoch at which the build stops adding to a bank that is whole.
+    clock : Clock, optional
+        By which the time left is told.
 
     Returns
     -------
-    Bank
+    Built
         The manifest, as written to `out`; the same hashes for the same memory and settings.
 
     Raises
@@ -106,200 +108,169 @@ def build(
     UsageError
         If the folder holds anything else, or the avoid-list leaves nothing to play the tune.
     FormatError
-        If a clip cannot meet the bank's rules.
+        If a procedural clip cannot meet the bank's rules.
     """
     settings = settings or GeneratorSettings()
-    work = Work(memory, settings, compose(memory, settings), avoided(memory.avoid), out)
-    _claim(out, memory, settings)
-    (out / AUDIO).mkdir(exist_ok=True)
-    # By affect first: neighbours then share most of their tones, which are kept for a while.
-    order = [
-        (section, variant, affect)
-        for affect in AFFECTS
-        for section, variant in itertools.product(
-            range(settings.sections), range(settings.variants)
+    sung, remarks = with_song(memory, kept) if kept else (memory, _unsung(memory))
+    rows.claim(out, sung, settings)
+    begun = out / rows.BUILD / "begun"
+    work = Work(sung, memory.fingerprint, settings, kept, begun)
+    # Whoever builds here at the same time waits, and finds everything made.
+    with locked(out / rows.BUILD):
+        make = _Build(work, out, progress, jobs or os.cpu_count() or 1, clock or SystemClock())
+        make.procedural()
+        make.save(subject)
+        for group in make.groups():
+            if not make.has_time(group, ready_by):
+                break
+            if make.tried(group):
+                make.save(subject)
+        manifest = make.save(subject)
+        rows.forget(out, make.worth_keeping(manifest))
+    shutil.rmtree(begun, ignore_errors=True)
+    return Built(manifest, (*remarks, *make.problems))
+
+
+def _unsung(memory: Memory) -> tuple[str, ...]:
+    if memory.song is None or memory.melody:
+        return ()
+    return ("The song is not used: what is understood of it is kept with the memory; give --kept.",)
+
+
+class _Build:
+    """A build that goes on: what is missing, what was made, what could not be."""
+
+    def __init__(
+        self,
+        work: Work,
+        out: Path,
+        progress: Callable[[Progress], None],
+        n_processes: int,
+        clock: Clock,
+    ) -> None:
+        self.problems: list[str] = []
+        self._work = work
+        self._out = out
+        self._progress = progress
+        self._n_processes = n_processes
+        self._clock = clock
+        self._estimate = Estimate(n_processes)
+        self._wishes = rows.remakes(out)
+        self._sound = _tag(work.settings.music)
+        self._sight = _tag(work.settings.pictures)
+        self._plain: list[Job] = [*self._clips(PLAIN), *self._frames(PLAIN)]
+        self._groups = self._other_groups()
+        everything = [*self._plain, *(job for group in self._groups for job in group)]
+        self._total = len(everything)
+        self._missing = {job.file: job for job in everything if not self._there(job)}
+        for number, job in enumerate(x for x in everything if x.file not in self._missing):
+            self._tell(job.file, kept=True, done=number + 1)
+
+    def _clips(self, backend: str) -> list[ClipJob]:
+        return clip_jobs(self._work.settings, self._wishes, backend)
+
+    def _frames(self, backend: str) -> Sequence[Job]:
+        return frame_jobs(self._work.settings, self._wishes, backend)
+
+    def _other_groups(self) -> list[list[Job]]:
+        """Return what other backends are to make, in the manifest's portions."""
+        found: list[list[Job]] = []
+        if self._sound != PLAIN:
+            jobs = {job.place: job for job in self._clips(self._sound)}
+            found += [[jobs[x] for x in group.places] for group in groups(self._work.settings)]
+        if self._sight not in (PLAIN, SILENT):
+            n = self._work.settings.frames
+            frames = self._frames(self._sight)
+            found += [list(frames[i : i + n]) for i in range(0, len(frames), n)]
+        return found
+
+    def _there(self, job: Job) -> bool:
+        if isinstance(job, ClipJob):
+            return rows.finished(self._out, job.file, Clip) is not None
+        return rows.finished(self._out, job.file, Frame) is not None
+
+    def _tell(self, file: str, *, kept: bool, done: int | None = None) -> None:
+        done = self._total - len(self._missing) if done is None else done
+        left = self._estimate.left(self._missing.values())
+        self._progress(Progress(done=done, total=self._total, file=file, kept=kept, left=left))
+
+    # -- making ----------------------------------------------------------------------------------
+
+    def procedural(self) -> None:
+        """See to it that every procedural file is there, in several processes where that pays.
+
+        Raises
+        ------
+        FormatError
+            If one cannot be made.
+        """
+        todo = [job for job in self._plain if job.file in self._missing]
+        # The first of each kind is made here: it tells how long the others will take.
+        first = {type(job): job for job in reversed(todo)}
+        for job in first.values():
+            self._keep(job, do(self._work, job))
+        rest = [job for job in todo if job.file in self._missing]
+        for made in self._spread(rest):
+            self._keep(self._missing[made.row.file], made)
+
+    def _keep(self, job: Job, made: Made) -> None:
+        rows.keep(self._out, made.data, made.row)
+        self._estimate.learn(job, made.seconds)
+        del self._missing[job.file]
+        self._tell(job.file, kept=False)
+
+    def _spread(self, jobs: Sequence[Job]) -> Iterator[Made]:
+        """Yield what comes, in any order: each file depends on its own job alone."""
+        if self._n_processes == 1 or len(jobs) < ENOUGH:
+            yield from (do(self._work, job) for job in jobs)
+            return
+        parallel = Parallel(n_jobs=self._n_processes, return_as="generator_unordered")
+        yield from parallel(delayed(do)(self._work, job) for job in jobs)
+
+    def groups(self) -> Iterator[list[Job]]:
+        """Yield what other backends have to make, portion by portion."""
+        for group in self._groups:
+            missing = [job for job in group if job.file in self._missing]
+            if missing:
+                yield missing
+
+    def tried(self, group: Sequence[Job]) -> bool:
+        """Make what belongs together; what fails is a problem, ends the group and is left out."""
+        for job in group:
+            try:
+                made = do(self._work, job)
+            except FormatError as error:
+                self.problems.append(f"{error.error} The procedural one stays in its place.")
+                return False
+            self._keep(job, made)
+        return True
+
+    def has_time(self, group: Sequence[Job], ready_by: float | None) -> bool:
+        """Tell whether a portion can be made before the bank has to be ready."""
+        if ready_by is None:
+            return True
+        needed, there = self._estimate.left(group), ready_by - self._clock.wall()
+        if needed <= there:
+            return True
+        self.problems.append(
+            f"{group[0].file} and what follows were not begun: {max(there, 0.0):.0f} s were left, "
+            f"about {needed:.0f} s are needed; the procedural bank is ready."
         )
-    ]
-    clips: dict[Place, Clip] = {}
-    for done, place in enumerate(order, 1):
-        file = _file(*place)
-        kept = _complete(out, file)
-        # One core: small products gain nothing from more, and beside a running session threads
-        # that wait for one another made a build five times slower.
-        with threadpool_limits(limits=1):
-            clips[place] = kept or _make(work, place)
-        progress(Progress(done=done, total=len(order), file=file, kept=kept is not None))
-    manifest = Bank(
-        schema=bank.SCHEMA,
-        memory_sha256=work.memory.fingerprint,
-        rate=settings.rate,
-        affects=AFFECTS,
-        target_lufs=settings.target_lufs,
-        clips=tuple(clips[place] for place in sorted(clips, key=_manifest_order)),
-        correlations=_correlations(out, clips, settings),
-    )
-    bank.save(manifest, out)
-    return manifest
+        return False
+
+    # -- the manifest ----------------------------------------------------------------------------
+
+    def save(self, subject: str) -> Bank:
+        """Write the manifest of the best that is there."""
+        manifest = assemble(self._work, self._out, self._wishes, subject, self._n_processes)
+        bank.save(manifest, self._out)
+        return manifest
+
+    def worth_keeping(self, manifest: Bank) -> set[str]:
+        """Return the manifest's files, and those that stand behind them."""
+        behind = [*self._plain, *(job for group in self._groups for job in group)]
+        return {job.file for job in behind} | manifest.files.keys()
 
 
-def _manifest_order(place: Place) -> tuple[int, int, int]:
-    return place[0], place[1], AFFECTS.index(place[2])
-
-
-def _file(section: int, variant: int, affect: Affect) -> str:
-    return f"{AUDIO}/s{section}-v{variant}-{affect}.flac"
-
-
-def _claim(out: Path, memory: Memory, settings: GeneratorSettings) -> None:
-    """Mark the folder as this memory's, or refuse it."""
-    origin = Origin(
-        backend=MAKER.backend, sound=SOUND, memory_sha256=memory.fingerprint, settings=settings
-    )
-    marker = out / BUILD
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file, a bank is a folder.", "Choose another --out.")
-    if not out.exists() or not any(out.iterdir()) or _only_begun(out):
-        out.mkdir(parents=True, exist_ok=True)
-        _write(marker, msgspec.json.encode(origin))
-        return
-    if not marker.is_file():
-        raise UsageError(
-            f"{out} exists and is not a bank that was begun here (it has no {BUILD}).",
-            "Choose another --out; nothing was changed.",
-        )
-    try:
-        found = msgspec.json.decode(marker.read_bytes(), type=Origin)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise FormatError(f"{marker} cannot be read: {error}.", "Choose another --out.") from None
-    if found != origin:
-        raise UsageError(_difference(out, found, origin), "Choose another --out.")
-
-
-def _only_begun(out: Path) -> bool:
-    """Tell whether a build was stopped before it had marked the folder."""
-    return [path.name for path in out.iterdir()] == [BUILD + ".part"]
-
-
-def _difference(out: Path, found: Origin, wanted: Origin) -> str:
-    if found.memory_sha256 != wanted.memory_sha256:
-        return (
-            f"{out} holds the bank of memory {found.memory_sha256[:16]}…, "
-            f"this memory is {wanted.memory_sha256[:16]}…."
-        )
-    for field in GeneratorSettings.__struct_fields__:
-        before, now = getattr(found.settings, field), getattr(wanted.settings, field)
-        if before != now:
-            return f"{out} was begun with {field} = {before}, now it is {now}."
-    return (
-        f"{out} was made by {found.backend} sound {found.sound}, "
-        f"this version makes {wanted.backend} sound {wanted.sound}."
-    )
-
-
-def _complete(out: Path, file: str) -> Clip | None:
-    """Return the row of a clip that is there and unaltered."""
-    path, row = out / file, _row(out, file)
-    if not (path.is_file() and row.is_file()):
-        return None
-    try:
-        clip = msgspec.json.decode(row.read_bytes(), type=Clip)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        # A row that cannot be read says nothing about its clip, so the clip is made again.
-        return None
-    return clip if clip.file == file and bank.sha256(path) == clip.sha256 else None
-
-
-def _row(out: Path, file: str) -> Path:
-    return (out / file).with_suffix(".json")
-
-
-def _make(work: Work, place: Place) -> Clip:
-    """Render, master, measure and write one clip."""
-    section, variant, affect = place
-    piece, settings = work.piece, work.settings
-    file = _file(*place)
-    notes = arrange(piece, section, variant, affect, work.avoid)
-    assert isinstance(settings.music, ProceduralMusic)
-    reverb = settings.music.reverb
-    grid = render.Grid(bars=piece.bars, bpm=piece.bpm, rate=settings.rate)
-    performed = render.perform(notes, render.COLOURS[affect], grid, reverb)
-    looped = render.fold(performed, grid.n_samples)
-    offset = looped.mean(axis=0)
-    looped -= offset
-    gain = mastering.master(looped, settings.rate, settings.target_lufs, settings.max_true_peak)
-    data, sound = _flac(looped * gain, settings.rate)
-    residual = measures.loop_residual_db(sound, performed, offset, gain, settings.rate)
-    clip = Clip(
-        file=file,
-        sha256=hashlib.sha256(data).hexdigest(),
-        affect=affect,
-        section=section,
-        variant=variant,
-        maker=MAKER,
-        prompt_sha256=work.memory.prompt_sha256,
-        seed=piece.seed,
-        bpm=piece.bpm,
-        bars=piece.bars,
-        beats_per_bar=BEATS,
-        n_samples=len(sound),
-        downbeats=grid.downbeats,
-        key=piece.key,
-        mode=piece.modes[affect],
-        lufs=round(mastering.loudness(sound, settings.rate), 3),
-        true_peak_dbtp=round(mastering.true_peak(sound), 3),
-        spectral_centroid_hz=round(measures.spectral_centroid(sound, settings.rate), 2),
-        mode_score=round(measures.mode_score(sound, settings.rate), 4),
-        beat_error=measures.beat_error(sound, settings.rate, piece.bpm),
-        rms_db=round(measures.rms_db(sound), 3),
-        loop_residual_db=round(residual, 2),
-        notes=notes,
-    )
-    _refuse_faulty(clip, settings)
-    _write(work.out / file, data)
-    _write(_row(work.out, file), msgspec.json.encode(clip))
-    return clip
-
-
-def _refuse_faulty(clip: Clip, settings: GeneratorSettings) -> None:
-    """Check a finished clip against what every bank promises."""
-    rules = (
-        ("loudness off by", abs(clip.lufs - settings.target_lufs), 0.2, "LU"),
-        ("true peak", clip.true_peak_dbtp, settings.max_true_peak, "dBTP"),
-        ("loop residual", clip.loop_residual_db or -150.0, -50.0, "dB"),
-    )
-    for name, found, limit, unit in rules:
-        if not found <= limit:
-            raise FormatError(
-                f"{clip.file}: {name} {found:.2f} {unit}, allowed are {limit:g} {unit}.",
-                "Choose another seed, or lower target_lufs.",
-            )
-
-
-def _flac(sound: Stereo, rate: int) -> tuple[bytes, Stereo]:
-    """Return the file's bytes and the very samples that a reader gets from it."""
-    # Rounded here, not by libsndfile, so that what is measured is what is stored.
-    steps = np.round(sound * 2**23)
-    buffer = io.BytesIO()
-    # 32-bit integers carry 24 bits in their upper three bytes.
-    soundfile.write(buffer, (steps * 256).astype(np.int32), rate, format="FLAC", subtype="PCM_24")
-    return buffer.getvalue(), steps / 2**23
-
-
-def _correlations(
-    out: Path, clips: dict[Place, Clip], settings: GeneratorSettings
-) -> tuple[Correlation, ...]:
-    """Measure how alike the affects are, from the files themselves."""
-    rows = []
-    for section, variant in itertools.product(range(settings.sections), range(settings.variants)):
-        siblings = [clips[section, variant, affect] for affect in AFFECTS]
-        sounds = [soundfile.read(out / clip.file)[0] for clip in siblings]
-        rho = measures.correlations(sounds, siblings[0].downbeats)
-        rows.append(Correlation(section=section, variant=variant, rho=rho))
-    return tuple(rows)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    part.replace(path)
+def _tag(settings: msgspec.Struct) -> str:
+    return str(settings.__struct_config__.tag)

@@ -33,13 +33,6 @@ class Place(NamedTuple):
     affect: Affect
     kind: Kind = "loop"
 
-    @property
-    def file(self) -> str:
-        """Its path in the bank's folder."""
-        if self.kind == "ending":
-            return f"audio/s{self.section}-end-{self.affect}.flac"
-        return f"audio/s{self.section}-v{self.variant}-{self.affect}.flac"
-
 
 class Draft(NamedTuple):
     """One clip before mastering."""
@@ -123,7 +116,12 @@ class Prompter(Protocol):
 class Guide(Protocol):
     """The procedural music, by which other backends keep time and tune."""
 
-    piece: Piece
+    maker: Maker
+
+    @property
+    def piece(self) -> Piece:
+        """What all clips share."""
+        ...
 
     def play(self, place: Place, take: int) -> Draft:
         """Make the clip from notes."""

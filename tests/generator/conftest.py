@@ -28,8 +28,10 @@ def memory() -> Memory:
 
 @pytest.fixture(scope="session")
 def small() -> GeneratorSettings:
-    """Return settings for two bars of one section in one variant."""
-    return GeneratorSettings(sections=1, variants=1, bars=2)
+    """Return settings for two bars of one section in one variant, and one scene of three frames."""
+    return GeneratorSettings(
+        sections=1, variants=1, bars=2, scenes=1, frames=3, width=96, height=54
+    )
 
 
 @pytest.fixture(scope="session")
@@ -50,5 +52,5 @@ def small_bank(tmp_path_factory, memory, small) -> Path:
 def full_bank(tmp_path_factory) -> Path:
     """Return a full-size bank of the example memory; no test may change it."""
     out = tmp_path_factory.mktemp("full") / "bank"
-    build(load(EXAMPLE), out)
+    build(load(EXAMPLE), out, jobs=2)
     return out

@@ -27,7 +27,7 @@ def tell(progress):
     if progress.done == 2:
         sys.stdin.read()
 
-settings = GeneratorSettings(sections=1, variants=1, bars=2)
+settings = GeneratorSettings(sections=1, variants=1, bars=2, frames=3, scenes=1, width=96, height=54)
 build(Memory(text=sys.argv[2], seed=11), Path(sys.argv[1]), settings, tell)
 """
 
@@ -79,7 +79,7 @@ def test_same_memory_same_bytes(small_bank, tmp_path, memory, small):
 
 def test_other_seed_other_music(small_bank, tmp_path, text, small):
     """The seed reaches the sound."""
-    other = build(Memory(text=text, seed=12), tmp_path / "bank", small)
+    other = build(Memory(text=text, seed=12), tmp_path / "bank", small).bank
     assert not {c.sha256 for c in other.clips} & {c.sha256 for c in bank.load(small_bank).clips}
 
 
@@ -170,7 +170,7 @@ def test_words_are_nowhere_in_the_bank(small_bank, text):
 
 def test_avoid_list_reaches_the_bank(tmp_path, text, small):
     """An avoided instrument is in no clip's notes."""
-    manifest = build(Memory(text=text, seed=11, avoid=("Harp",)), tmp_path / "bank", small)
+    manifest = build(Memory(text=text, seed=11, avoid=("Harp",)), tmp_path / "bank", small).bank
     voices = {note.voice for clip in manifest.clips for note in clip.notes}
     assert voices
     assert not any(voice.endswith("/harp") for voice in voices)
@@ -187,7 +187,7 @@ def test_loudness_that_cannot_be_had_is_refused(tmp_path, memory, small):
 @pytest.mark.parametrize("seed", [1, 2, 3, 5, 8])
 def test_brightness_and_mode_rise_with_valence(seed, tmp_path, small):
     """Over seeds, negative is darker than neutral and neutral darker than positive."""
-    manifest = build(Memory(text="x", seed=seed), tmp_path / "bank", small)
+    manifest = build(Memory(text="x", seed=seed), tmp_path / "bank", small).bank
     clips = [manifest.clip(0, 0, affect) for affect in AFFECTS]
     centroids = [clip.spectral_centroid_hz for clip in clips]
     assert centroids[0] * 1.15 < centroids[1]
