@@ -290,6 +290,27 @@ def test_the_models_own_checker_is_asked(make) -> None:
     assert free._pipeline.safety_checker is None
 
 
+def test_the_number_of_threads_is_the_settings_own(make, checked) -> None:
+    """Whatever the process computes with elsewhere, a picture's last bits do not hang on it."""
+    import torch
+
+    seen = []
+
+    class Counting(Checker):
+        def __call__(self, images, clip_input):
+            seen.append(torch.get_num_threads())
+            return super().__call__(images, clip_input)
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        checked(make(), Counting(set())).paint(0, 0, 0)
+        assert seen == [1, 1, 1]
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_a_stopped_strip_goes_on_where_it_was(make, checked, tmp_path) -> None:
     """With a folder to keep frames in, only missing ones are made, and the bytes are the same."""
     first = strip(make())
