@@ -102,6 +102,11 @@ def _details(rows: list[tuple[str, str]]) -> str:
     return f"<details><summary>measures</summary><dl>{body}</dl></details>"
 
 
+def counted(n: int, thing: str) -> str:
+    """Return a number with what it counts."""
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
+
+
 def _signed(value: float, form: str) -> str:
     """Return a number with a minus sign that is as wide as a plus."""
     return format(value, form).replace("-", "−")
@@ -120,7 +125,7 @@ def _clip_rows(clip: Clip, bank: Bank) -> list[tuple[str, str]]:
         ("true peak", f"{_signed(clip.true_peak_dbtp, '.2f')} dBTP"),
         ("key and mode", _key(clip)),
         ("mode score", f"{_signed(clip.mode_score, '+.2f')}, minor below 0, major above"),
-        ("tempo", f"{clip.bpm:g} bpm, {clip.bars} bars of {clip.beats_per_bar}"),
+        ("tempo", f"{clip.bpm:g} bpm, {counted(clip.bars, 'bar')} of {clip.beats_per_bar}"),
         ("onsets' own beat", error),
         ("brightness", f"{clip.spectral_centroid_hz:.0f} Hz (spectral centroid)"),
         ("level (RMS)", f"{_signed(clip.rms_db, '.1f')} dB"),

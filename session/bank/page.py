@@ -15,7 +15,7 @@ from rym.messages import AFFECTS
 from ..drawing.markup import caption, document, figure, paragraph, section
 from ..drawing.style import CSS
 from ..words import WORDS
-from .cards import Shown, clip_card, scene_card
+from .cards import Shown, clip_card, counted, scene_card
 from .figures import differences, outline
 from .previews import SHOWN, THUMB, Previews
 
@@ -65,10 +65,11 @@ def render(now: Bank, previews: Previews, shown: Shown, nonce: str = "") -> str:
 
 def _head(now: Bank, shown: Shown) -> str:
     n = len(now.judged)
+    size = (counted(now.n_sections, "section"), counted(now.n_variants, "variant"))
     facts = [
         f"bank of {now.subject}" if now.subject else "bank of nobody that it names",
-        f"{now.n_sections} sections in {now.n_variants} variants and {len(now.affects)} affects",
-        f"{len(now.scenes)} scenes" if now.scenes else "no pictures",
+        f"{size[0]} in {size[1]} and {counted(len(now.affects), 'affect')}",
+        counted(len(now.scenes), "scene") if now.scenes else "no pictures",
     ]
     counts = "".join(
         f'<span data-count="{by}">{by}: '

@@ -28,9 +28,8 @@ from .previews import Previews
 
 LONGEST = 1 << 20
 """Bytes of an order: approving a thousand clips takes a fifth of it."""
-BLOCK = 1 << 16
 TYPES = {".flac": "audio/flac", ".webp": "image/webp", ".wav": "audio/wav"}
-RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+RANGE = re.compile(r"bytes=(?=-?\d)(\d*)-(\d*)")
 ICON = "/favicon.ico"
 RELOAD = "Load the page again."
 POLICY = (
@@ -241,33 +240,22 @@ class _Handler(BaseHTTPRequestHandler):
         if name is None or why:
             self._refuse(HTTPStatus.NOT_FOUND, why, RELOAD)
             return
-        path = self.server.folder / name
-        whole = path.stat().st_size
-        part = self._range(whole)
-        kind = TYPES.get(path.suffix, "application/octet-stream")
-        if part is None:
-            asked = {"Content-Range": f"bytes */{whole}"}
-            self._send(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, kind, b"", asked)
+        kind = TYPES.get(Path(name).suffix, "application/octet-stream")
+        whole = (self.server.folder / name).stat().st_size
+        asked = RANGE.fullmatch(self.headers.get("Range", ""))
+        begin, end = _part(asked, whole)
+        if asked and begin >= end:
+            nothing = {"Content-Range": f"bytes */{whole}"}
+            self._send(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, kind, b"", nothing)
             return
-        begin, end = part
-        with path.open("rb") as file:
+        with (self.server.folder / name).open("rb") as file:
             file.seek(begin)
             data = file.read(end - begin)
-        if "Range" in self.headers:
-            headers = {"Content-Range": f"bytes {begin}-{end - 1}/{whole}"}
-            self._send(HTTPStatus.PARTIAL_CONTENT, kind, data, headers)
+        if asked:
+            which = {"Content-Range": f"bytes {begin}-{end - 1}/{whole}"}
+            self._send(HTTPStatus.PARTIAL_CONTENT, kind, data, which)
         else:
             self._send(HTTPStatus.OK, kind, data, {"Accept-Ranges": "bytes"})
-
-    def _range(self, whole: int) -> tuple[int, int] | None:
-        """Return first byte and end of what was asked for; None where that is outside."""
-        found = RANGE.fullmatch(self.headers.get("Range", "").strip())
-        if found is None or found[0] == "bytes=-":
-            return 0, whole
-        if not found[1]:
-            return max(0, whole - int(found[2])), whole
-        begin, end = int(found[1]), int(found[2]) + 1 if found[2] else whole
-        return (begin, min(end, whole)) if begin < min(end, whole) else None
 
     def _send(
         self, status: HTTPStatus, kind: str, data: bytes, more: dict[str, str] | None = None
@@ -286,3 +274,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Write nothing: a request's line holds the token."""
+
+
+def _part(asked: re.Match[str] | None, whole: int) -> tuple[int, int]:
+    """Return first byte and end of what was asked for; all where nothing that is understood was."""
+    if asked is None:
+        return 0, whole
+    if not asked[1]:
+        return max(0, whole - int(asked[2])), whole
+    return int(asked[1]), min(int(asked[2]) + 1, whole) if asked[2] else whole

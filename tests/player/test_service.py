@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import shutil
 
 import pytest
 import soundfile
@@ -46,7 +47,8 @@ class Rig:
             await asyncio.sleep(0.01)
             if self.task.done():
                 self.task.result()
-        self.facts = self.status.drain()[-1].content.facts
+        status = self.status.drain()[-1].content
+        self.facts, self.detail = status.facts, status.detail
 
     async def run(self, seconds, state=None):
         """Let time pass in steps of 10 ms; decode four times a second."""
@@ -274,3 +276,27 @@ def test_a_named_device_that_is_not_there_is_refused_an_unnamed_one_is_not(caplo
         assert len(caplog.records) == 1
     else:
         sink.close()
+
+
+@pytest.mark.fault(45)
+def test_what_is_left_out_is_told_and_the_others_play(bank_folder, tmp_path, caplog):
+    """The status names it with the reason, the log every reason; the music begins elsewhere."""
+    folder = tmp_path / "bank"
+    shutil.copytree(bank_folder, folder)
+    (folder / "audio" / "0-0-neutral.flac").unlink()
+    (folder / "audio" / "1-1-neutral.flac").write_bytes(b"fLaC")
+
+    async def body(rig):
+        assert rig.facts["left_out"] == "0/0 1/1"
+        assert rig.detail.startswith(
+            "Left out of the music, as section/variant: 0/0 1/1. audio/0-0"
+        )
+        await rig.run(5, "positive")
+        heard = {(m.content.section, m.content.variant) for m in rig.now.drain()}
+        assert heard == {(1, 0), (0, 1)}
+
+    with caplog.at_level(logging.WARNING):
+        on_rig(folder, tmp_path, body)
+    told = [record.getMessage() for record in caplog.records if "is left out" in record.msg]
+    assert len(told) == 2
+    assert "section 1, variant 1 is left out: audio/1-1-neutral.flac has SHA-256" in told[1]

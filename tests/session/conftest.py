@@ -28,7 +28,7 @@ from generator.making.build import build
 from generator.memory import Memory
 from generator.settings import GeneratorSettings
 from player.engine import Engine
-from player.service import load
+from player.service import load, named
 from player.settings import BLOCK, RATE, PlayerSettings
 from rym import messages as m
 from rym.bank import SCHEMA, Bank, Clip, Correlation, Maker, save, sha256
@@ -213,13 +213,14 @@ class Rehearsal:
         self._asked.drain()
         place = round((self.clock.now() - 100.0) * RATE)
         name = self.folder.path.name
+        material = load(self.folder.bank, tell=lambda *_: None)
         self._engine = Engine(
-            load(self.folder.bank), self.tables["player"],
-            place=place, stopped=stopped, session=name,
-        )  # fmt: skip
+            material, self.tables["player"], place=place, stopped=stopped, session=name
+        )
         self._began = self.clock.now()
         self._block = np.zeros((BLOCK, 2), dtype=np.float32)
-        self.say(bus, place=place, stopped=stopped, session=name)
+        left_out = named(material.left_out)
+        self.say(bus, place=place, stopped=stopped, session=name, left_out=left_out)
 
     def phase(self, name: str, index: int) -> None:
         """Announce a phase that begins now."""
