@@ -15,119 +15,24 @@ from rym.bank import Note
 from rym.errors import UsageError
 from rym.messages import Affect
 
-from .composition import BEATS, Piece, Section, Tone, seeded
-from .theory import ninth, place, semitones, sounding_chord
-
-NINTH = 99
-"""Stands in a voicing for the chord's colour tone, whose degree depends on the mode."""
+from .characters import CHARACTERS, LIGHTS, Character, Figure, Light, Texture
+from .composition import Piece, Section, seeded
+from .harmony import Tone, sounding, spans
+from .theory import BEATS, place, semitones, sounding_chord
 
 BELLS_LOWEST = 79
 """MIDI number at which the bells' octave begins."""
-
-Figure = tuple[tuple[float, int, float], ...]
-"""Beat within the bar, step of the ladder, velocity."""
-
-
-class Light(msgspec.Struct, frozen=True, kw_only=True):
-    """What one affect does with a section."""
-
-    octave: int
-    """Octaves by which the tune is moved."""
-    tune_velocity: float
-    sparse: bool
-    """Only the tones on the first and third beat are kept, and held until the next one."""
-    passing: bool
-    """Leaps of a third are filled, and long tones lean on a soft octave below."""
-    pad: tuple[int, ...]
-    """Voicing of the held chord, in degrees above its root."""
-    pad_lowest: int
-    """MIDI number at which the octave of the held chord begins."""
-    pad_velocity: float
-    ladder: tuple[int, ...]
-    """Tones of the figures, in degrees above the chord's root."""
-    ladder_lowest: int
-    """MIDI number at which the octave of the ladder's lowest tone begins."""
-    figures: tuple[Figure, ...]
-    """One per variant, taken in turn."""
-    bass: Figure
-    """As a figure; its steps count degrees above the chord's root."""
-    bass_lowest: int
-    sparkle: tuple[Figure, ...]
-    """Bells on tones of the ladder, one figure per variant; empty: none."""
-
-
-LIGHTS: dict[Affect, Light] = {
-    "negative": Light(
-        octave=-1,
-        tune_velocity=0.42,
-        sparse=True,
-        passing=False,
-        pad=(0, 2, 4),
-        pad_lowest=47,
-        pad_velocity=0.5,
-        ladder=(0, 4, 7, 9),
-        ladder_lowest=40,
-        figures=(
-            ((0, 0, 0.31), (1, 1, 0.26), (2, 3, 0.28)),
-            ((0, 0, 0.31), (2, 1, 0.26), (3, 2, 0.26)),
-        ),
-        bass=((0, 0, 0.5),),
-        bass_lowest=31,
-        sparkle=(),
-    ),
-    "neutral": Light(
-        octave=0,
-        tune_velocity=0.5,
-        sparse=False,
-        passing=False,
-        pad=(0, 4, NINTH),
-        pad_lowest=53,
-        pad_velocity=0.5,
-        ladder=(0, 4, 7, NINTH, 9),
-        ladder_lowest=43,
-        figures=(
-            ((0, 0, 0.31), (1, 1, 0.27), (2, 2, 0.3), (2.5, 3, 0.25), (3, 4, 0.27)),
-            ((0, 0, 0.31), (0.5, 1, 0.25), (1, 2, 0.28), (2, 4, 0.29), (3, 3, 0.26)),
-        ),
-        bass=((0, 0, 0.46), (2, 0, 0.34)),
-        bass_lowest=33,
-        sparkle=(),
-    ),
-    "positive": Light(
-        octave=1,
-        tune_velocity=0.45,
-        sparse=False,
-        passing=True,
-        pad=(0, 2, 4, NINTH),
-        pad_lowest=60,
-        pad_velocity=0.44,
-        ladder=(0, 4, 7, NINTH, 9, 11, 14),
-        ladder_lowest=50,
-        figures=(
-            (
-                *((0, 0, 0.31), (0.5, 1, 0.27), (1, 2, 0.3), (1.5, 4, 0.27), (2, 5, 0.3)),
-                *((2.5, 4, 0.26), (3, 3, 0.28), (3.25, 4, 0.23), (3.5, 5, 0.25)),
-            ),
-            (
-                *((0, 0, 0.31), (0.5, 2, 0.27), (1, 4, 0.3), (1.5, 5, 0.26), (1.75, 6, 0.22)),
-                *((2, 5, 0.29), (2.5, 4, 0.26), (3, 2, 0.27), (3.5, 3, 0.25)),
-            ),
-        ),
-        bass=((0, 0, 0.42), (2, 4, 0.32), (3, 7, 0.26)),
-        bass_lowest=38,
-        sparkle=(
-            ((1.5, 4, 0.22), (3.5, 5, 0.18)),
-            ((0.5, 5, 0.2), (2.5, 4, 0.2)),
-        ),
-    ),
-}
-
-LEADS = ("piano", "harp", "bell", "pad")
-"""Who plays the tune: the first that is not avoided."""
+PLACES = 16
+"""Places of a figure in a bar."""
+ACCENTS = (1.0, 0.72, 0.82, 0.72, 0.88, 0.72, 0.82, 0.72,
+           0.94, 0.72, 0.82, 0.72, 0.88, 0.72, 0.82, 0.72)  # fmt: skip
+"""Weight of each place in a bar; what all affects stress is where they line up."""
 
 AVOIDABLE: dict[str, str] = {
     "piano": "piano",
     "harp": "harp",
+    "guitar": "guitar",
+    "flute": "flute",
     "bell": "bell",
     "bells": "bell",
     "bass": "bass",
@@ -135,6 +40,8 @@ AVOIDABLE: dict[str, str] = {
     "strings": "pad",
 }
 """Words of an avoid-list that name something which this backend plays."""
+LEADS = frozenset.intersection(*(frozenset(c.leads) for c in CHARACTERS))
+"""Who can play the tune."""
 
 
 def avoided(words: tuple[str, ...]) -> frozenset[str]:
@@ -149,7 +56,7 @@ def avoided(words: tuple[str, ...]) -> frozenset[str]:
     found = frozenset(instrument for instrument in named if instrument)
     if found.issuperset(LEADS):
         raise UsageError(
-            f"avoid names {', '.join(LEADS)}: nothing is left to play the tune.",
+            f"avoid names {', '.join(sorted(LEADS))}: nothing is left to play the tune.",
             "Leave one of them.",
         )
     return found
@@ -175,7 +82,7 @@ def arrange(
     affect : Affect
         In which light.
     avoid : frozenset of str
-        Instruments that must not be heard (`piano`, `harp`, `bell`, `bass`, `pad`).
+        Instruments that must not be heard (values of `AVOIDABLE`).
     take : int
         Another number is another hearing of the same bars: another figure, another touch.
 
@@ -184,77 +91,153 @@ def arrange(
     tuple of Note
         Ordered by onset; `voice` is `part/instrument`, such as `tune/piano`.
     """
-    light = LIGHTS[affect]
-    sheet = Sheet(
-        piece.sections[section][variant], variant + take, light, piece.modes[affect], piece.tonic
-    )
-    lead = next(i for i in LEADS if i not in avoid)
-    figures_by = next((i for i in ("harp", "piano") if i not in avoid), lead)
+    sheet = Sheet.of(piece, section, variant, affect, take)
+    lead, shadow, breaker = players(sheet.character, avoid)
     notes = [
-        *_tune(sheet, f"tune/{lead}"),
-        *_figures(sheet, f"figure/{figures_by}"),
+        *_tune(sheet, lead, shadow),
+        *_figures(sheet, f"figure/{breaker}"),
         *_pad(sheet),
         *_bass(sheet),
-        *_sparkle(sheet),
+        *_bells(sheet),
+        *_answers(sheet, f"answer/{_other(lead, breaker, avoid)}"),
     ]
     kept = [note for note in notes if note.voice.split("/")[1] not in avoid]
     rng = seeded(piece.seed, 3, section, variant, take)
-    return tuple(sorted(played(kept, piece, rng), key=lambda n: (n.beat, n.pitch, n.voice)))
+    return played(kept, piece, section, rng)
+
+
+def players(character: Character, avoid: frozenset[str]) -> tuple[str, str | None, str]:
+    """Return who plays the tune, who strikes it along (if anybody), who plays the figures."""
+    lead = next(i for i in character.leads if i not in avoid)
+    # Somebody else's onset is needed beside a breath, not beside a hammer.
+    shadow = None
+    if lead == character.leads[0]:
+        shadow = next((i for i in character.shadows if i not in avoid), None)
+    return lead, shadow, next((i for i in character.breakers if i not in avoid), lead)
+
+
+def _other(lead: str, breaker: str, avoid: frozenset[str]) -> str:
+    """Return who answers the tune: somebody who is not busy, where there is anybody."""
+    for instrument in ("flute", "bell", "harp", "guitar"):
+        if instrument not in {lead, breaker} | avoid:
+            return instrument
+    return lead
 
 
 class Sheet(NamedTuple):
     """What every part reads from."""
 
     section: Section
-    variant: int
+    hearing: int
+    """Variant and take: which of the figures is played."""
+    answered: bool
     light: Light
+    texture: Texture
     mode: str
+    own: bool
+    """Whether the tune keeps tones of the person's song that lie beside the mode."""
     tonic: int
     """MIDI number of the tune's tonal centre in the neutral register."""
+    beats: float
+    """Length of the section."""
+
+    @classmethod
+    def of(cls, piece: Piece, section: int, variant: int, affect: Affect, take: int) -> Sheet:
+        """Return one clip's sheet."""
+        bars = piece.sections[section][variant]
+        return cls(
+            section=bars,
+            hearing=variant + take,
+            answered=(variant + take) % 2 == 1,
+            light=LIGHTS[affect],
+            texture=CHARACTERS[bars.character].textures[affect],
+            mode=piece.modes[affect],
+            own=affect == "neutral",
+            tonic=piece.tonic,
+            beats=float(piece.bars * BEATS),
+        )
+
+    @property
+    def character(self) -> Character:
+        """The section's character."""
+        return CHARACTERS[self.section.character]
 
     def pitch(self, degree: int) -> int:
         """Return the MIDI number of a degree in the neutral register."""
         return self.tonic + semitones(degree, self.mode)
 
-    def above(self, root: int, steps: tuple[int, ...], lowest: int) -> list[int]:
-        """Return a chord's tones, its root in the octave that begins at `lowest`."""
+    def sung(self, degree: int, beat: float, shift: int = 0) -> int:
+        """Return the MIDI number of a degree of the tune in this section's register."""
+        octave = self.light.octave + self.texture.octave
+        beside = shift if self.own else self.leading(degree, beat)
+        return self.pitch(degree + 7 * octave) + beside
+
+    def root_at(self, beat: float) -> int:
+        """Return the root that sounds at a beat."""
+        chord = sounding(self.section.chords, beat)
+        return chord.plain if self.light.plain else sounding_chord(chord.root, self.mode)
+
+    def above(self, beat: float, steps: tuple[int, ...], lowest: int) -> list[int]:
+        """Return tones of the chord that sounds at a beat, its root in the octave from `lowest`."""
+        root = self.root_at(beat)
         base = place(self.pitch(root), lowest) - self.pitch(root)
-        return [base + self.pitch(root + self._step(step, root)) for step in steps]
+        degrees = [root + step for step in steps]
+        return [base + self.pitch(degree) + self.leading(degree, beat) for degree in degrees]
 
-    def _step(self, step: int, root: int) -> int:
-        return ninth(root, self.mode) if step == NINTH else step
+    def leading(self, degree: int, beat: float) -> int:
+        """Return by how many semitones a degree is raised at a beat.
 
-    def chords(self) -> list[tuple[float, int]]:
-        """Return each bar's first beat and the root of the chord that sounds there."""
+        Minor has its leading tone where the fifth degree's chord goes home, or closes the section.
+        """
+        if not (self.mode == "minor" and self.light.plain and degree % 7 == 6):
+            return 0
+        later = [chord for chord in self.section.chords if chord.beat > beat + 1e-9]
+        return int(self.root_at(beat) == 4 and (not later or later[0].plain == 0))
+
+    def chords(self) -> list[tuple[float, float]]:
+        """Return beat and length of every chord."""
         return [
-            (float(bar * BEATS), sounding_chord(chord, self.mode))
-            for bar, chord in enumerate(self.section.chords)
+            (chord.beat, end - chord.beat)
+            for chord, end in spans(self.section.chords, round(self.beats / BEATS))
         ]
 
 
-def _tune(sheet: Sheet, voice: str) -> list[Note]:
-    light = sheet.light
-    tones = _sparse(sheet.section) if light.sparse else list(sheet.section.tune)
+def _tune(sheet: Sheet, lead: str, shadow: str | None) -> list[Note]:
+    light, voice = sheet.light, f"tune/{lead}"
+    tones = _sparse(sheet) if light.sparse else list(sheet.section.tune)
     followers = [*tones[1:], *tones[:1]]
     notes: list[Note] = []
     for tone, following in zip(tones, followers, strict=True):
         length, velocity = tone.length, light.tune_velocity
-        pitch = sheet.pitch(tone.degree + 7 * light.octave)
+        velocity *= 0.6 + 0.4 * ACCENTS[round(tone.beat % BEATS * 4) % PLACES]
         leap = following.degree - tone.degree
         if light.passing and abs(leap) == 2 and length >= 1:
             length -= 0.5
-            between = sheet.pitch(tone.degree + leap // 2 + 7 * light.octave)
+            between = sheet.sung(tone.degree + leap // 2, tone.beat + length)
             notes.append(Note(tone.beat + length, 0.5, between, 0.8 * velocity, voice))
-        if light.passing and tone.length >= 1:
-            notes.append(Note(tone.beat, length, pitch - 12, 0.8 * velocity, voice))
+        if tone.length >= 1:
+            notes += [
+                Note(
+                    tone.beat,
+                    length,
+                    sheet.sung(tone.degree + interval, tone.beat),
+                    share * velocity,
+                    voice,
+                )
+                for interval, share in sheet.texture.doubled
+            ]
+        pitch = sheet.sung(tone.degree, tone.beat, tone.shift)
         notes.append(Note(tone.beat, length, pitch, velocity, voice))
+        if shadow:
+            notes.append(Note(tone.beat, length, pitch, 0.75 * velocity, f"shadow/{shadow}"))
     return notes
 
 
-def _sparse(section: Section) -> list[Tone]:
+def _sparse(sheet: Sheet) -> list[Tone]:
     """Return the tones on strong beats, each held until the next one, a bar at most."""
-    strong = [t for t in section.tune if t.beat % 2 == 0] or section.tune[:1]
-    ends = [*(t.beat for t in strong), float(len(section.chords) * BEATS)][1:]
+    tune = sheet.section.tune
+    strong = [t for t in tune if t.beat % 2 == 0] or list(tune[:1])
+    ends = [*(t.beat for t in strong), sheet.beats][1:]
     return [
         Tone(t.beat, min(end - t.beat, BEATS), t.degree)
         for t, end in zip(strong, ends, strict=True)
@@ -262,68 +245,131 @@ def _sparse(section: Section) -> list[Tone]:
 
 
 def _figures(sheet: Sheet, voice: str) -> list[Note]:
-    """Break each bar's chord; every tone rings on to the bar's end, as under a pedal."""
-    light = sheet.light
-    figure = light.figures[sheet.variant % len(light.figures)]
+    """Break each chord; every tone rings on until the next one, as under a pedal."""
+    light, figures = sheet.light, sheet.texture.figures
+    figure = figures[sheet.hearing % len(figures)]
     notes: list[Note] = []
-    for bar, root in sheet.chords():
-        ladder = sheet.above(root, light.ladder, light.ladder_lowest)
-        for beat, step, velocity in figure:
-            notes.append(Note(bar + beat, BEATS - beat, ladder[step], velocity, voice))
+    for start, length in sheet.chords():
+        ladder = sheet.above(start, light.ladder, light.ladder_lowest)
+        for beat, step in _places(figure, start, length):
+            # A chord that stays is struck anew with every bar.
+            end = min(start + length, (beat // BEATS + 1) * BEATS)
+            velocity = light.figure_velocity * ACCENTS[round(beat % BEATS * 4)]
+            notes.append(Note(beat, end - beat, ladder[step], velocity, voice))
     return notes
+
+
+def _places(figure: Figure, start: float, length: float) -> list[tuple[float, int]]:
+    """Return beat and step of all that a figure has within some beats."""
+    found = []
+    for at in range(round(start * 4), round((start + length) * 4)):
+        bar, inside = divmod(at, PLACES)
+        rows = (figure.turn,) if figure.turn and bar % 4 == 3 else figure.rows
+        for row in rows:
+            bars = row.split("|")
+            step = bars[bar % len(bars)][inside]
+            if step != ".":
+                found.append((at / 4, int(step)))
+    return found
 
 
 def _pad(sheet: Sheet) -> list[Note]:
     """Hold each chord within one fixed octave: its tones move by steps, shared ones stay."""
+    if not sheet.texture.pad:
+        return []
     light = sheet.light
     held: dict[int, Note] = {}
     notes: list[Note] = []
-    for bar, root in sheet.chords():
-        tones = sheet.above(root, light.pad, light.pad_lowest)
+    for beat, length in sheet.chords():
+        tones = sheet.above(beat, light.pad, light.pad_lowest)
         pitches = {place(tone, light.pad_lowest) for tone in tones}
         notes += [held.pop(pitch) for pitch in sorted(held) if pitch not in pitches]
         for pitch in sorted(pitches):
-            before = held.get(pitch, Note(bar, 0.0, pitch, light.pad_velocity, "chord/pad"))
-            held[pitch] = msgspec.structs.replace(before, length=before.length + BEATS)
+            before = held.get(pitch, Note(beat, 0.0, pitch, light.pad_velocity, "chord/pad"))
+            held[pitch] = msgspec.structs.replace(before, length=before.length + length)
     return notes + [held[pitch] for pitch in sorted(held)]
 
 
 def _bass(sheet: Sheet) -> list[Note]:
-    light = sheet.light
-    beats, steps, velocities = zip(*light.bass, strict=True)
-    ends = (*beats[1:], BEATS)
+    light, figure = sheet.light, Figure((sheet.texture.bass,))
     notes: list[Note] = []
-    for bar, root in sheet.chords():
-        pitches = sheet.above(root, steps, light.bass_lowest)
-        for beat, end, pitch, velocity in zip(beats, ends, pitches, velocities, strict=True):
-            notes.append(Note(bar + beat, end - beat, pitch, velocity, "bass/bass"))
+    for start, length in sheet.chords():
+        places = _places(figure, start, length)
+        if not places or places[0][0] != start:
+            places = [(start, 0), *places]
+        ends = [*(beat for beat, _ in places[1:]), start + length]
+        for (beat, step), end in zip(places, ends, strict=True):
+            pitch = sheet.above(start, (step,), light.bass_lowest)[0]
+            velocity = light.bass_velocity * ACCENTS[round(beat % BEATS * 4)]
+            notes.append(Note(beat, end - beat, pitch, velocity, "bass/bass"))
     return notes
 
 
-def _sparkle(sheet: Sheet) -> list[Note]:
-    light = sheet.light
-    if not light.sparkle:
+def _bells(sheet: Sheet) -> list[Note]:
+    light, bells = sheet.light, sheet.texture.bells
+    if not bells:
         return []
-    figure = light.sparkle[sheet.variant % len(light.sparkle)]
+    figure = Figure((bells[sheet.hearing % len(bells)],))
     notes: list[Note] = []
-    # Every second bar only: a bell that always rings is soon a nuisance.
-    for bar, root in sheet.chords()[1::2]:
-        ladder = sheet.above(root, light.ladder, light.ladder_lowest)
-        for beat, step, velocity in figure:
-            pitch = place(ladder[step], BELLS_LOWEST)
-            notes.append(Note(bar + beat, 2.0, pitch, velocity, "sparkle/bell"))
+    for start, length in sheet.chords():
+        ladder = sheet.above(start, light.ladder, light.ladder_lowest)
+        for beat, step in _places(figure, start, length):
+            # Every second bar only: a bell that always rings is soon a nuisance.
+            if beat // BEATS % 2 == 1:
+                pitch = place(ladder[step], BELLS_LOWEST)
+                notes.append(Note(beat, 2.0, pitch, 0.2, "sparkle/bell"))
     return notes
 
 
-def played(notes: list[Note], piece: Piece, rng: np.random.Generator) -> list[Note]:
-    """Give the notes a hand: at most 8 ms late, a breath louder in the middle of a phrase."""
+def _answers(sheet: Sheet, voice: str) -> list[Note]:
+    """Fill the tune's long tones with a second voice: two chord tones, up or down in turn."""
+    if not (sheet.texture.answers and sheet.answered):
+        return []
+    notes: list[Note] = []
+    long = [tone for tone in sheet.section.tune if tone.length >= 2 and tone.beat % 1 == 0]
+    for count, tone in enumerate(long):
+        beat = tone.beat + 1
+        below = sheet.sung(0, beat) - 12
+        chord = sheet.above(beat, sheet.light.pad, below)
+        tones = sorted(place(pitch, below) for pitch in chord)
+        chosen = tones[-2:] if count % 2 == 0 else tones[-2:][::-1]
+        for k, pitch in enumerate(chosen):
+            at = beat + 0.5 * k
+            if at + 0.5 <= sheet.beats:
+                notes.append(Note(at, 1.0 - 0.5 * k, pitch, 0.24, voice))
+    return notes
+
+
+def played(
+    notes: list[Note], piece: Piece, section: int, rng: np.random.Generator
+) -> tuple[Note, ...]:
+    """Give the notes a hand: at most 8 ms late, louder toward the middle of each phrase and piece.
+
+    Parameters
+    ----------
+    notes : list of Note
+        As written.
+    piece : Piece
+        For its tempo and number of sections.
+    section : int
+        Later sections are played with more weight, the last one goes back a little.
+    rng : numpy Generator
+        Of this clip.
+
+    Returns
+    -------
+    tuple of Note
+        Ordered by onset.
+    """
     late = rng.uniform(0.0, 0.008, len(notes)) * piece.bpm / 60
     touch = rng.uniform(0.95, 1.05, len(notes))
+    place_in_piece = (section + 0.5) / max(2, len(piece.sections))
+    arc = 0.95 + 0.1 * np.sin(np.pi * min(1.0, 0.8 * place_in_piece))
     out: list[Note] = []
     for note, delay, factor in zip(notes, late, touch, strict=True):
         slow = note.voice.endswith("/pad")
         phrase = 0.92 + 0.12 * np.sin(np.pi * (note.beat % 16) / 16)
         beat = note.beat if slow else note.beat + float(delay)
-        velocity = round(float(np.clip(note.velocity * phrase * factor, 0.05, 1.0)), 3)
+        velocity = round(float(np.clip(note.velocity * arc * phrase * factor, 0.05, 1.0)), 3)
         out.append(Note(round(beat, 5), float(note.length), note.pitch, velocity, note.voice))
-    return out
+    return tuple(sorted(out, key=lambda n: (n.beat, n.pitch, n.voice)))

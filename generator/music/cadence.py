@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from rym.bank import Note
 from rym.messages import Affect
 
-from .arrangement import LEADS, LIGHTS, Sheet, played
-from .composition import BEATS, Piece, seeded
-from .theory import place, sounding_chord
+from .arrangement import Sheet, played, players
+from .composition import Piece, seeded
+from .harmony import Chord, Chords, spans
+from .theory import BEATS, place
 
 RING_BARS = 2
 """Bars from the last chord on: it is held for one and a half of them."""
@@ -24,15 +27,15 @@ HELD = 6.0
 class Close(NamedTuple):
     """One way to come home, in beats and degrees."""
 
-    roots: tuple[tuple[float, int], ...]
-    """Beat and root of each chord; the last is the centre."""
+    chords: Chords
+    """The last is the centre; the open light has the subtonic before it."""
     tunes: dict[Affect, tuple[tuple[float, int], ...]]
     """Beat and degree of each tone; the last stands on the last chord."""
 
 
 CLOSES = (
     Close(
-        ((0, 3), (2, 4), (4, 0)),
+        (Chord(0, 3, 3), Chord(2, 6, 4), Chord(4, 0, 0)),
         {
             "negative": ((0, 3), (2, 1), (4, 0)),
             "neutral": ((0, 3), (1, 4), (2, 1), (4, 0)),
@@ -40,7 +43,7 @@ CLOSES = (
         },
     ),
     Close(
-        ((0, 5), (2, 3), (4, 4), (8, 0)),
+        (Chord(0, 5, 0), Chord(2, 3, 3), Chord(4, 6, 4), Chord(8, 0, 0)),
         {
             "negative": ((0, 2), (2, 0), (4, 1), (8, 0)),
             "neutral": ((0, 4), (2, 3), (4, 4), (6, 1), (8, 0)),
@@ -48,7 +51,7 @@ CLOSES = (
         },
     ),
     Close(
-        ((0, 0), (2, 3), (4, 4), (8, 0)),
+        (Chord(0, 0, 0), Chord(2, 3, 3), Chord(4, 6, 4), Chord(8, 0, 0)),
         {
             "negative": ((0, 4), (2, 3), (4, 1), (8, 0)),
             "neutral": ((0, 4), (2, 5), (4, 4), (6, 3), (8, 4)),
@@ -85,74 +88,42 @@ def close(
         Length with the bars in which the last chord rings; the same for every affect.
     """
     way = CLOSES[section % len(CLOSES)]
-    mode = piece.modes[affect]
-    sheet = Sheet(piece.sections[section][0], 0, LIGHTS[affect], mode, piece.tonic)
-    lead = next(i for i in LEADS if i not in avoid)
-    figures_by = next((i for i in ("harp", "piano") if i not in avoid), lead)
-    notes = [*_tune(sheet, way, affect, lead), *_chords(sheet, way, affect, figures_by)]
+    home = way.chords[-1].beat
+    sheet = Sheet.of(piece, section, 0, affect, take)
+    bars = msgspec.structs.replace(sheet.section, chords=way.chords, tune=())
+    sheet = sheet._replace(section=bars, beats=home + RING_BARS * BEATS)
+    lead, shadow, breaker = players(sheet.character, avoid)
+    tune = way.tunes[affect]
+    notes = [*_tune(sheet, tune, f"tune/{lead}"), *_chords(sheet, f"figure/{breaker}")]
+    if shadow:
+        notes += _tune(sheet, tune, f"shadow/{shadow}")
     kept = [note for note in notes if note.voice.split("/")[1] not in avoid]
     rng = seeded(piece.seed, 4, section, take)
-    ordered = sorted(played(kept, piece, rng), key=lambda n: (n.beat, n.pitch, n.voice))
-    return tuple(ordered), int(way.roots[-1][0]) // BEATS + RING_BARS
+    return played(kept, piece, section, rng), int(home) // BEATS + RING_BARS
 
 
-def _spans(points: tuple[tuple[float, int], ...]) -> list[tuple[float, float, int]]:
-    """Return beat, length and value: each until the next one, the last for as long as it rings."""
-    ends = [*(beat for beat, _ in points[1:]), points[-1][0] + HELD]
-    return [(beat, end - beat, value) for (beat, value), end in zip(points, ends, strict=True)]
-
-
-def _tune(sheet: Sheet, way: Close, affect: Affect, lead: str) -> list[Note]:
-    light = sheet.light
+def _tune(sheet: Sheet, tune: tuple[tuple[float, int], ...], voice: str) -> list[Note]:
+    ends = [*(beat for beat, _ in tune[1:]), tune[-1][0] + HELD]
+    velocity = sheet.light.tune_velocity
     return [
-        Note(
-            beat,
-            length,
-            sheet.pitch(degree + 7 * light.octave),
-            light.tune_velocity * (0.9 if beat == way.roots[-1][0] else 1.0),
-            f"tune/{lead}",
-        )
-        for beat, length, degree in _spans(way.tunes[affect])
+        Note(beat, end - beat, sheet.sung(degree, beat), velocity, voice)
+        for (beat, degree), end in zip(tune, ends, strict=True)
     ]
 
 
-def _chords(sheet: Sheet, way: Close, affect: Affect, figures_by: str) -> list[Note]:
+def _chords(sheet: Sheet, voice: str) -> list[Note]:
+    """Hold and break each chord; the last is spread out and stays for `HELD`."""
     light, notes = sheet.light, list[Note]()
-    home = way.roots[-1][0]
-    for beat, length, root in _spans(way.roots):
-        sounding = _dominant(sheet, root, affect) if root == 4 else root
-        leading = affect == "negative" and root == 4
-        tones = _raised(sheet, sounding, light.pad, light.pad_lowest, leading=leading)
-        notes += [
-            Note(beat, length, place(p, light.pad_lowest), light.pad_velocity, "chord/pad")
-            for p in tones
-        ]
-        low = sheet.above(sounding, (0,), light.bass_lowest)[0]
-        notes.append(Note(beat, length, low, 0.44, "bass/bass"))
-        ladder = _raised(sheet, sounding, light.ladder, light.ladder_lowest, leading=leading)
-        # The last chord is spread upward slowly, the ones before it move in quarters.
-        step = 0.5
-        for k, pitch in enumerate(ladder[: None if beat == home else int(length / step)]):
-            at = k * step
-            notes.append(
-                Note(beat + at, length - at, pitch, 0.3 - 0.01 * k, f"figure/{figures_by}")
-            )
+    home = sheet.section.chords[-1]
+    for chord, until in spans(sheet.section.chords, round(sheet.beats / BEATS)):
+        beat = chord.beat
+        end = beat + HELD if chord is home else until
+        pad = {place(p, light.pad_lowest) for p in sheet.above(beat, light.pad, light.pad_lowest)}
+        notes += [Note(beat, end - beat, p, light.pad_velocity, "chord/pad") for p in sorted(pad)]
+        low = sheet.above(beat, (0,), light.bass_lowest)[0]
+        notes.append(Note(beat, end - beat, low, light.bass_velocity, "bass/bass"))
+        ladder = sheet.above(beat, light.ladder, light.ladder_lowest)
+        for k, pitch in enumerate(ladder if chord is home else ladder[: int(2 * (end - beat))]):
+            at = beat + 0.5 * k
+            notes.append(Note(at, end - at, pitch, light.figure_velocity - 0.01 * k, voice))
     return notes
-
-
-def _dominant(sheet: Sheet, root: int, affect: Affect) -> int:
-    """Return the chord before the last: the open light comes home over the subtonic."""
-    if affect == "neutral":
-        return sounding_chord(6, sheet.mode)
-    return sounding_chord(root, sheet.mode)
-
-
-def _raised(
-    sheet: Sheet, root: int, steps: tuple[int, ...], lowest: int, *, leading: bool
-) -> list[int]:
-    """Return a chord's tones; the dark dominant has the harmonic minor's leading tone."""
-    tones = sheet.above(root, steps, lowest)
-    if not leading:
-        return tones
-    flat_seventh = sheet.pitch(6) % 12
-    return [pitch + 1 if pitch % 12 == flat_seventh else pitch for pitch in tones]

@@ -1,53 +1,46 @@
 """A memory becomes a piece: chords and tune in scale degrees, shared by all affects.
 
-Nothing here has a mode yet. A section is a handful of bars with one chord each and one tune over
-them; a variant is the same section with an ornamented tune. `arrangement` gives each affect its
-light.
+Nothing here has a mode yet. A section is a handful of bars of one character, with chords and one
+tune over them; a variant is the same section with an ornamented tune. `arrangement` gives each
+affect its light.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 import msgspec
 import numpy as np
 
 from rym.messages import Affect
 
-from ..memory import MelodyNote, Memory
+from ..memory import Memory
 from ..settings import GeneratorSettings
-from .theory import KEYS, nearest_degree, pitch_class, semitones
+from . import given
+from .characters import CHARACTERS, Harmony
+from .harmony import Chords, Tone, plainly, varied
+from .theory import BEATS, KEYS, pitch_class
+from .tune import made_up, ornamented
 
-BEATS = 4
-"""Beats per bar."""
+__all__ = ["BEATS", "HALF_CADENCE", "Piece", "Section", "compose", "seeded"]
+
 LOWEST_TONIC = 57
 """The tune's tonal centre lies within the octave that begins at this MIDI number (A3)."""
-LOW, HIGH = -2, 7
-"""Range of a made-up tune in degrees."""
 HALF_CADENCE = 4
 """The chord of every section's last bar. It is the same everywhere, so any section can follow any
 other: the sound that still rings from the last bar fits the bar that comes next."""
 
-OPENINGS = ((0, 5, 3, 4), (0, 3, 5, 4), (0, 4, 5, 3), (0, 3, 0, 4))
-ANSWERS = ((5, 3, 0, 4), (3, 4, 0, 5), (5, 4, 3, 4), (3, 0, 3, 4))
-RHYTHMS = ((2.0, 1.0, 1.0), (1.0, 1.0, 2.0), (3.0, 1.0), (1.5, 0.5, 2.0), (1.0, 0.5, 0.5, 2.0))
-ENDINGS = ((3.0,), (2.0, 2.0), (4.0,))
-STEPS = (-2, -1, -1, -1, 1, 1, 1, 2)
+OPENINGS = ((0, 5, 3, 4), (0, 3, 5, 4), (0, 4, 5, 3), (0, 3, 0, 4), (0, 1, 3, 4), (0, 4, 3, 0))
+ANSWERS = ((5, 3, 0, 4), (3, 4, 0, 5), (5, 4, 3, 4), (3, 0, 3, 4), (3, 0, 1, 4), (0, 3, 0, 4))
 
-
-class Tone(msgspec.Struct, frozen=True, array_like=True):
-    """One note of the tune before it has a mode."""
-
-    beat: float
-    length: float
-    degree: int
+SLOW = ((0, 3, 0, 4), (0, 5, 0, 4), (0, 1, 0, 4), (5, 3, 0, 4))
+"""Four of these chords are a whole section, so the centre is among them twice."""
 
 
 class Section(msgspec.Struct, frozen=True):
     """One variant of one section."""
 
-    chords: tuple[int, ...]
-    """Root of each bar's chord, as a degree."""
+    character: int
+    """Place in `CHARACTERS`."""
+    chords: Chords
     tune: tuple[Tone, ...]
 
 
@@ -89,189 +82,87 @@ def compose(memory: Memory, settings: GeneratorSettings) -> Piece:
     rng = seeded(seed)
     drawn_bpm, drawn_centre = float(rng.integers(33, 40) * 2), int(rng.integers(12))
     wished = pitch_class(memory.key) if memory.key else None
-    drawn_minor = bool(rng.random() < 0.4)
+    song: tuple[Tone, ...] = ()
+    neutral = "dorian"
+    centre = drawn_centre if wished is None else wished
     if memory.melody:
-        centre, minor = _centre(memory.melody, range(12) if wished is None else (wished,))
-    else:
-        centre, minor = drawn_centre if wished is None else wished, drawn_minor
-    tonic = LOWEST_TONIC + (centre - LOWEST_TONIC) % 12
-    modes: dict[Affect, str] = {
-        "negative": "minor",
-        "neutral": "dorian" if minor else "mixolydian",
-        "positive": "lydian" if rng.random() < 0.2 else "major",
-    }
-    song = _song(memory.melody, centre, "minor" if minor else "major")
+        known = range(12) if wished is None else (wished,)
+        centre, minor = given.centre(memory.melody, known)
+        neutral = given.own_mode(memory.melody, centre, minor=minor)
+        song = given.in_degrees(given.barred(memory.melody), centre, neutral)
+    characters = _characters(settings.sections, rng)
     return Piece(
         key=memory.key or KEYS[centre],
-        tonic=tonic,
+        tonic=LOWEST_TONIC + (centre - LOWEST_TONIC) % 12,
         bpm=memory.tempo or drawn_bpm,
         bars=settings.bars,
         seed=seed,
-        modes=modes,
+        modes={"negative": "minor", "neutral": neutral, "positive": "major"},
         sections=tuple(
-            _variants(song, section, seed, settings) for section in range(settings.sections)
+            _variants(song, section, character, seed, settings)
+            for section, character in enumerate(characters)
         ),
     )
 
 
+def _characters(sections: int, rng: np.random.Generator) -> list[int]:
+    """Draw who follows whom: all different until all were there, the last one never the first."""
+    n = len(CHARACTERS)
+    order = [int(k) for k in rng.permutation(n)]
+    if order[0] == n - 1:
+        order = [*order[1:], order[0]]
+    return [order[section % n] for section in range(sections)]
+
+
 def _variants(
-    song: tuple[Tone, ...], section: int, seed: int, settings: GeneratorSettings
+    song: tuple[Tone, ...], section: int, character: int, seed: int, settings: GeneratorSettings
 ) -> tuple[Section, ...]:
-    rng = seeded(seed, 1, section)
-    chords = _progression(section, settings.bars, rng)
+    rng, bars = seeded(seed, 1, section), settings.bars
+    harmony = CHARACTERS[character].harmony
+    phrases = seeded(seed, 5)
+    openings, answers = phrases.permutation(len(OPENINGS)), phrases.permutation(len(ANSWERS))
+    roots = _progression(
+        OPENINGS[openings[section % len(openings)]],
+        ANSWERS[answers[section % len(answers)]],
+        (section, bars),
+        harmony,
+    )
+    plan = plainly(roots, (), bars)
     if song:
-        tune = _excerpt(song, section, settings.bars)
-        chords = _harmonised(chords, tune)
+        tune = given.excerpt(song, section, bars)
+        chords = given.harmonised(plan, tune, bars)
     else:
-        tune = _tune(chords, rng)
-    variants = [Section(chords, tune)]
+        tune = made_up(plan, bars, calm=harmony == "slow", rng=rng)
+        chords = plainly(roots, tune, bars)
+    variants = [Section(character, chords, tune)]
     for variant in range(1, settings.variants):
-        ornamented = _ornamented(tune, settings.bars, seeded(seed, 2, section, variant))
-        variants.append(Section(chords, ornamented))
+        other = ornamented(tune, bars, seeded(seed, 2, section, variant))
+        variants.append(Section(character, varied(chords, tune, bars), other))
     return tuple(variants)
 
 
-def _progression(section: int, bars: int, rng: np.random.Generator) -> tuple[int, ...]:
-    """Draw the chords: the first section opens on the centre, later ones away from it."""
-    first, second = (OPENINGS, ANSWERS) if section % 2 == 0 else (ANSWERS, OPENINGS)
-    phrases = [first[rng.integers(len(first))], second[rng.integers(len(second))]]
-    chords = [phrases[bar // 4 % 2][bar % 4] for bar in range(bars)]
-    return (*chords[:-1], HALF_CADENCE)
+def _progression(
+    opening: tuple[int, ...], answer: tuple[int, ...], place: tuple[int, int], harmony: Harmony
+) -> tuple[tuple[float, int], ...]:
+    """Lay the chords out: some sections open on the centre, some away from it.
 
-
-def _tune(chords: tuple[int, ...], rng: np.random.Generator) -> tuple[Tone, ...]:
-    """Make a tune in two-bar phrases of the form a a′ b a″.
-
-    A phrase is a rhythm and a contour; coming back over other chords it keeps both and only leans
-    on the tones of the chord below, which is what makes it a tune and not a row of notes.
+    Slow harmony takes two bars for a chord; moving harmony comes to the end of each phrase of four
+    bars by two chords in a bar.
     """
-    ideas = [_idea(rng), _idea(rng)]
-    tune: list[Tone] = []
-    at = int(rng.integers(0, 5))
-    for phrase in range((len(chords) + 1) // 2):
-        rhythm, contour = ideas[phrase % 4 == 2]
-        start, beat = at, 0.0
-        for length, offset in zip(rhythm, contour, strict=True):
-            bar = phrase * 2 + int(beat // BEATS)
-            if bar < len(chords):
-                degree = _reflect(start + offset)
-                if beat % 2 == 0:
-                    standing = tune[-1].degree if tune and offset else None
-                    degree = _nearest_tone(degree, chords[bar], standing)
-                tune.append(Tone(phrase * 2 * BEATS + beat, length, degree))
-            beat += length
-        at = _reflect(at + int(rng.integers(-1, 2)))
-    return tuple(tune)
+    section, bars = place
+    order = (opening, answer) if section % 2 == 0 else (answer, opening)
+    slow = SLOW[OPENINGS.index(opening) % len(SLOW)]
+    chords: list[tuple[float, int]] = []
+    for bar in range(bars - 1):
+        phrase = order[bar // 4 % 2]
+        root = slow[bar // 2 % 4] if harmony == "slow" else phrase[bar % 4]
+        chords.append((float(bar * BEATS), root))
+        if harmony == "moving" and bar % 2 == 1:
+            chords.append((bar * BEATS + 2.0, _between(root, phrase[(bar + 1) % 4])))
+    return (*chords, ((bars - 1.0) * BEATS, HALF_CADENCE))
 
 
-def _idea(rng: np.random.Generator) -> tuple[tuple[float, ...], tuple[int, ...]]:
-    """Draw a rhythm of two bars and a contour in degrees, beginning at 0."""
-    rhythm = RHYTHMS[rng.integers(len(RHYTHMS))] + ENDINGS[rng.integers(len(ENDINGS))]
-    steps = rng.choice(STEPS, size=len(rhythm) - 1)
-    # A contour that runs away in one direction is turned back toward its beginning.
-    contour = [0]
-    for step in steps:
-        to = contour[-1] + int(step)
-        contour.append(to if abs(to) <= 4 else contour[-1] - int(step))
-    return rhythm, tuple(contour)
-
-
-def _reflect(degree: int) -> int:
-    if degree > HIGH:
-        return 2 * HIGH - degree
-    return 2 * LOW - degree if degree < LOW else degree
-
-
-def _nearest_tone(degree: int, root: int, standing: int | None) -> int:
-    """Return the tone of the triad on `root` nearest to `degree`, within the tune's range.
-
-    A contour that moves must not come to stand still, so the tone before it is not taken again.
-    """
-    tones = [d for d in range(LOW, HIGH + 1) if (d - root) % 7 in (0, 2, 4) and d != standing]
-    return min(tones, key=lambda d: (abs(d - degree), d))
-
-
-def _ornamented(tune: tuple[Tone, ...], bars: int, rng: np.random.Generator) -> tuple[Tone, ...]:
-    """Return the tune with some long notes handing over to the next one by a step."""
-    out: list[Tone] = []
-    for index, tone in enumerate(tune):
-        follows = tune[(index + 1) % len(tune)].degree
-        if tone.length < 2 or tone.beat + tone.length >= bars * BEATS or rng.random() < 0.35:
-            out.append(tone)
-            continue
-        toward = int(np.sign(follows - tone.degree)) or int(rng.choice((-1, 1)))
-        out.append(Tone(tone.beat, tone.length - 1, tone.degree))
-        out.append(Tone(tone.beat + tone.length - 1, 1.0, tone.degree + toward))
-    return tuple(out)
-
-
-def _centre(melody: tuple[MelodyNote, ...], centres: Iterable[int]) -> tuple[int, bool]:
-    """Guess which pitch class is the song's tonal centre, and whether it is minor.
-
-    Counted is how long the song stays on the scale, with a premium on the centre, the fifth and
-    the third, and one for ending on the centre: enough for a sung tune, and wrong guesses still
-    give a scale that holds the notes.
-    """
-    best, found = -1.0, (0, False)
-    for centre in centres:
-        for mode in ("major", "minor"):
-            score = 2.0 if melody[-1].pitch % 12 == centre else 0.0
-            for note in melody:
-                interval = (note.pitch - centre) % 12
-                if interval == semitones(nearest_degree(interval, mode), mode) % 12:
-                    stable = interval in (0, 7, semitones(2, mode))
-                    score += note.length * (1.5 if stable else 1.0)
-            if score > best:
-                best, found = score, (centre, mode == "minor")
-    return found
-
-
-def _song(melody: tuple[MelodyNote, ...], centre: int, mode: str) -> tuple[Tone, ...]:
-    """Return the melody in degrees, moved by octaves so that its middle lies in the tune's range.
-
-    Notes outside the scale go to the nearest degree: in another mode they would have no place.
-    Those more than an octave beside the tune's range come back toward it.
-    """
-    if not melody:
-        return ()
-    middle = float(np.median([note.pitch for note in melody]))
-    tonic = centre + 12 * round((middle - 4 - centre) / 12)
-    return tuple(
-        Tone(note.beat, note.length, _hemmed(nearest_degree(note.pitch - tonic, mode)))
-        for note in melody
-    )
-
-
-def _hemmed(degree: int) -> int:
-    if degree < -7:
-        return -7 + degree % 7
-    return 7 + degree % 7 if degree > 14 else degree
-
-
-def _excerpt(song: tuple[Tone, ...], section: int, bars: int) -> tuple[Tone, ...]:
-    """Return the section's bars of the song, which begins again where it ends."""
-    last = song[-1]
-    song_beats = BEATS * max(1, int(np.ceil((last.beat + last.length) / BEATS - 1e-9)))
-    begin, end = section * bars * BEATS, (section + 1) * bars * BEATS
-    out: list[Tone] = []
-    for turn in range(begin // song_beats, (end - 1) // song_beats + 1):
-        for tone in song:
-            beat = turn * song_beats + tone.beat
-            if begin <= beat < end:
-                length = min(tone.length, end - beat)
-                out.append(Tone(beat - begin, length, tone.degree))
-    return tuple(out)
-
-
-def _harmonised(chords: tuple[int, ...], tune: tuple[Tone, ...]) -> tuple[int, ...]:
-    """Keep each planned chord unless another one holds clearly more of the bar's tune."""
-    out: list[int] = []
-    for bar, planned in enumerate(chords):
-        held = [t for t in tune if bar * BEATS <= t.beat < (bar + 1) * BEATS]
-
-        def fit(root: int, held: list[Tone] = held, planned: int = planned) -> float:
-            inside = sum(t.length for t in held if (t.degree - root) % 7 in (0, 2, 4))
-            return inside + (1.0 if root == planned else 0.0)
-
-        out.append(max((planned, 0, 3, 4, 5, 1), key=fit))
-    return (*out[:-1], HALF_CADENCE)
+def _between(root: int, to: int) -> int:
+    """Return a chord that leads to another: a fifth above it, or the fourth degree."""
+    above = (to + 4) % 7
+    return above if above not in {root, to} and above in {0, 1, 3, 4, 5} else 3

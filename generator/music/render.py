@@ -17,7 +17,7 @@ from scipy import fft, signal
 from rym.bank import Note
 from rym.messages import Affect
 
-from .composition import BEATS
+from .theory import BEATS
 from .voices import TIMBRES, TOUCHES, Blow, Sound, tone
 
 
@@ -29,24 +29,48 @@ class Colour(msgspec.Struct, frozen=True, kw_only=True):
     room: float
     """Level of the room against the dry sound."""
     levels: dict[str, float]
-    """Gain per part (`tune`, `figure`, `chord`, `bass`, `sparkle`)."""
+    """Gain per part (`tune`, `shadow`, `answer`, `figure`, `chord`, `bass`, `sparkle`)."""
 
 
 COLOURS: dict[Affect, Colour] = {
     "negative": Colour(
         light=0.7,
         room=0.48,
-        levels={"tune": 1.1, "figure": 1.2, "chord": 0.7, "bass": 0.5, "sparkle": 0.0},
+        levels={
+            "tune": 1.1,
+            "shadow": 1.0,
+            "answer": 0.8,
+            "figure": 1.2,
+            "chord": 0.7,
+            "bass": 0.5,
+            "sparkle": 0.0,
+        },
     ),
     "neutral": Colour(
         light=1.0,
         room=0.4,
-        levels={"tune": 1.0, "figure": 1.2, "chord": 0.6, "bass": 0.5, "sparkle": 0.0},
+        levels={
+            "tune": 1.0,
+            "shadow": 1.0,
+            "answer": 0.8,
+            "figure": 1.2,
+            "chord": 0.6,
+            "bass": 0.5,
+            "sparkle": 0.0,
+        },
     ),
     "positive": Colour(
         light=1.3,
         room=0.36,
-        levels={"tune": 1.0, "figure": 1.2, "chord": 0.6, "bass": 0.5, "sparkle": 1.4},
+        levels={
+            "tune": 1.0,
+            "shadow": 1.0,
+            "answer": 0.8,
+            "figure": 1.2,
+            "chord": 0.6,
+            "bass": 0.5,
+            "sparkle": 1.4,
+        },
     ),
 }
 

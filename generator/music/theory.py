@@ -7,6 +7,8 @@ light; that is how the three affects stay versions of one another.
 
 from __future__ import annotations
 
+BEATS = 4
+"""Beats per bar."""
 KEYS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 SHARPS = {"C#": 1, "D#": 3, "F#": 6, "G#": 8, "A#": 10}
 
@@ -45,14 +47,6 @@ def sounding_chord(root: int, mode: str) -> int:
     """
     diminished = semitones(root + 4, mode) - semitones(root, mode) == 6
     return root - 2 if diminished else root
-
-
-def ninth(root: int, mode: str) -> int:
-    """Return a colour tone as degrees above `root`: the ninth, or the octave.
-
-    The ninth is taken where it is a whole tone; a semitone above the root would bite.
-    """
-    return 8 if semitones(root + 8, mode) - semitones(root + 7, mode) == 2 else 7
 
 
 def place(pitch: int, lowest: int) -> int:

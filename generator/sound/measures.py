@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft, signal
+from scipy import fft, ndimage, signal
 
 from .mastering import Stereo, decibel
 
@@ -133,16 +133,28 @@ def chroma(sound: Stereo, rate: int) -> npt.NDArray[np.float64]:
         From C on.
     """
     n = 16_384
-    frames = np.lib.stride_tricks.sliding_window_view(sound.mean(axis=1), n)[:: n // 2]
-    power = (np.abs(fft.rfft(frames * signal.windows.hann(n, sym=False), axis=1)) ** 2).sum(axis=0)
+    rows = _chroma_rows(sound, rate, n, n // 2)
+    found = rows.sum(axis=0)
+    return np.asarray(found / max(float(found.sum()), 1e-30))
+
+
+def _chroma_rows(sound: Stereo, rate: int, n: int, hop: int) -> npt.NDArray[np.float64]:
+    """Return every frame's chroma, array of shape (n_frames, 12), its largest value 1.
+
+    Each moment counts alike, however loud: a listener's ear gets used to a level within a second.
+    """
+    frames = np.lib.stride_tricks.sliding_window_view(sound.mean(axis=1), n)[::hop]
+    power = np.abs(fft.rfft(frames * signal.windows.hann(n, sym=False), axis=1)) ** 2
     hz = fft.rfftfreq(n, 1 / rate)
     inside = (hz >= 55.0) & (hz <= 1760.0)
     pitch = 69 + 12 * np.log2(hz[inside] / 440.0)
     nearest = np.round(pitch)
     # Between two tones lies nobody's energy: what is off by a third of a semitone counts half.
-    weight = power[inside] * np.exp(-(((pitch - nearest) / 0.4) ** 2))
-    found = np.bincount(nearest.astype(int) % 12, weights=weight, minlength=12)
-    return np.asarray(found / max(float(found.sum()), 1e-30))
+    weight = np.exp(-(((pitch - nearest) / 0.4) ** 2))
+    shares = np.zeros((len(weight), 12))
+    shares[np.arange(len(weight)), nearest.astype(int) % 12] = weight
+    rows = np.sqrt(power[:, inside] @ shares)
+    return np.asarray(rows / np.maximum(rows.max(axis=1, keepdims=True), 1e-9))
 
 
 def mode_score(sound: Stereo, rate: int) -> float:
@@ -150,7 +162,7 @@ def mode_score(sound: Stereo, rate: int) -> float:
 
     Correlation with the profiles of Krumhansl & Kessler over all twelve centres each.
     """
-    tones = np.sqrt(chroma(sound, rate))
+    tones = chroma(sound, rate)
 
     def best(profile: tuple[float, ...]) -> float:
         return max(float(np.corrcoef(tones, np.roll(profile, k))[0, 1]) for k in range(12))
@@ -204,7 +216,8 @@ def beat_error(sound: Stereo, rate: int, bpm: float) -> float | None:
         a beat and four beats from the nearest of ¼, ½, 1, 2, 3 and 4 beats; None where there is
         no peak.
     """
-    envelope = onsets(sound, rate)
+    # A hand is up to 10 ms off its beat; unsmoothed, two such onsets would not be seen as a period.
+    envelope = ndimage.gaussian_filter1d(onsets(sound, rate), 0.01 / HOP_S, mode="wrap")
     envelope = envelope - envelope.mean()
     n = len(envelope)
     spectrum = fft.rfft(envelope, 2 * n)

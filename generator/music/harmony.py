@@ -1,0 +1,113 @@
+"""Chords under a tune, in degrees: where a section's harmony goes, and what else may hold its tune.
+
+Every chord has two roots. The open light takes any root of its mode. The bright and the dark one
+have only chords of their own kind, all major or all minor: those on the centre, the fourth and the
+fifth degree, whose kind is that of the mode. So what makes a mode is heard in every bar.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from .theory import BEATS
+
+PLAIN = (0, 3, 4)
+"""Roots whose triads are all major in major and all minor in minor."""
+PULL = {0: 1.0, 3: 0.0, 4: -0.75}
+"""Beats of the tune that a chord may hold less than another and still be taken: without the centre
+nobody could tell where home is, and with too many fifths it seems to be there."""
+RELATIVES = {0: 5, 3: 1, 4: 4}
+"""For each of them, another root that shares two tones with it, where there is a calm one."""
+
+
+class Tone(msgspec.Struct, frozen=True, array_like=True):
+    """One note of the tune before it has a mode."""
+
+    beat: float
+    length: float
+    degree: int
+    shift: int = 0
+    """Semitones by which a tone of the person's song lies beside its degree; heard in neutral only,
+    since in another mode the degree itself is what answers to it."""
+
+
+class Chord(msgspec.Struct, frozen=True, array_like=True):
+    """What sounds from a beat until the next chord."""
+
+    beat: float
+    root: int
+    """Degree."""
+    plain: int
+    """Root in the lights that have chords of one kind only."""
+
+
+Chords = tuple[Chord, ...]
+
+
+def sounding(chords: Chords, beat: float) -> Chord:
+    """Return the chord that sounds at a beat."""
+    return next(chord for chord in reversed(chords) if chord.beat <= beat + 1e-9)
+
+
+def holds(root: int, degree: int) -> bool:
+    """Tell whether a degree is a tone of the triad on a root."""
+    return (degree - root) % 7 in (0, 2, 4)
+
+
+def held(root: int, tune: tuple[Tone, ...], begin: float, end: float) -> float:
+    """Return for how many beats of a span the tune stands on tones of a triad.
+
+    Tones that begin with the span weigh a little more, since chord and tone are struck together.
+    """
+    beats = 0.0
+    for tone in tune:
+        shared = min(tone.beat + tone.length, end) - max(tone.beat, begin)
+        if shared > 0 and tone.shift == 0 and holds(root, tone.degree):
+            beats += shared * (1.25 if tone.beat <= begin else 1.0)
+    return beats
+
+
+def spans(chords: Chords, bars: int) -> list[tuple[Chord, float]]:
+    """Return each chord with the beat at which it ends."""
+    ends = [*(chord.beat for chord in chords[1:]), float(bars * BEATS)]
+    return list(zip(chords, ends, strict=True))
+
+
+def plainly(roots: tuple[tuple[float, int], ...], tune: tuple[Tone, ...], bars: int) -> Chords:
+    """Give each root the one that stands for it where chords are of one kind.
+
+    It shares two tones with the chord that was asked for; of two, the one that holds more of the
+    tune is taken.
+    """
+    plan = tuple(Chord(beat, root, root) for beat, root in roots)
+    out = []
+    for chord, end in spans(plan, bars):
+        asked = {(chord.root + step) % 7 for step in (0, 2, 4)}
+        near = [p for p in PLAIN if sum(holds(p, degree) for degree in asked) >= 2]
+        begin = chord.beat
+        best = max(near, key=lambda p: (p == chord.root, held(p, tune, begin, end) + PULL[p]))
+        out.append(Chord(chord.beat, chord.root, best))
+    return tuple(out)
+
+
+def varied(chords: Chords, tune: tuple[Tone, ...], bars: int) -> Chords:
+    """Put other chords under the same tune, from the second chord to the last but one.
+
+    Each is the one that holds most of the tune; where no other holds a third of what the old one
+    held, it stays.
+    """
+    out: list[Chord] = []
+    for chord, end in spans(chords, bars):
+        begin = chord.beat
+        # What has just been heard is not taken again: a third bar of it would be a standstill.
+        before = out[-1].plain if out else None
+        others = [p for p in PLAIN if p != chord.plain and (p == 0 or p != before)]
+        best = max(others, key=lambda p: held(p, tune, begin, end) + PULL[p])
+        enough = held(best, tune, begin, end) * 3 >= held(chord.plain, tune, begin, end)
+        if begin == 0 or end == bars * BEATS or not enough:
+            out.append(chord)
+            continue
+        relative = RELATIVES[best]
+        root = relative if held(relative, tune, begin, end) > held(best, tune, begin, end) else best
+        out.append(Chord(begin, root, best))
+    return tuple(out)
