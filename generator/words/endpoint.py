@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import functools
 import os
 import ssl
 from email.message import Message
@@ -164,8 +165,13 @@ def _request(there: Endpoint, system: str, user: str) -> Request:
 
 def _opener(host: str) -> OpenerDirector:
     own = [ProxyHandler({})] if host.partition(":")[0] in LOOPBACK else []
-    secure = HTTPSHandler(context=ssl.create_default_context())
-    return build_opener(_NoRedirects(), secure, *own)
+    return build_opener(_NoRedirects(), HTTPSHandler(context=_trust()), *own)
+
+
+@functools.cache
+def _trust() -> ssl.SSLContext:
+    """Return whom this machine trusts, certificates checked."""
+    return ssl.create_default_context()
 
 
 def _once(there: Endpoint, request: Request, clock: Clock) -> str:

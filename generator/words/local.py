@@ -53,7 +53,8 @@ def _inputs(tokenizer: Any, system: str, user: str) -> Any:
     if not tokenizer.chat_template:
         text = f"{system}\n\n{user}\n\nPrompt:"
         return tokenizer(text, return_tensors="pt", return_token_type_ids=False)
-    messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
+    # Not every chat knows a role for the system.
+    messages = [{"role": "user", "content": f"{system}\n\n{user}"}]
     return tokenizer.apply_chat_template(
         messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
     )

@@ -1,0 +1,25 @@
+"""Endpoints that are closed again."""
+
+import pytest
+
+from tests.generator.words.endpoints import Endpoint, Waits
+
+
+@pytest.fixture
+def endpoint():
+    """Return a function that opens an endpoint with its answers."""
+    opened = []
+
+    def start(*answers):
+        opened.append(Endpoint(*answers))
+        return opened[-1]
+
+    yield start
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def waits():
+    """Return a clock that writes down what was waited for."""
+    return Waits()
