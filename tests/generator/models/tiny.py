@@ -135,3 +135,70 @@ def stable_diffusion(folder: Path) -> tuple[Path, Path]:
     pipeline.save_pretrained(folder / "tiny-diffusion", safe_serialization=True)
     control.save_pretrained(folder / "tiny-control", safe_serialization=True)
     return folder / "tiny-diffusion", folder / "tiny-control"
+
+
+def clip(folder: Path) -> Path:
+    """Write a CLIP."""
+    import torch
+    from transformers import CLIPConfig, CLIPModel
+
+    torch.manual_seed(1)
+    words = tokenizer(folder / "words")
+    config = CLIPConfig(
+        text_config=text_config(len(words)).to_dict(),
+        vision_config=vision_config().to_dict(),
+        projection_dim=16,
+    )
+    place = folder / "tiny-clip"
+    for part in (CLIPModel(config), words, image_processor()):
+        part.save_pretrained(place)
+    return place
+
+
+def clap(folder: Path) -> Path:
+    """Write a CLAP that hears pieces of one second at 48 kHz."""
+    import torch
+    from transformers import (
+        ClapAudioConfig,
+        ClapConfig,
+        ClapFeatureExtractor,
+        ClapModel,
+        ClapTextConfig,
+        RobertaTokenizer,
+    )
+
+    torch.manual_seed(2)
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    tokens = [*special, *(chr(code) for code in range(33, 127)), "\u0120"]
+    (folder / "roberta").mkdir(parents=True)
+    names = [str(folder / "roberta" / name) for name in ("vocab.json", "merges.txt")]
+    Path(names[0]).write_text(json.dumps({token: k for k, token in enumerate(tokens)}))
+    Path(names[1]).write_text("#version: 0.2\n")
+    text = ClapTextConfig(
+        vocab_size=len(tokens),
+        hidden_size=32,
+        intermediate_size=37,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=66,
+        projection_dim=16,
+    )
+    sound = ClapAudioConfig(
+        num_mel_bins=16,
+        window_size=4,
+        spec_size=64,
+        patch_size=4,
+        patch_stride=(4, 4),
+        hidden_size=32,
+        patch_embeds_hidden_size=16,
+        depths=[1, 1],
+        num_hidden_layers=2,
+        num_attention_heads=[2, 2],
+        projection_dim=16,
+    )
+    config = ClapConfig(text_config=text.to_dict(), audio_config=sound.to_dict(), projection_dim=16)
+    hears = ClapFeatureExtractor(feature_size=16, max_length_s=1, truncation="rand_trunc")
+    place = folder / "tiny-clap"
+    for part in (ClapModel(config), RobertaTokenizer(*names, model_max_length=512), hears):
+        part.save_pretrained(place)
+    return place
