@@ -15,6 +15,7 @@ from rym.bank import Note
 from rym.errors import UsageError
 from rym.messages import Affect
 
+from ..words.avoiding import named
 from .characters import CHARACTERS, LIGHTS, Character, Figure, Light, Texture
 from .composition import Piece, Section, seeded
 from .harmony import Tone, sounding, spans
@@ -39,7 +40,7 @@ AVOIDABLE: dict[str, str] = {
     "pad": "pad",
     "strings": "pad",
 }
-"""Words of an avoid-list that name something which this backend plays."""
+"""Words for what this backend plays; other forms of them, and German, are understood, too."""
 LEADS = frozenset.intersection(*(frozenset(c.leads) for c in CHARACTERS))
 """Who can play the tune."""
 
@@ -52,8 +53,7 @@ def avoided(words: tuple[str, ...]) -> frozenset[str]:
     UsageError
         If no instrument is left that can play the tune.
     """
-    named = {AVOIDABLE.get(word.strip().casefold()) for word in words}
-    found = frozenset(instrument for instrument in named if instrument)
+    found = frozenset(AVOIDABLE[word] for word in named(words, AVOIDABLE))
     if found.issuperset(LEADS):
         raise UsageError(
             f"avoid names {', '.join(sorted(LEADS))}: nothing is left to play the tune.",

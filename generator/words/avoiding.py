@@ -6,6 +6,7 @@ import functools
 import itertools
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from .cleaning import fold
@@ -190,3 +191,14 @@ def in_english(words: tuple[str, ...]) -> tuple[str, ...]:
 def _close(known: str, word: str) -> bool:
     """Tell whether a word is a known one or a form of it, compounds left out."""
     return known == word or (same(known, word) and abs(len(known) - len(word)) <= 2)
+
+
+def named(words: tuple[str, ...], known: Iterable[str]) -> frozenset[str]:
+    """Return which of some words, such as instruments, an avoid-list names.
+
+    They may stand there in any form, in the glossary's other language, or within a phrase (`grand
+    piano`).
+    """
+    parts = (token.word for word in words for token in tokens(word))
+    bound = Avoided((*words, *parts))
+    return frozenset(word for word in known if bound.mentioned(word))

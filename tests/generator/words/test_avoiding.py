@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.words.avoiding import Avoided, in_english, tokens, translated
+from generator.words.avoiding import Avoided, in_english, named, tokens, translated
 from generator.words.forms import same
 from generator.words.lexicon import lexicon
 
@@ -145,3 +145,14 @@ def test_strict_on_our_own_phrases():
     assert Avoided(("inbow",)).blocks(by_english["a rainbow"])
     assert Avoided(("Regenbogen",)).blocks(by_english["a rainbow"])
     assert Avoided(("Nebel",)).blocks(by_english["in the foggy distance"])
+
+
+@pytest.mark.parametrize(
+    ("avoid", "found"),
+    [("Klaviere", {"piano"}), ("GRAND PIANO", {"piano"}), ("Glocken", {"bell", "bells"}),
+     ("string quartet", {"strings"}), ("sharp", set()), ("pa", set()), ("rain", set())],
+)  # fmt: skip
+def test_instruments_are_named_in_any_form(avoid, found):
+    """German, plurals and phrases name an instrument; words that sound alike do not."""
+    known = ("piano", "harp", "bell", "bells", "pad", "strings", "bass")
+    assert named((avoid,), known) == found
