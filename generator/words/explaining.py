@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..memory import Memory
 from ..music.arrangement import AVOIDABLE
-from .avoiding import Avoided, translated
+from ..pictures.kinds import barred
+from .avoiding import Avoided, named, translated
 from .lexicon import lexicon
 from .prompts import allowed, avoided
 
@@ -111,9 +112,11 @@ def _avoided_words(memory: Memory) -> list[str]:
 
 def _avoided_word(number: int, word: str) -> str:
     own = Avoided((word,))
-    played = sorted({voice for name, voice in AVOIDABLE.items() if own.mentioned(name)})
+    played = sorted({AVOIDABLE[name] for name in named((word,), AVOIDABLE)})
+    painted = sorted(barred((word,)))
     held = sum(own.blocks(phrase) for phrase in lexicon().phrases())
     told = [f"the procedural music plays no {name}" for name in played]
+    told += [f"the painted pictures leave out {name}" for name in painted]
     if held:
         told.append(f"{_count(held, 'phrase')} of ours {'is' if held == 1 else 'are'} held back")
     what = f"Word {number} of the avoid-list"

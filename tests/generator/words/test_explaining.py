@@ -43,6 +43,8 @@ def test_example_is_explained(example):
         ({"sketch": "/x/y.png"}, "follow the sketch"),
         ({"avoid": ("bells",)}, "Word 1 of the avoid-list is understood: the procedural music"),
         ({"avoid": ("x", "Hund")}, "Word 2 of the avoid-list is understood: none of our phrases"),
+        ({"avoid": ("alte Klaviere",)}, "the procedural music plays no piano"),
+        ({"avoid": ("Nebel",)}, "the painted pictures leave out mist"),
         ({"avoid": ("Nebel",)}, "Word 1 of the avoid-list is understood"),
         ({"avoid": ("xyzzy",)}, "Word 1 of the avoid-list is not in our lists"),
         ({"avoid": ("regen",)}, "(1 ×): neither stays as it is written"),
