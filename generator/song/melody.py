@@ -18,7 +18,7 @@ FEWEST = 4
 """Fewer notes are no tune."""
 SOLO = 0.88
 """Share of a sound's energy near the harmonics of one pitch from which it is one voice alone."""
-LISTEN_S = 20.0
+LISTEN_S = 10.0
 """How much of a sound is listened to before it is called hummed or a recording."""
 LEGATO = 0.3
 """Gaps shorter than this share of the way to the next note, or than a grid step, are no rests."""
@@ -145,7 +145,7 @@ def _understood(
         remarks.append("The song is understood with doubt: listen to what was understood.")
     return Understood(
         melody=tidy(placed, 4 * factor),
-        tempo=round(60 / found.period * factor, 2),
+        tempo=round(float(60 / found.period * factor), 2),
         key=tonality.centre([t.pitch for t in tones], [t.length for t in tones]),
         kind=kind,
         confidence=round(sure, 3),

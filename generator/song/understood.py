@@ -114,8 +114,13 @@ def tidy(tones: list[Tone], bar: float = BAR) -> tuple[MelodyNote, ...]:
             continue
         if beat + length > LAST_BEAT or len(out) == MAX_NOTES:
             break
-        out.append(MelodyNote(round(beat, 4), round(length, 4), _on_a_piano(tone.pitch)))
+        out.append(MelodyNote(_plain(beat), _plain(length), _on_a_piano(tone.pitch)))
     return tuple(out)
+
+
+def _plain(beats: float) -> float:
+    """Return beats as a file keeps them, not as numpy's own number."""
+    return round(float(beats), 4)
 
 
 def _on_a_piano(pitch: int) -> int:

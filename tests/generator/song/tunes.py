@@ -127,16 +127,6 @@ def _scale(notes: list[Placed]) -> int:
     return int(np.argmax(held))
 
 
-def in_order(wanted: list[int], found: list[int]) -> float:
-    """Return the share of `wanted` that is in `found` in order: longest common subsequence."""
-    row = np.zeros(len(found) + 1, int)
-    for value in wanted:
-        before = row.copy()
-        for k, other in enumerate(found):
-            row[k + 1] = before[k] + 1 if value == other else max(row[k], before[k + 1])
-    return float(row[-1]) / len(wanted)
-
-
 def classes(notes: list[Placed]) -> list[int]:
     """Return the pitch classes in order."""
     return [note[2] % 12 for note in notes]
@@ -175,6 +165,8 @@ def sung(notes: list[Placed], bpm: float, seed: int = 0, **how: object) -> np.nd
 
 
 def _sine(hz: float, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Return a whistled tone with vibrato, set off a little from the next."""
+    n -= round(0.02 * RATE)
     t = np.arange(n) / RATE
     cents = 40 * np.sin(2 * np.pi * 5.5 * t + rng.uniform(0, 6)) * np.clip(t / 0.2, 0, 1)
     phase = 2 * np.pi * np.cumsum(hz * 2 ** (cents / 1200)) / RATE
@@ -228,3 +220,25 @@ def over_chords(notes: list[Placed], bpm: float, db: float = 6.0, **how: object)
     below *= np.sqrt(np.mean(tune**2) / np.mean(below**2)) * 10 ** (-db / 20)
     mixed = tune + below
     return 0.5 * mixed / np.abs(mixed).max()
+
+
+def aligned(wanted: list[int], found: list[int]) -> list[tuple[int, int]]:
+    """Return the places of a longest common subsequence in both."""
+    n, m = len(wanted), len(found)
+    longest = np.zeros((n + 1, m + 1), int)
+    for i in range(n):
+        for j in range(m):
+            same = wanted[i] == found[j]
+            longest[i + 1, j + 1] = (
+                longest[i, j] + 1 if same else max(longest[i, j + 1], longest[i + 1, j])
+            )
+    pairs, i, j = [], n, m
+    while i and j:
+        if wanted[i - 1] == found[j - 1]:
+            i, j = i - 1, j - 1
+            pairs.append((i, j))
+        elif longest[i - 1, j] >= longest[i, j - 1]:
+            i -= 1
+        else:
+            j -= 1
+    return pairs[::-1]
