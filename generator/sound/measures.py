@@ -160,7 +160,10 @@ def _chroma_rows(sound: Stereo, rate: int, n: int, hop: int) -> npt.NDArray[np.f
 def mode_score(sound: Stereo, rate: int) -> float:
     """Return how much better the best major key fits than the best minor key, −1…1.
 
-    Correlation with the profiles of Krumhansl & Kessler over all twelve centres each.
+    Correlation of the mean chroma with the profiles of Krumhansl & Kessler over all twelve centres
+    each: the key is not given. It says which kind of key a listener would rather hear, not which
+    scale was played: an open chord without a third lies between, and so does a scale whose relative
+    major and minor are equally strong.
     """
     tones = chroma(sound, rate)
 
@@ -229,3 +232,48 @@ def beat_error(sound: Stereo, rate: int, bpm: float) -> float | None:
         return None
     strongest = float(peaks[np.argmax(alike[peaks])])
     return min(abs(strongest / (beat * k) - 1.0) for k in (0.25, 0.5, 1.0, 2.0, 3.0, 4.0))
+
+
+def alike(one: Stereo, other: Stereo, rate: int, beats: int) -> float:
+    """Return how alike two stretches of music are: their tones beat by beat, and when tones begin.
+
+    Parameters
+    ----------
+    one, other : array of shape (n_times, 2)
+        Equally many beats each.
+    rate : int
+        Frames per second.
+    beats : int
+        How many.
+
+    Returns
+    -------
+    float
+        Mean of two cosines, 0…1: of the chroma of every beat, and of the onsets to 10 ms.
+    """
+    tones = [_by_beat(sound, rate, beats) for sound in (one, other)]
+    rises = [_rises(sound, rate) for sound in (one, other)]
+    n = min(len(row) for row in rises)
+    return (_cosine(*tones) + _cosine(rises[0][:n], rises[1][:n])) / 2
+
+
+def _by_beat(sound: Stereo, rate: int, beats: int) -> npt.NDArray[np.float64]:
+    """Return each beat's chroma, array of shape (12 · beats,)."""
+    edges = np.round(np.linspace(0, len(sound), beats + 1)).astype(int)
+    n = min(8192, int(np.diff(edges).min()))
+    rows = [
+        _chroma_rows(sound[begin:end], rate, n, n // 2).mean(axis=0)
+        for begin, end in itertools.pairwise(edges)
+    ]
+    return np.concatenate(rows)
+
+
+def _rises(sound: Stereo, rate: int) -> npt.NDArray[np.float64]:
+    per = round(0.01 / HOP_S)
+    envelope = onsets(sound, rate)
+    return np.asarray(envelope[: len(envelope) // per * per].reshape(-1, per).max(axis=1))
+
+
+def _cosine(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
+    norm = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / norm if norm > 0 else 0.0

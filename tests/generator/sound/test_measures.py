@@ -1,7 +1,16 @@
 import numpy as np
+import pytest
 
 from generator.music.render import fold
-from generator.sound.measures import correlations, loop_residual_db, rms_db, spectral_centroid
+from generator.sound.measures import (
+    alike,
+    beat_error,
+    correlations,
+    loop_residual_db,
+    mode_score,
+    rms_db,
+    spectral_centroid,
+)
 
 RATE = 48_000
 
@@ -44,3 +53,46 @@ def test_correlations_agree_with_numpy():
     np.testing.assert_allclose(rho[1], expected, atol=1e-5)
     assert rho[0, 0, 2] == 0
     assert rho[0, 2, 2] == 1
+
+
+def chords(pitches: list[tuple[int, ...]], beat: float = 0.75) -> np.ndarray:
+    """Return struck chords, one per beat."""
+    n = round(beat * RATE)
+    t = np.arange(n) / RATE
+    hz = [[440 * 2 ** ((pitch - 69) / 12) for pitch in chord] for chord in pitches]
+    rows = [sum(np.sin(2 * np.pi * f * t) for f in row) * np.exp(-4 * t) for row in hz]
+    return 0.1 * np.concatenate(rows)[:, None] * np.ones(2)
+
+
+MAJOR, MINOR, OPEN = (60, 64, 67), (60, 63, 67), (60, 65, 67)
+
+
+@pytest.mark.parametrize("shift", [0, 3, 8])
+def test_mode_rises_from_minor_over_open_to_major_in_any_key(shift):
+    """Close cadences in minor, without thirds and in major are told apart, wherever they stand."""
+    scores = []
+    for home in (MINOR, OPEN, MAJOR):
+        row = [tuple(p + shift + step for p in home) for step in (0, 5, 7, 0)]
+        scores.append(mode_score(chords(row), RATE))
+    assert scores[0] < scores[1] - 0.02 < scores[2] - 0.04
+
+
+@pytest.mark.parametrize("beat", [0.72, 0.9])
+def test_beat_is_found_and_another_tempo_is_not(beat):
+    """Struck chords have their own tempo, and not one that is 8 % slower."""
+    sound = chords([MAJOR, MINOR, OPEN, MAJOR] * 5, beat)
+    assert beat_error(sound, RATE, 60 / beat) < 0.005
+    assert beat_error(sound, RATE, 60 / (1.08 * beat)) > 0.05
+
+
+def test_alike_tells_the_same_from_other_tones_and_other_rhythm():
+    """The same is 1, softer is the same; other tones or other times are less, both least."""
+    tune = chords([MAJOR, MINOR, OPEN, MAJOR])
+    other = chords([(62, 66, 69), (58, 62, 65), (64, 68, 71), (61, 65, 68)])
+    late = np.roll(tune, round(0.31 * RATE), axis=0)
+    both = np.roll(other, round(0.31 * RATE), axis=0)
+    same = alike(tune, 0.5 * tune, RATE, 4)
+    found = [alike(tune, x, RATE, 4) for x in (other, late, both)]
+    assert same > 0.999
+    assert max(found) < 0.9
+    assert found[2] < min(found[:2])
