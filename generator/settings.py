@@ -114,9 +114,9 @@ class Diffusion(
     """With how many draws a scene is made at most, where the safety checker blackens a frame."""
     safety_checker: bool = True
     """Whether the model's safety checker looks at every picture."""
-    threads: Annotated[int, Meta(ge=1, le=64)] = 1
-    """Processor threads per picture; another number changes its last bits. A build over several
-    processes uses all cores with one."""
+    threads: Annotated[int, Meta(ge=1, le=64)] = 2
+    """Processor threads; another number may change a picture's last bits, so it is not the
+    machine's. No more than it has cores, else threads wait for one another."""
     width: Annotated[int, Meta(ge=64, le=1536)] = 768
     """Width at which pictures are made, rounded down to a multiple of 8; the height follows the
     bank's shape, and they are enlarged to its size. Made for 512 to 768."""
