@@ -104,7 +104,7 @@ class Brush:
         few = 0.0 if "cloud" not in self.barred else 1.6
 
         def covered(valence: float) -> Field:
-            edge = few - 2.2 + 1.45 * (valence + 1) - 0.35 * max(valence, 0.0)
+            edge = few - 2.2 + 1.75 * (valence + 1) - 1.25 * max(valence, 0.0)
             body = smoothstep(edge, edge + 1.7 - 0.25 * valence, thick)
             return np.asarray(body * (np.float32(0.35) + np.float32(0.6) * fade))
 

@@ -10,12 +10,12 @@ from ..making.drafts import Picture
 from .fields import Field, clouds
 from .layers import Image, Stage
 
-NODES = 17
+NODES = 33
 """Valences at which the light is set; between them a monotone curve runs."""
 CLOSE = 2e-4
 """Distance from the line at which the search ends."""
 GAIN = (0.4, 3.0)
-RICHNESS = (0.3, 2.2)
+RICHNESS = (0.3, 3.0)
 GRAY = np.array([0.299, 0.587, 0.114], np.float32)
 RISE = (0.16, 0.18)
 """Least rise of mean value and mean saturation from −1 to 1."""
@@ -43,9 +43,12 @@ class Grade:
         last = np.maximum(raw[-1], first + RISE)
         last = np.minimum(last, (0.86, 0.66))
         aims = [first + (last - first) * (v + 1) / 2 for v in nodes]
-        found = np.array([_solve(image, aim) for image, aim in zip(images, aims, strict=True)])
-        self._gain = PchipInterpolator(nodes, found[:, 0])
-        self._richness = PchipInterpolator(nodes, found[:, 1])
+        found, last_found = [], (1.0, 1.0)
+        for image, aim in zip(images, aims, strict=True):
+            last_found = _solve(image, aim, last_found)
+            found.append(last_found)
+        self._gain = PchipInterpolator(nodes, [gain for gain, _ in found])
+        self._richness = PchipInterpolator(nodes, [richness for _, richness in found])
         self._paper: Field | None = None
 
     def finish(self, image: Image, valence: float) -> Picture:
@@ -99,8 +102,11 @@ def _apply(image: Image, gain: float, richness: float) -> None:
     image /= below
 
 
-def _solve(image: Image, aim: npt.NDArray[np.float64]) -> tuple[float, float]:
-    gain = richness = 1.0
+def _solve(
+    image: Image, aim: npt.NDArray[np.float64], begin: tuple[float, float]
+) -> tuple[float, float]:
+    """Return gain and richness by which the picture's means are as aimed at."""
+    gain, richness = begin
     for _ in range(20):
         tried = image.copy()
         _apply(tried, gain, richness)

@@ -17,7 +17,7 @@ Keys = Mapping[str, str]
 """Ink to its colours at valence −1, 0 and 1, as three hex numbers."""
 
 BASE: Keys = {
-    "sky_high": "59636f 7ba0be 2f86d6",
+    "sky_high": "59636f 86abc8 4596e6",
     "sky_mid": "737d87 a6c3d2 79bdf0",
     "sky_low": "8a9197 d6dedb ffdca3",
     "sun": "a4a8aa fdf6e6 fffbe6",
@@ -44,21 +44,21 @@ BASE: Keys = {
     "bloom_b": "7a766a c9b37e ffcf3a",
     "bloom_c": "68707a 97a5c4 8a7bff",
     "lamp": "8d8776 d9bf8a ffc24d",
-    "wall": "4a4b4d 8f877c d99a5e",
-    "wall_lit": "5c5e60 b7ac9c ffd08a",
-    "wood": "3b3836 6b5747 8f5d3c",
-    "wood_lit": "4c4946 8f7660 dca064",
+    "wall": "4e4a45 8f877c d99a5e",
+    "wall_lit": "645f58 b7ac9c ffd08a",
+    "wood": "3d3733 6b5747 8f5d3c",
+    "wood_lit": "504840 8f7660 dca064",
     "line": "2b2e33 2f333c 38294a",
 }
 
 MOODS: tuple[Keys, ...] = (
     {},
     {  # rose evening
-        "sky_high": "5b5f70 8f9dc0 5a78d8",
-        "sky_mid": "757a86 b9bfd2 c79ae6",
+        "sky_high": "5b5f70 98a6c8 7288e6",
+        "sky_mid": "757a86 b9bfd2 c6a4e6",
         "sky_low": "8e9096 e3d6d6 ffb58c",
         "glow": "918f95 f0dfd9 ff9a62",
-        "cloud_shade": "5d606e a9abc2 d86f92",
+        "cloud_shade": "5d606e a9abc2 e096aa",
         "haze": "898b93 d8d2d6 ffbfa0",
         "far": "6a6f7e 8d9cbc 7a74d0",
         "far_lit": "747886 a9b3c9 d49ad0",
@@ -66,7 +66,7 @@ MOODS: tuple[Keys, ...] = (
         "water_lit": "82868f d8d2d8 ffcf9f",
     },
     {  # fresh morning
-        "sky_high": "586970 72aebb 1a9bd0",
+        "sky_high": "586970 80b8c6 38acde",
         "sky_mid": "72828a a2ccd0 6fd2ea",
         "sky_low": "89959a d9e6da f7f0a8",
         "glow": "8b9799 ecefd9 ffe27a",
@@ -78,7 +78,7 @@ MOODS: tuple[Keys, ...] = (
         "water_lit": "7c8f92 c6e2da f6f6c0",
     },
     {  # amber light
-        "sky_high": "5d6469 8f9fa6 5d8fc0",
+        "sky_high": "5d6469 9db2be 74a8dc",
         "sky_mid": "787c7e bcc2bd f0c98a",
         "sky_low": "8f9090 e6ddc8 ffc66a",
         "glow": "939190 f3e5c8 ffb03c",
@@ -142,7 +142,7 @@ def _lighter(lab: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     A place that brightens up to 0 and darkens again flashes twice in a sweep forth and back.
     """
     mid, high = lab[:, 1, 0].copy(), lab[:, 2, 0].copy()
-    meet = (mid + high) / 2
+    meet = high + 0.35 * (mid - high)  # mostly, neutral gives way: colours at 1 stay deep
     turned = mid > high - 2 * APART
     lab[:, 1, 0] = np.where(turned, meet - APART, mid)
     lab[:, 2, 0] = np.where(turned, meet + APART, high)

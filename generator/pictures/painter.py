@@ -40,7 +40,7 @@ KINDS: dict[str, Callable[[Brush], None]] = {
 OWN_MOODS: dict[str, tuple[Keys, ...]] = {"city": (DUSK,), "night": (NIGHT,)}
 WATERY = ("lake", "sea")
 """Where the words speak of these first, the ground of a sketch is water."""
-SMALL = 108
+SMALL = 90
 """Height of the picture by which a scene's light is measured beforehand, in pixels."""
 
 

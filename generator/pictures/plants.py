@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from .brush import Brush
@@ -82,7 +84,7 @@ def tree(brush: Brush, x: float, foot: float, tall: float, spread: float = 0.33)
     if "tree" in brush.barred:
         return
     rng = brush.rng
-    crown = np.array([x, foot - 0.64 * tall])
+    crown = np.array([x, foot - 0.62 * tall])
     base = np.array([x, foot])
     fork = base + np.array([rng.normal(0, 0.02) * tall, -0.36 * tall])
     limbs = [limb(base + np.array([0, 0.01 * tall]), fork, 0.075 * tall, 0.045 * tall)]
@@ -90,12 +92,12 @@ def tree(brush: Brush, x: float, foot: float, tall: float, spread: float = 0.33)
     for k in range(22):
         angle = 2 * np.pi * (k + rng.uniform(0.1, 0.9)) / 14
         far = rng.uniform(0.75, 1.0) if k < 14 else rng.uniform(0.0, 0.55)
-        clump = crown + far * tall * np.array([spread * np.cos(angle), 0.26 * np.sin(angle)])
+        clump = crown + far * tall * np.array([spread * np.cos(angle), 0.27 * np.sin(angle)])
         clumps.append((float(clump[0]), float(clump[1]), tall * rng.uniform(0.10, 0.15)))
         if clump[1] < fork[1] + 0.05 * tall:
             limbs.append(limb(fork, clump, 0.032 * tall, 0.006 * tall))
     brush.stage.over(brush.draw(limbs), ("wood", None))
-    foliage(brush, clumps, 0.011 * tall)
+    foliage(brush, clumps, 0.0095 * tall, groups=4)
 
 
 LEAVES = (("dark", -0.15, 1.0, 1.0), ("near", 0.1, 1.0, 0.92),
@@ -103,7 +105,9 @@ LEAVES = (("dark", -0.15, 1.0, 1.0), ("near", 0.1, 1.0, 0.92),
 """Ink of a layer of leaves, its shift towards the light, its share of leaves, its spread."""
 
 
-def foliage(brush: Brush, clumps: list[tuple[float, float, float]], leaf: float) -> None:
+def foliage(
+    brush: Brush, clumps: list[tuple[float, float, float]], leaf: float, groups: int = 1
+) -> None:
     """Paint clumps of leaves, dark within and light towards the sun.
 
     Parameters
@@ -113,11 +117,17 @@ def foliage(brush: Brush, clumps: list[tuple[float, float, float]], leaf: float)
         Place and radius of each.
     leaf : float
         Half length of a leaf.
+    groups : int
+        Into how many groups the clumps are dealt, the upper ones first: the light tops of lower
+        clumps then stand before the shade of upper ones.
     """
     rng = brush.rng
-    for ink, shift, share, spread in LEAVES:
+    ordered = sorted(clumps, key=lambda clump: clump[1])
+    deal = [ordered[len(ordered) * k // groups : len(ordered) * (k + 1) // groups]
+            for k in range(groups)]  # fmt: skip
+    for group, (ink, shift, share, spread) in itertools.product(deal, LEAVES):
         leaves: list[Points] = []
-        for x, y, radius in clumps:
+        for x, y, radius in group:
             side = np.tanh((brush.sun[0] - x) / 0.3)
             count = int(share * 2.6 * (radius / leaf) ** 1.7) + 3
             angle = rng.uniform(0, 2 * np.pi, count)
