@@ -112,15 +112,16 @@ def named(stretches: Iterable[Stretch]) -> str:
 
 
 def told(faults: Mapping[Stretch, FormatError]) -> str:
-    """Return one sentence about what is left out, and write each reason to the log."""
-    for (section, variant), error in faults.items():
-        LOG.warning("section %d, variant %d is left out: %s", section, variant, error)
+    """Say what is left out and why, and write each reason to the log.
+
+    People count from 1, as on the page of the audition; the status counts from 0.
+    """
+    names = [f"section {section + 1}, variant {variant + 1}" for section, variant in faults]
+    for name, error in zip(names, faults.values(), strict=True):
+        LOG.warning("%s is left out: %s", name, error)
     if not faults:
         return ""
-    return (
-        f"Left out of the music, as section/variant: {named(faults)}. "
-        f"{next(iter(faults.values())).error}"
-    )
+    return f"Left out of the music: {'; '.join(names)}. {next(iter(faults.values())).error}"
 
 
 class Player:

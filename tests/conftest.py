@@ -24,10 +24,10 @@ ctl.!default { type pulse }
 pcm.rym { type pulse hint { show on description "rym" } }
 """
 
-FAULTS = """# Faults that the signal's side survives
+FAULTS = """# Faults that are survived
 
-Lines 1 to 30 of the list of faults: what may happen between the electrodes and an answer. Written
-by a run of the tests, from its own record:
+Lines 1 to 30 of the list of faults: what may happen between the electrodes and an answer; 45, 46
+and 53: what may be wrong with a bank. Written by a run of the tests, from its own record:
 
     python -m pytest tests -m fault --fault-table docs/faults.md
 

@@ -78,8 +78,8 @@ def _unapproved(found: Bank, by: Role) -> UsageError | None:
     rejected = [name for name, said in verdicts.items() if said is False]
     if rejected:
         return UsageError(
-            f"The {by} rejected {_names(rejected)}, of {len(judged)} clips and scenes all must "
-            "be approved.",
+            f"The {by} rejected {_names(rejected)}; all {len(judged)} clips and scenes must be "
+            "approved.",
             "Have it made again: `rym bank show`, then `rym bank build`.",
         )
     open_ = [name for name, said in verdicts.items() if said is None]

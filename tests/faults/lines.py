@@ -1,4 +1,4 @@
-"""The list of faults that must be survived, lines 1 to 30, in short."""
+"""The list of faults that must be survived: lines 1 to 30 and those of the bank, in short."""
 
 LINES = {
     1: "A stream vanishes for 0.3, 2 or 20 s: hold, neutral after 2 s, on after one whole window",
@@ -43,4 +43,13 @@ LINES = {
     28: "99 of 100 labels of one state for eight hours: the memory stays balanced and bounded",
     29: "Music that follows the estimate: nothing is learned from it, and limits hold",
     30: "Noise in place of the signal, labels dealt anew: no better than chance, in every run",
+    45: (
+        "A clip that is missing, cut, empty, mono, of another rate, above full scale, constant or "
+        "no numbers: told and left out, the others play; refused where a participant would listen"
+    ),
+    46: (
+        "A model that knows what the bank lacks, or a bank without neutral: refused, both sets "
+        "named; what the model never says is told once"
+    ),
+    53: "Pictures that flash, in light or in red: more than three times a second is refused",
 }

@@ -299,4 +299,4 @@ def test_what_is_left_out_is_told_and_the_others_play(bank_folder, tmp_path, cap
         on_rig(folder, tmp_path, body)
     told = [record.getMessage() for record in caplog.records if "is left out" in record.msg]
     assert len(told) == 2
-    assert "section 1, variant 1 is left out: audio/1-1-neutral.flac has SHA-256" in told[1]
+    assert "section 2, variant 2 is left out: audio/1-1-neutral.flac has SHA-256" in told[1]

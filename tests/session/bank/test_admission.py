@@ -75,7 +75,7 @@ def test_a_single_rejection_refuses(approved: Path) -> None:
     """It is named, and by whom."""
     sha = bank.read(approved).judged["scene-0"]
     judge(approved, [Judgement(name="scene-0", sha256=sha, approved=False)], "person")
-    assert "The person rejected scene-0, of 10 clips" in refusal(approved.parents[2])
+    assert "The person rejected scene-0; all 10 clips" in refusal(approved.parents[2])
 
 
 def test_what_changed_since_the_approval_is_refused(

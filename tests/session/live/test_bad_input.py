@@ -81,6 +81,15 @@ AT_ONCE = {
         "run --recording a.easy --model model --config hop.toml", 2,
         r"trained with hop '0\.25 s', the settings say '0\.5 s'", "Set hop in [stream]",
     ),
+    "a participant's bank": Case(
+        "run --bank bank --config participant.toml", 2,
+        r"The operator approved 0 of \d+ clips and scenes; not yet: audio/", "rym bank show",
+    ),
+    "no participant's bank": Case(
+        "run --config participant.toml", 2,
+        r"a participant builds no bank, and there is none in \S+/people/sim/bank",
+        "rym bank build --out",
+    ),
     "no bank": Case("run --recording a.easy --bank none", 1, r"no bank\.json in none", "bank"),
     "no memory": Case(
         "run --recording a.easy --memory none.toml", 2, r"none\.toml cannot be read: No", "example",
@@ -168,6 +177,7 @@ def place(
     (folder / "channels.toml").write_text('[stream]\nchannels = ["Fz", "T7", "P8"]\n')
     (folder / "unit.toml").write_text('[stream]\nunit = "V"\n')
     (folder / "lda.toml").write_text('[decoder.training]\ncandidate = "lda"\n')
+    (folder / "participant.toml").write_text('[session]\nkind = "participant"\n')
     (folder / "other.toml").write_text('text = "Something else."\n')
     shutil.copytree(small_bank, folder / "bank")
     made = Folder.create(folder / "there", "sim", "01", "run")

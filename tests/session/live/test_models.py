@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,18 +10,19 @@ import msgspec
 import pytest
 
 from decoder import model as models
+from rym import bank
 from rym.errors import RymError, SignalError, UsageError
 from session.folder import Folder
 from session.live.run import check
 from session.settings import load, tables
 
 
-def asked(protocol: str, model: Path | None = None, **options: Any) -> None:
-    """Check the settings of a session that is not begun."""
+def asked(protocol: str, model: Path | None = None, **options: Any) -> list[str]:
+    """Check the settings of a session that is not begun; return what is to be known."""
     given = [(key.replace("__", "."), value) for key, value in options.items()]
     if model is not None:
         given.append(("session.model", str(model)))
-    check(tables(load(protocol, None, given)))
+    return check(tables(load(protocol, None, given)))
 
 
 def changed(folder: Folder, tmp_path: Path, **facts: Any) -> Path:
@@ -75,3 +77,32 @@ def test_the_study_s_rows_need_their_own_hop() -> None:
         asked("paper", stream__hop=0.25)
     with pytest.raises(RymError, match=r"hop = 0\.5"):
         asked("recall", decoder__features__preset="paper")
+
+
+@pytest.mark.fault(46)
+def test_a_model_and_a_bank_must_speak_of_the_same(whole_session: Folder, tmp_path: Path) -> None:
+    """A bank that lacks what the model knows is refused; what the model never says is told."""
+    calm = shutil.copytree(whole_session.bank, tmp_path / "calm")
+    now = bank.read(calm)
+    rho = (((1.0, 0.0), (0.0, 1.0)),)
+    bank.save(
+        msgspec.structs.replace(
+            now, affects=("neutral", "positive"),
+            clips=tuple(clip for clip in now.clips if clip.affect != "negative"),
+            correlations=tuple(msgspec.structs.replace(x, rho=rho) for x in now.correlations),
+        ),
+        calm,
+    )  # fmt: skip
+    (tmp_path / "all").mkdir()
+    (tmp_path / "two").mkdir()
+    knows_all = changed(whole_session, tmp_path / "all")
+    knows_two = changed(whole_session, tmp_path / "two", states=["neutral", "positive"])
+    with pytest.raises(UsageError) as caught:
+        asked("run", knows_all, session__bank=str(calm))
+    assert "knows unpleasant, neither, pleasant, the bank has neither, pleasant" in str(
+        caught.value
+    )
+    assert asked("run", knows_all, session__bank=str(whole_session.bank)) == []
+    assert asked("run", knows_two, session__bank=str(calm)) == []
+    (said,) = asked("run", knows_two, session__bank=str(whole_session.bank))
+    assert said == "The model never says unpleasant; the estimate plays none of that music."
