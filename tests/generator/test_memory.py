@@ -6,7 +6,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.memory import MAX_FILE, Memory, load, parse
@@ -255,6 +255,7 @@ def test_file_without_permission_is_refused(folder, request):
     assert "grandmother" not in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.text(), st.lists(st.text(max_size=20), max_size=4))
 def test_any_words_are_taken_or_refused_without_a_quote(text, avoid):
     """Whatever is written, the answer is a memory or one sentence; twice the same memory."""

@@ -1,7 +1,7 @@
 """A language model's answer is judged before it becomes a prompt."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.words.answers import MAX_WORDS, fault, tidy
@@ -69,6 +69,7 @@ def test_nobody_is_made_up_in_pictures(answer):
     assert fault(answer, WANTED, "sound", Avoided(())) == ""
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_what_passes_is_safe(text):
     """Whatever is answered: what passes is short, plain, Latin and holds a word asked for."""

@@ -1,7 +1,7 @@
 """What a person asked to be spared is found in every form, and other words are left alone."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.words.avoiding import Avoided, in_english, named, tokens, translated
@@ -104,6 +104,7 @@ def test_parts_of_a_single_sentence_are_left_out():
     assert Avoided(("dog",)).without("a dog") == ""
 
 
+@settings(deadline=None)
 @given(LETTERS, st.lists(LETTERS, max_size=8), st.sampled_from([" ", ", ", ". ", "-", "\n"]))
 def test_nothing_avoided_is_left(word, others, between):
     """Whatever surrounds it: what is left of a text never mentions the word."""
@@ -113,6 +114,7 @@ def test_nothing_avoided_is_left(word, others, between):
     assert not avoided.mentioned(avoided.without(text))
 
 
+@settings(deadline=None)
 @given(LATIN, st.sampled_from(["", "s", "es", "en", "er", "ing"]))
 def test_forms_are_found_from_both_sides(word, ending):
     """A word is found by its form as its form is by the word."""
@@ -121,6 +123,7 @@ def test_forms_are_found_from_both_sides(word, ending):
     assert same(other, one)
 
 
+@settings(deadline=None)
 @given(st.text(), st.lists(st.text(max_size=12), max_size=3))
 def test_any_text_can_be_searched(text, avoid):
     """No text and no list breaks the search, and every place lies within the text."""

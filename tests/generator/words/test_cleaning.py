@@ -3,12 +3,13 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.words.cleaning import clean, control, fold, wordless
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_cleaning_twice_is_cleaning_once(text):
     """Nothing is left for a second cleaning, and the result is composed."""
@@ -17,6 +18,7 @@ def test_cleaning_twice_is_cleaning_once(text):
     assert once == unicodedata.normalize("NFC", once)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(categories=("L", "N", "P", "Zs"), max_codepoint=0x2FF)))
 def test_plain_writing_is_left_alone(text):
     """Letters, digits, punctuation and spaces stay as they are but for their composition."""
@@ -76,6 +78,7 @@ def test_vowel_signs_are_not_accents():
     assert fold("कल") != fold("कला")
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_folding_twice_is_folding_once(text):
     """A folded word can be compared with a folded word."""

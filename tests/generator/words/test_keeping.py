@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generator.memory import load, parse
@@ -147,6 +147,7 @@ def test_folder_that_is_a_file_is_refused(given_memory, tmp_path):
         keep(given_memory, tmp_path / "memory" / "deeper")
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.text(), st.lists(st.text(max_size=9), max_size=3))
 def test_any_words_survive(tmp_path_factory, text, avoid):
     """Whatever a memory says, its kept copy says the same."""

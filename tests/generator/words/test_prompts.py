@@ -5,6 +5,7 @@ import re
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from generator import settings
@@ -141,6 +142,7 @@ def test_what_sounds_alike_is_still_drawn():
     assert "a glowing pad of strings" in drawn
 
 
+@examples(max_examples=40, deadline=None)
 @given(
     st.sampled_from([p.english for p in lexicon().phrases()]),
     st.sampled_from(EVERY),
@@ -157,6 +159,7 @@ def test_our_own_words_can_be_avoided(phrase, where, seed, index, whole):
     assert prompt
 
 
+@examples(max_examples=40, deadline=None)
 @given(st.text(min_size=1), st.lists(st.text(min_size=1, max_size=6), max_size=3))
 def test_any_text_gives_prompts_that_mention_nothing(text, avoid):
     """Whatever was written: a prompt without what is avoided, or a sentence that says why not."""
