@@ -13,6 +13,7 @@ import msgspec
 
 from rym.errors import RymError, UsageError
 
+from .bank.verbs import add as add_bank
 from .evaluation.cohort.verb import add as add_cohort
 from .evaluation.verb import add as add_evaluate
 from .rig.verbs import Outcome, number
@@ -95,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(verbs)
     _add_simulate(verbs)
     _add_after(verbs)
-    _add_bank(verbs)
+    add_bank(verbs, _verb)
     add_evaluate(verbs, _verb)
     add_rig(verbs, _verb)
     return parser
@@ -203,14 +204,6 @@ def _add_after(verbs: Any) -> None:
     )
     parser = _verb(verbs, "report", "Write a session's report again.", _report)
     parser.add_argument("session", type=Path, help="the session's folder")
-
-
-def _add_bank(verbs: Any) -> None:
-    bank = verbs.add_parser("bank", help="Make a memory's music.")
-    inner = bank.add_subparsers(required=True, metavar="VERB")
-    parser = _verb(inner, "build", "Make a bank from a memory; goes on where it stopped.", _bank)
-    parser.add_argument("--memory", type=Path, required=True, help="the memory, a TOML file")
-    parser.add_argument("--out", type=Path, required=True, help="the bank's folder")
 
 
 # Imports stand inside the verbs: `rym --help` shall not wait for numpy, and `rym listen` not for
@@ -381,10 +374,3 @@ def _report(arguments: argparse.Namespace) -> Outcome:
     if not arguments.json:
         sys.stdout.write(f"{summary['report']}\n")
     return summary, 0
-
-
-def _bank(arguments: argparse.Namespace) -> Outcome:
-    from generator.__main__ import main as build
-
-    options = ["--memory", str(arguments.memory), "--out", str(arguments.out)]
-    return None, build([*options, "--json"] if arguments.json else options)

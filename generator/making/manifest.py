@@ -45,7 +45,7 @@ def assemble(
     """
     clips = sorted(_clips(work, out, wishes), key=_order)
     siblings = itertools.groupby(clips, key=lambda clip: (clip.section, clip.variant, clip.kind))
-    tasks = [delayed(_correlation)(out, place, tuple(group)) for place, group in siblings]
+    tasks = [delayed(correlation)(out, place, tuple(group)) for place, group in siblings]
     tasks += [delayed(_scene)(work, out, tuple(strip)) for strip in _strips(work, out, wishes)]
     found = Parallel(n_jobs=n_processes if len(tasks) > 2 else 1)(tasks)
     return Bank(
@@ -89,7 +89,18 @@ def _strips(work: Work, out: Path, wishes: Mapping[str, int]) -> list[list[Frame
     return strips
 
 
-def _correlation(out: Path, place: tuple[int, int, Kind], siblings: Sequence[Clip]) -> Correlation:
+def correlation(out: Path, place: tuple[int, int, Kind], siblings: Sequence[Clip]) -> Correlation:
+    """Measure how alike siblings are.
+
+    Parameters
+    ----------
+    out : Path
+        The bank's folder.
+    place : tuple of (int, int, str)
+        Section, variant, loop or ending.
+    siblings : sequence of Clip
+        One per affect, in the order of the bank's affects.
+    """
     sounds = [decode((out / clip.file).read_bytes())[0] for clip in siblings]
     section, variant, kind = place
     return Correlation(

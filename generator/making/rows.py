@@ -70,25 +70,38 @@ def claim(out: Path, memory: Memory, settings: GeneratorSettings) -> None:
     FormatError
         If its mark cannot be read.
     """
-    origin = Origin(sound=SOUND, memory_sha256=memory.fingerprint, settings=settings)
+    wanted = Origin(sound=SOUND, memory_sha256=memory.fingerprint, settings=settings)
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file, a bank is a folder.", "Choose another --out.")
     if not _has_content(out):
         (out / BUILD).mkdir(parents=True, exist_ok=True, mode=0o700)
-        write(out / ORIGIN, msgspec.json.encode(origin))
+        write(out / ORIGIN, msgspec.json.encode(wanted))
         return
-    if not (out / ORIGIN).is_file():
+    found = origin(out)
+    if found != wanted:
+        raise UsageError(_difference(out, found, wanted), "Choose another --out.")
+
+
+def origin(out: Path) -> Origin:
+    """Return what a folder is built from.
+
+    Raises
+    ------
+    UsageError
+        If nothing was ever built there.
+    FormatError
+        If its mark cannot be read.
+    """
+    try:
+        return msgspec.json.decode((out / ORIGIN).read_bytes(), type=Origin)
+    except OSError:
         raise UsageError(
             f"{out} exists and is not a bank that was begun here (it has no {ORIGIN}).",
-            "Choose another --out; nothing was changed.",
-        )
-    try:
-        found = msgspec.json.decode((out / ORIGIN).read_bytes(), type=Origin)
+            "Choose another folder; nothing was changed.",
+        ) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         sentence = f"{out / ORIGIN} cannot be read: {error}."
-        raise FormatError(sentence, "Choose another --out.") from None
-    if found != origin:
-        raise UsageError(_difference(out, found, origin), "Choose another --out.")
+        raise FormatError(sentence, "Choose another folder.") from None
 
 
 def _has_content(out: Path) -> bool:
@@ -171,3 +184,9 @@ def remakes(out: Path) -> dict[str, int]:
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         remedy = "Remove it; what was to be made again is then as it was."
         raise FormatError(f"{path} cannot be read: {error}.", remedy) from None
+
+
+def wish(out: Path, name: str, take: int) -> None:
+    """Note which take of a clip or scene is the one that counts."""
+    wishes = remakes(out) | {name: take}
+    write(out / REMAKES, msgspec.json.format(msgspec.json.encode(wishes), indent=1))
