@@ -289,7 +289,7 @@ def test_what_is_left_out_is_told_and_the_others_play(bank_folder, tmp_path, cap
     async def body(rig):
         assert rig.facts["left_out"] == "0/0 1/1"
         assert rig.detail.startswith(
-            "Left out of the music, as section/variant: 0/0 1/1. audio/0-0"
+            "Left out of the music: section 1, variant 1; section 2, variant 2. audio/0-0-neutral"
         )
         await rig.run(5, "positive")
         heard = {(m.content.section, m.content.variant) for m in rig.now.drain()}
