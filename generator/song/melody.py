@@ -45,9 +45,24 @@ def hummed(samples: Mono) -> Understood:
     """
     sung = notes.notes(pitch.one_voice(samples))
     _enough(sung, "Hum it again, each note with a new “da”, near the microphone.")
+    return timed(sung, "hummed", [])
+
+
+def timed(sung: list[Sung], kind: Kind, remarks: list[str]) -> Understood:
+    """Find the beat of notes that are known in seconds.
+
+    Parameters
+    ----------
+    sung : list of Sung
+        In order, at least one.
+    kind : {"hummed", "recording", "midi"}
+        Where they come from.
+    remarks : list of str
+        What is known already.
+    """
     starts = np.array([note.start for note in sung])
     beats, found = rhythm.followed(starts, rhythm.pulse(starts))
-    return _understood(sung, beats, found, "hummed", [])
+    return _understood(sung, beats, found, kind, remarks)
 
 
 def recording(samples: Mono) -> Understood:

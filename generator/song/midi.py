@@ -7,19 +7,23 @@ nowhere.
 from __future__ import annotations
 
 import io
-import itertools
 import re
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from rym.errors import FormatError
 
 from ..music.theory import KEYS, SHARPS
-from . import tonality
+from . import melody, rhythm, tonality
+from .notes import Sung
 from .understood import Tone, Understood, folded, missing, tidy
 
-MAX_BYTES = 4_000_000
+Array = npt.NDArray[np.float64]
+
+MAX_BYTES = 1_000_000
 """Larger files are no songs; reading one would take minutes."""
 DRUMS = 9
 """The channel of the drums (General MIDI)."""
@@ -33,9 +37,15 @@ TOGETHER = 0.1
 OVERLAP = 0.5
 """A lower note that begins while a higher one goes on for more than this share of it belongs to
 the accompaniment; one that begins under the end of the note before it is played legato."""
-BELOW = 12
-"""Notes this far below the tune around them are accompaniment that is heard through its rests."""
+BELOW, NEAR = 12, 4
+"""Notes this many semitones below the tune within so many beats are accompaniment that is heard
+through its rests."""
 GRID = (0.0, 0.25, 1 / 3, 0.5, 2 / 3, 0.75, 1.0)
+METRES = (rhythm.BINARY, rhythm.TERNARY)
+FEWEST = 8
+"""Notes from which it can be told whether they were played to the file's beat."""
+LOOSE = 0.02
+"""Beats by which notes lie beside the grid, on average, where nobody put them on it."""
 DEFAULT_TEMPO = 500_000
 """Microseconds per beat where a file says nothing."""
 
@@ -96,17 +106,22 @@ def understand(data: bytes) -> Understood:
     score = read(data)
     voice, sure = _tune(score)
     line = _skyline(voice.notes, score.ticks)
-    tones = _on_grid([_in_beats(note, score.ticks) for note in line])
+    played = [_in_beats(note, score.ticks) for note in line]
     tempo, remarks = _tempo(score, voice, line)
+    if sung := _played_freely(played, line, _clock(score, voice)):
+        remarks.append("The song was played without the file's beat; its own beat was looked for.")
+        found = melody.timed(sung, "midi", remarks)
+        return msgspec.structs.replace(found, confidence=round(sure * found.confidence, 3))
+    tones = _on_grid(played)
     factor = folded(tempo)
     bar = factor * (score.beats or 4)
-    melody = tidy([Tone(t.beat * factor, t.length * factor, t.pitch) for t in tones], bar)
+    notes = tidy([Tone(t.beat * factor, t.length * factor, t.pitch) for t in tones], bar)
     if score.beats not in (None, 2, 4):
         remarks.append(
             f"The song counts {score.beats} beats to a bar, the bank 4: its accents will shift."
         )
     return Understood(
-        melody=melody,
+        melody=notes,
         tempo=round(tempo * factor, 3),
         key=_key(score, tones),
         kind="midi",
@@ -187,10 +202,18 @@ def _score(file: Any) -> Score:
 
 
 def _paired(events: list[tuple[int, int, bool]], end: int) -> list[Struck]:
-    """Return the notes of one channel; one that is never ended ends with the next of its pitch."""
+    """Return the notes of one channel.
+
+    A key struck again ends its note; the first note's own end, which then comes later, ends
+    nothing. A note that is never ended lasts to the end.
+    """
     open_since: dict[int, int] = {}
+    down: dict[int, int] = {}
     notes: list[Struck] = []
     for tick, pitch, on in events:
+        down[pitch] = max(0, down.get(pitch, 0) + (1 if on else -1))
+        if not on and down[pitch]:
+            continue
         since = open_since.pop(pitch, None)
         if since is not None and tick > since:
             notes.append(Struck(since, tick, pitch))
@@ -269,12 +292,13 @@ def _without_accompaniment(line: list[Struck], ticks: int) -> list[Struck]:
     """Leave out what lies far below the notes around it."""
     starts = np.array([note.start for note in line])
     pitches = np.array([note.pitch for note in line])
-    kept = []
-    for note in line:
-        near = np.abs(starts - note.start) <= 4 * ticks
-        if note.pitch > pitches[near].max() - BELOW:
-            kept.append(note)
-    return kept
+    first = np.searchsorted(starts, starts - NEAR * ticks)
+    last = np.searchsorted(starts, starts + NEAR * ticks, "right")
+    return [
+        note
+        for note, low, high in zip(line, first, last, strict=True)
+        if note.pitch > pitches[low:high].max() - BELOW
+    ]
 
 
 def _in_beats(note: Struck, ticks: int) -> Tone:
@@ -300,23 +324,58 @@ def _nearest(beat: float) -> float:
     return whole + min(GRID, key=lambda place: abs(beat - whole - place))
 
 
+def _clock(score: Score, voice: Voice) -> tuple[Array, Array, Array]:
+    """Return a voice's tempo map: ticks, their seconds, and the seconds per tick from there."""
+    own = (row[1:] for row in score.tempi if not score.apart or row[0] == voice.track)
+    changes = dict([(0, DEFAULT_TEMPO), *sorted(own, key=lambda row: row[0])])
+    ticks, tempi = np.array(list(changes), float), np.array(list(changes.values()), float)
+    passed = np.diff(ticks) * tempi[:-1] / score.ticks / 1e6
+    return ticks, np.concatenate([[0.0], np.cumsum(passed)]), tempi / score.ticks / 1e6
+
+
+def _seconds(tick: int, clock: tuple[Array, Array, Array]) -> float:
+    ticks, seconds, pace = clock
+    last = int(np.searchsorted(ticks, tick, "right")) - 1
+    return float(seconds[last] + (tick - ticks[last]) * pace[last])
+
+
 def _tempo(score: Score, voice: Voice, line: list[Struck]) -> tuple[float, list[str]]:
     """Return the tune's mean tempo in beats per minute, and what is to be said of it."""
-    own = (row[1:] for row in score.tempi if not score.apart or row[0] == voice.track)
+    clock = _clock(score, voice)
     begin, end = line[0].start, line[-1].end
-    changes = [(0, DEFAULT_TEMPO), *sorted(own, key=lambda row: row[0]), (end, 0)]
-    micros, seen = 0.0, set()
-    for (tick, tempo), (after, _) in itertools.pairwise(changes):
-        start, stop = max(tick, begin), min(after, end)
-        if stop > start:
-            micros += (stop - start) * tempo
-            seen.add(tempo)
-    mean = 6e7 * (end - begin) / micros
-    low, high = (6e7 / value for value in (max(seen), min(seen)))
+    beats = (end - begin) / score.ticks
+    mean = 60 * beats / (_seconds(end, clock) - _seconds(begin, clock))
+    ticks, _, pace = clock
+    first = int(np.searchsorted(ticks, begin, "right")) - 1
+    seen = 60 / (pace[first : int(np.searchsorted(ticks, end))] * score.ticks)
+    low, high = float(seen.min()), float(seen.max())
     if high <= 1.05 * low:
         return mean, []
     return mean, [
         f"The song's tempo goes from {low:.0f} to {high:.0f} bpm; its mean, {mean:.0f}, is taken."
+    ]
+
+
+def _played_freely(
+    played: list[Tone], line: list[Struck], clock: tuple[Array, Array, Array]
+) -> list[Sung]:
+    """Return the notes in seconds if the file's beats tell little of them, else none.
+
+    Programs that record a keyboard write a tempo that nobody played to.
+    """
+    beats = np.array([tone.beat for tone in played])
+    away = np.mean([abs(beat - _nearest(beat)) for beat in beats.tolist()])
+    if len(line) < FEWEST or away < LOOSE:
+        return []
+    starts = np.array([_seconds(note.start, clock) for note in line])
+    period = (starts[-1] - starts[0]) / (beats[-1] - beats[0])
+    written = max(float(np.mean(rhythm.explained(beats, period, places))) for places in METRES)
+    if written > rhythm.pulse(starts).score - 0.3:
+        return []
+    ends = [_seconds(note.end, clock) for note in line]
+    return [
+        Sung(start, end, note.pitch, 1.0)
+        for start, end, note in zip(starts.tolist(), ends, line, strict=True)
     ]
 
 

@@ -100,6 +100,19 @@ def test_the_first_full_bar_begins_a_bar_of_the_bank(bpm):
     assert found[1][0] == 4.0
 
 
+def test_what_was_played_without_the_files_beat_gets_its_own():
+    """A keyboard recorded at 92 into a file of 120: the tempo and the beats are looked for."""
+    rng = np.random.default_rng(4)
+    tune = [
+        (1.3 + (beat * 120 / 92) + 0.02 * rng.standard_normal(), 0.95 * length * 120 / 92, pitch)
+        for beat, length, pitch in placed("ode to joy")
+    ]
+    found = midi.understand(file_of(track(tune, bpm=120)))
+    assert found.tempo == pytest.approx(92, rel=0.02)
+    assert rows(found.melody) == pytest.approx(np.array(placed("ode to joy")), abs=1e-3)
+    assert any("without the file's beat" in remark for remark in found.remarks)
+
+
 def test_the_metre_and_a_changing_tempo_are_said():
     """A song in three and one whose tempo changes are used, and the operator is told."""
     tune = placed("greensleeves")
