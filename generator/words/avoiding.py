@@ -71,13 +71,16 @@ class Avoided:
     def spans(self, text: str) -> list[Span]:
         """Return where a text speaks of it, as (first, behind the last) character."""
         words = tokens(text)
-        found = [
-            (words[index].start, words[index + length - 1].end)
-            for phrase in self._phrases
-            for index in range(len(words))
-            if (length := _matched(phrase, words, index, text))
-        ]
-        return found + self._sign_spans(text)
+        different = {token.word for token in words}
+        found = self._sign_spans(text)
+        for phrase in self._phrases:
+            first = _beginnings(phrase, different)
+            found += [
+                (token.start, words[index + length - 1].end)
+                for index, token in enumerate(words)
+                if token.word in first and (length := _matched(phrase, words, index, text))
+            ]
+        return found
 
     def _sign_spans(self, text: str) -> list[Span]:
         """Find what is no words between spaces: emoji, and scripts that know no spaces."""
@@ -118,6 +121,15 @@ class Avoided:
         if not spans:
             return text
         return _left(text, SENTENCE, spans) or _left(text, CLAUSE, spans)
+
+
+def _beginnings(phrase: tuple[str, ...], words: set[str]) -> set[str]:
+    """Return the words with which a phrase can begin, so that few places are looked at closely."""
+    joined = "".join(phrase)
+    heads = {phrase[0], joined}
+    return {
+        word for word in words if joined.startswith(word) or any(same(one, word) for one in heads)
+    }
 
 
 def _matched(phrase: tuple[str, ...], words: tuple[Token, ...], index: int, text: str) -> int:

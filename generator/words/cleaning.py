@@ -19,6 +19,8 @@ VISIBLE_FORMATS = "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\
 """Signs of Arabic and Syriac that count as formats and are written nevertheless."""
 FILLERS = "\u034f\u115f\u1160\u2800\u3164\uffa0"
 """Letters and marks without a shape."""
+POINTS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0640\u064b-\u065f\u0670\ufe00-\ufe0f]")
+"""Accents, points, what only stretches an Arabic word, and what chooses a sign's shape."""
 NEW_LINES = re.compile("\r\n?|[\u2028\u2029]")
 
 
@@ -61,14 +63,15 @@ def wordless(text: str) -> bool:
 def fold(text: str) -> str:
     """Return a text for comparison: without case, accents, width and what is invisible.
 
-    Accents of Latin, Greek and Cyrillic letters go (U+0300 to U+036F); the vowel signs of other
-    scripts stay, since without them other words would be the same word.
+    Accents of Latin, Greek and Cyrillic letters go (U+0300 to U+036F), and the points of Hebrew and
+    Arabic, which are mostly left out in writing. The vowel signs of other scripts stay, since
+    without them other words would be the same word.
     """
     parts = unicodedata.normalize("NFKD", text.casefold())
     kept = (
         character
         for character in parts
-        if not ("\u0300" <= character <= "\u036f" or "\ufe00" <= character <= "\ufe0f")
+        if not POINTS.match(character)
         and unicodedata.category(character) != "Cf"
         and character not in FILLERS
     )

@@ -64,9 +64,9 @@ SHORT_PARTS = frozenset(("set", "day", "ray", "dew", "bed", "top", "tan", "bow",
 """What makes a compound with a word of three letters although it has only three itself."""
 SPACELESS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u303f\u3040-\u30ff\u3400-\u9fff"
-    "\uf900-\ufaff\U00020000-\U0003ffff]"
+    "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-"""Letters of scripts that put no space between words."""
+"""Letters of scripts that put no space between words, or (Korean) join particles to them."""
 VOWEL = re.compile("[aeiouy]")
 _LATIN = re.compile(r"[a-z0-9]+\Z")
 
@@ -171,6 +171,5 @@ def _part(word: str, least: int) -> bool:
 def _same_elsewhere(avoided: str, word: str) -> bool:
     """Compare words of other alphabets: prefixes, articles and endings may surround the stem."""
     if len(avoided) < 3:
-        return False
-    stem = avoided[:-1] if len(avoided) >= 4 else avoided
-    return stem in word if len(stem) >= 3 else word.startswith(stem)
+        return len(avoided) == 2 and avoided in word and len(word) <= 4
+    return (avoided[:-1] if len(avoided) >= 4 else avoided) in word

@@ -28,6 +28,7 @@ LATIN = st.text(alphabet="abcdefghijklmnoprstuwäöüßé", min_size=3, max_size
         ("baum", "baeume"), ("haus", "hauser"), ("hund", "hunde"), ("einsam", "einsamkeit"),
         ("regnen", "geregnet"), ("dunkel", "dunkelheit"),
         ("дождь", "дождливыи"), ("снег", "снегопад"), ("بحر", "البحر"), ("雨", "大雨天"),
+        ("비", "비가"), ("ים", "הים"), ("море", "морем"), ("θαλασσα", "θαλασσας"),
     ],
 )  # fmt: skip
 def test_forms_of_a_word(word, form):

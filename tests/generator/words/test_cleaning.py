@@ -66,7 +66,8 @@ def test_not_wordless(text):
 @pytest.mark.parametrize(
     ("one", "other"),
     [("Straße", "STRASSE"), ("Café", "cafe\u0301"), ("Ｒain", "rain"), ("Ёлка", "елка"),
-     ("ra\u200bin", "rain"), ("🌧\ufe0f", "🌧"), ("ﬁre", "FIRE")],
+     ("ra\u200bin", "rain"), ("🌧\ufe0f", "🌧"), ("ﬁre", "FIRE"),
+     ("بَحْر", "بحر"), ("شَمْـــس", "شمس"), ("שָׁלוֹם", "שלום"), ("ΘΆΛΑΣΣΑΣ", "θαλασσας")],
 )  # fmt: skip
 def test_folded_alike(one, other):
     """Case, accents, width, ligatures and what is invisible make no other word."""
