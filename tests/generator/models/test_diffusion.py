@@ -22,38 +22,8 @@ from generator.pictures.drawn import placed
 from generator.settings import Diffusion, GeneratorSettings, NoPictures, ProceduralPictures
 from rym.bank import Maker
 from rym.errors import DeviceError, FormatError
-from rym.messages import Affect
 from tests.generator.models import tiny
-
-WORDS = {"negative": "dim rain", "neutral": "the lake of zebulon", "positive": "warm sun"}
-
-
-class Words:
-    """Prompts of one's own."""
-
-    def __init__(self, **words: str) -> None:
-        self.words = WORDS | words
-
-    def prompt(self, affect: Affect, sense: str, index: int) -> str:
-        """Return the affect's words."""
-        return self.words[affect]
-
-
-class Slopes:
-    """A painter of plain slopes, others for each scene and take."""
-
-    maker = Maker(backend="procedural")
-
-    def paint(self, scene: int, take: int, frame: int) -> strips.Picture:
-        """Paint one frame."""
-        y, x = np.mgrid[:72, :128]
-        steep = 1 + scene + 2 * take
-        colours = [40 + y, 255 - y * steep % 256, x + frame]
-        return np.stack(colours, -1).clip(0, 255).astype(np.uint8)
-
-    def places(self, strip: list[strips.Picture]) -> tuple[float, ...]:
-        """Return even places."""
-        return tuple(np.linspace(-1, 1, len(strip)))
+from tests.generator.models.tiny import WORDS, Slopes, Words
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,7 @@
-"""Random models of a few thousand weights, in the very files that the real ones come in."""
+"""Random models of a few thousand weights, in the very files that the real ones come in.
+
+And who stands beside them: prompts and a painter of a few lines.
+"""
 
 # ruff: noqa: PLC0415 - torch and its kin take seconds to import
 
@@ -6,6 +9,42 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+
+import numpy as np
+
+from generator.making.drafts import Picture
+from rym.bank import Maker
+from rym.messages import Affect
+
+WORDS = {"negative": "dim rain", "neutral": "the lake of zebulon", "positive": "warm sun"}
+
+
+class Words:
+    """Prompts of one's own."""
+
+    def __init__(self, **words: str) -> None:
+        self.words = WORDS | words
+
+    def prompt(self, affect: Affect, sense: str, index: int) -> str:
+        """Return the affect's words."""
+        return self.words[affect]
+
+
+class Slopes:
+    """A painter of plain slopes, others for each scene and take."""
+
+    maker = Maker(backend="procedural")
+
+    def paint(self, scene: int, take: int, frame: int) -> Picture:
+        """Paint one frame."""
+        y, x = np.mgrid[:72, :128]
+        steep = 1 + scene + 2 * take
+        colours = [40 + y, 255 - y * steep % 256, x + frame]
+        return np.stack(colours, -1).clip(0, 255).astype(np.uint8)
+
+    def places(self, strip: list[Picture]) -> tuple[float, ...]:
+        """Return even places."""
+        return tuple(np.linspace(-1, 1, len(strip)))
 
 
 def tokenizer(folder: Path, length: int = 77):
