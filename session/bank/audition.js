@@ -10,7 +10,7 @@ let role = null;
 let things = {};
 
 function tell(words, refused = false) {
-  news.textContent = words;
+  if (news.textContent !== words) news.textContent = words; // else it would be read out again
   news.classList.toggle("refused", refused);
 }
 
