@@ -10,7 +10,7 @@ from .brush import Brush
 from .fields import clouds, smoothstep
 from .light import falling, rising
 from .plants import bushes, flowers, foliage, grass, poplars, shade, tree
-from .shapes import Points, blade, limb, oval
+from .shapes import Points, blades, limb, oval, ovals
 
 
 def meadow(brush: Brush) -> None:
@@ -182,7 +182,8 @@ def _canopy(brush: Brush) -> None:
     for _ in range(int(46 * brush.aspect)):
         x = rng.uniform(0, brush.aspect)
         edge = abs(x - brush.aspect / 2) / brush.aspect * 2
-        clumps.append((x, abs(rng.normal(0, 0.05 + 0.1 * edge**1.5)), rng.uniform(0.03, 0.07)))
+        y = min(abs(rng.normal(0, 0.05 + 0.1 * edge**1.5)), 0.06 + 0.14 * edge)
+        clumps.append((x, y, rng.uniform(0.03, 0.07)))
     foliage(brush, clumps, 0.0085)
 
 
@@ -195,15 +196,17 @@ def _ferns(brush: Brush) -> None:
         for _ in range(count):
             x, size = rng.uniform(0, brush.aspect), rng.uniform(0.08, 0.16)
             foot = rng.uniform(0.9, 1.02)
-            for angle in np.linspace(-1.25, 1.25, 8) + rng.normal(0, 0.1, 8):
-                lean, high = size * np.sin(angle) * 1.3, size * (0.35 + 0.65 * np.cos(angle))
-                fronds.append(blade(x, foot, high, lean, 0.008))
-                for s in np.linspace(0.25, 0.95, 10):
-                    a, b = x + lean * s**2, foot - high * s
-                    reach = 0.26 * size * (1.05 - s)
-                    fronds += [
-                        limb(np.array([a, b]), np.array([a + d * reach, b + 0.35 * reach - 0.004]),
-                             0.006, 0.001)
-                        for d in (-1, 1)
-                    ]  # fmt: skip
+            angles = np.linspace(-1.25, 1.25, 8) + rng.normal(0, 0.1, 8)
+            lean = size * np.sin(angles) * 1.3
+            high = size * (0.35 + 0.65 * np.cos(angles))
+            fronds += blades(np.tile([x, foot], (8, 1)), high, lean, 0.008)
+            s = np.linspace(0.25, 0.95, 10)
+            a = x + lean[:, None] * s**2
+            b = foot - high[:, None] * s
+            reach = np.broadcast_to(0.26 * size * (1.05 - s), a.shape).ravel()
+            stems = np.stack([a.ravel(), b.ravel()], 1)
+            for way in (-1, 1):
+                ends = stems + np.stack([way * reach / 2, 0.18 * reach - 0.002], 1)
+                sizes = np.stack([reach / 2, np.full(len(reach), 0.002)], 1)
+                fronds += ovals(ends, sizes, way * np.full(len(reach), 0.3))
         brush.stage.over(brush.draw(fronds), (ink, None))

@@ -9,7 +9,7 @@ import numpy as np
 from .brush import Brush
 from .fields import Field
 from .light import rising
-from .shapes import Points, blade, limb, oval, ovals
+from .shapes import Numbers, Points, blades, limb, ovals
 
 
 def grass(brush: Brush, foot: float, tall: float, dense: float = 1.0, bare: float = 0.0) -> None:
@@ -31,14 +31,13 @@ def grass(brush: Brush, foot: float, tall: float, dense: float = 1.0, bare: floa
         return
     rng = brush.rng
     for ink, count, most in (("near", 240, 1.0), ("near_lit", 130, 0.85), ("dark", 190, 0.7)):
-        blades = []
-        for _ in range(int(count * brush.aspect * dense)):
-            x = rng.uniform(-0.02, brush.aspect + 0.02)
-            off = abs(x - brush.aspect / 2)
-            high = tall * most * rng.uniform(0.4, 1) * (1.0 if off > bare else 0.35 + 0.4 * off)
-            lean = rng.normal(0.12, 0.25) * high
-            blades.append(blade(x, foot, high, lean, rng.uniform(0.004, 0.008)))
-        brush.stage.over(brush.draw(blades), (ink, None))
+        n = int(count * brush.aspect * dense)
+        x = rng.uniform(-0.02, brush.aspect + 0.02, n)
+        off = np.abs(x - brush.aspect / 2)
+        high = tall * most * rng.uniform(0.4, 1, n) * np.where(off > bare, 1, 0.35 + 0.4 * off)
+        lean, wide = rng.normal(0.12, 0.25, n) * high, rng.uniform(0.004, 0.008, n)
+        feet = np.stack([x, np.full(n, foot)], 1)
+        brush.stage.over(brush.draw(blades(feet, high, lean, wide)), (ink, None))
 
 
 def flowers(brush: Brush, top: float, bottom: float, dense: float = 1.0) -> None:
@@ -47,27 +46,34 @@ def flowers(brush: Brush, top: float, bottom: float, dense: float = 1.0) -> None
         return
     rng = brush.rng
     for ink in ("bloom_a", "bloom_b", "bloom_c", "white"):
-        spots: list[Points] = []
+        n = int(330 * brush.aspect * dense * (0.5 if ink == "white" else 1.0))
         centre, wide = rng.uniform(0, brush.aspect), rng.uniform(0.35, 0.8)
-        for _ in range(int(330 * brush.aspect * dense * (0.5 if ink == "white" else 1.0))):
-            near = rng.uniform() ** 1.5
-            y = top + (bottom - top) * near
-            x = centre + rng.normal(0, wide) if rng.uniform() < 0.75 else rng.uniform(0, 1) * 2
-            size = (0.0012 + 0.0085 * near**1.3) * rng.uniform(0.6, 1.2)
-            spots += _flower(x % brush.aspect, y, size, rng)
-        brush.stage.over(brush.draw(spots), (ink, None), strength=rising(-1.4, 0.5))
+        near = rng.uniform(0, 1, n) ** 1.5
+        drifting = rng.uniform(0, 1, n) < 0.75
+        x = np.where(drifting, rng.normal(centre, wide, n), rng.uniform(0, 2, n)) % brush.aspect
+        size = (0.0012 + 0.0085 * near**1.3) * rng.uniform(0.6, 1.2, n)
+        at = np.stack([x, top + (bottom - top) * near], 1)
+        brush.stage.over(brush.draw(petals(at, size, rng)), (ink, None), strength=rising(-1.4, 0.5))
 
 
-def _flower(x: float, y: float, size: float, rng: np.random.Generator) -> list[Points]:
-    """Return a dot from afar, petals from near."""
-    if size < 0.005:
-        return [oval(x, y, size, size * 0.7)]
-    turn = rng.uniform(0, 2)
-    angles = turn + np.arange(5) * 2 * np.pi / 5
-    return [
-        oval(x + 0.75 * size * np.cos(a), y + 0.5 * size * np.sin(a), 0.55 * size, 0.4 * size, a)
-        for a in angles
-    ]
+def petals(at: Points, size: Numbers, rng: np.random.Generator) -> list[Points]:
+    """Return flowers: a dot each from afar, five petals from near.
+
+    Parameters
+    ----------
+    at : array of shape (n, 2)
+    size : array of shape (n,)
+        Half width of each.
+    rng : numpy.random.Generator
+    """
+    small = size < 0.005
+    dots = ovals(at[small], size[small, None] * [1, 0.7], np.zeros(int(small.sum())))
+    at, size = at[~small], size[~small]
+    angle = rng.uniform(0, 2, len(size))[:, None] + np.arange(5) * 2 * np.pi / 5
+    out = np.stack([0.75 * np.cos(angle), 0.5 * np.sin(angle)], -1) * size[:, None, None]
+    middles = (at[:, None] + out).reshape(-1, 2)
+    sizes = np.repeat(size[:, None] * [0.55, 0.4], 5, axis=0)
+    return dots + ovals(middles, sizes, angle.ravel())
 
 
 def tree(brush: Brush, x: float, foot: float, tall: float, spread: float = 0.33) -> None:
@@ -166,7 +172,7 @@ def poplars(brush: Brush, places: list[tuple[float, float, float]]) -> None:
         foliage(brush, clumps, 0.011 * tall)
 
 
-def bushes(brush: Brush, places: list[tuple[float, float, float]], bloom: float = 0.0) -> None:
+def bushes(brush: Brush, places: list[tuple[float, float, float]], bloom: int = 0) -> None:
     """Paint rounded bushes, each with flowers of one colour.
 
     Parameters
@@ -174,7 +180,7 @@ def bushes(brush: Brush, places: list[tuple[float, float, float]], bloom: float 
     brush : Brush
     places : list of (float, float, float)
         Middle, foot and height of each.
-    bloom : float
+    bloom : int
         Flowers per bush.
     """
     if "tree" in brush.barred:
@@ -190,8 +196,7 @@ def bushes(brush: Brush, places: list[tuple[float, float, float]], bloom: float 
     dots: dict[str, list[Points]] = {"bloom_a": [], "bloom_b": [], "bloom_c": []}
     for x, foot, tall in places:
         colour = sorted(dots)[rng.integers(3)]
-        for _ in range(int(bloom)):
-            a, b = rng.uniform(-0.6, 0.6), rng.uniform(0.25, 0.85)
-            dots[colour] += _flower(x + a * tall, foot - b * tall, 0.075 * tall, rng)
+        spread = rng.uniform([-0.6, -0.85], [0.6, -0.25], (bloom, 2)) * tall
+        dots[colour] += petals(spread + np.array([x, foot]), np.full(bloom, 0.075 * tall), rng)
     for colour, spots in dots.items():
         brush.stage.over(brush.draw(spots), (colour, None))

@@ -11,6 +11,7 @@ from .fields import Field
 
 Points = npt.NDArray[np.float64]
 """Array of shape (n_points, 2): x and y in frame heights from the upper left corner."""
+Numbers = npt.NDArray[np.float64]
 FINE = 3
 """Pixels drawn per pixel and direction."""
 
@@ -43,22 +44,26 @@ def cover(shape: tuple[int, int], polygons: Iterable[Points], strength: float = 
     return np.asarray(small, np.float32) * np.float32(strength / 255)
 
 
-def blade(x: float, y: float, height: float, lean: float, width: float) -> Points:
-    """Return a blade of grass that bends to one side.
+_UP = np.linspace(0, 1, 9)
+
+
+def blades(feet: Points, heights: Numbers, leans: Numbers, widths: Numbers | float) -> list[Points]:
+    """Return blades of grass that bend to one side.
 
     Parameters
     ----------
-    x, y : float
-        Where it stands.
-    height, width : float
-    lean : float
-        How far its tip is to the side.
+    feet : array of shape (n, 2)
+        Where they stand.
+    heights, leans, widths : array of shape (n,)
+        How high each is, how far its tip is to the side, how wide its foot is.
     """
-    t = np.linspace(0, 1, 9)
-    spine = np.stack([x + lean * t**2, y - height * t * (1 - 0.12 * t * abs(lean) / height)], 1)
-    half = width / 2 * (1 - t) ** 0.7
-    side = np.stack([half, np.zeros_like(t)], 1)
-    return np.concatenate([spine - side, (spine + side)[::-1]])
+    high, lean = np.broadcast_arrays(heights, leans)
+    bend = 1 - 0.12 * _UP * (np.abs(lean) / np.maximum(high, 1e-9))[:, None]
+    x = feet[:, :1] + lean[:, None] * _UP**2
+    y = feet[:, 1:] - high[:, None] * _UP * bend
+    half = np.broadcast_to(widths, high.shape)[:, None] / 2 * (1 - _UP) ** 0.7
+    left, right = np.stack([x - half, y], -1), np.stack([x + half, y], -1)
+    return list(np.concatenate([left, right[:, ::-1]], axis=1))
 
 
 def limb(begin: Points, end: Points, thick: float, thin: float) -> Points:
@@ -78,7 +83,7 @@ def oval(x: float, y: float, wide: float, high: float, turn: float = 0.0) -> Poi
 _CIRCLE = np.exp(1j * np.linspace(0, 2 * np.pi, 12, endpoint=False))
 
 
-def ovals(middles: Points, sizes: Points, turns: npt.NDArray[np.float64]) -> list[Points]:
+def ovals(middles: Points, sizes: Points, turns: Numbers) -> list[Points]:
     """Return many ellipses.
 
     Parameters

@@ -7,7 +7,7 @@ import numpy as np
 from .brush import Brush
 from .fields import clouds, smoothstep
 from .light import falling, rising
-from .shapes import Points, blade
+from .shapes import Points, blades
 
 
 def lake(brush: Brush) -> None:
@@ -75,14 +75,13 @@ def reeds(brush: Brush, foot: float, tall: float) -> None:
         return
     left = brush.sun[0] > brush.aspect / 2
     for ink, count, most in (("near", 150, 1.0), ("near_lit", 80, 0.85), ("dark", 120, 0.75)):
-        blades = []
-        for _ in range(int(count * brush.aspect)):
-            off = abs(brush.rng.standard_normal()) * 0.4
-            x = off if left else brush.aspect - off
-            high = tall * most * brush.rng.uniform(0.45, 1) * np.exp(-((off / 0.6) ** 2))
-            lean = brush.rng.normal(0.05, 0.07) * high / tall
-            blades.append(blade(x, foot, high, lean * 2, brush.rng.uniform(0.004, 0.009)))
-        brush.stage.over(brush.draw(blades), (ink, None))
+        n = int(count * brush.aspect)
+        off = np.abs(brush.rng.standard_normal(n)) * 0.4
+        high = tall * most * brush.rng.uniform(0.45, 1, n) * np.exp(-((off / 0.6) ** 2))
+        lean = 2 * brush.rng.normal(0.05, 0.07, n) * high / tall
+        feet = np.stack([off if left else brush.aspect - off, np.full(n, foot)], 1)
+        reed = blades(feet, high, lean, brush.rng.uniform(0.004, 0.009, n))
+        brush.stage.over(brush.draw(reed), (ink, None))
 
 
 def sea(brush: Brush) -> None:
@@ -127,4 +126,4 @@ def _beach(brush: Brush) -> None:
     foam = np.exp(-(((brush.y - wet[None] - 0.004) / 0.006) ** 2))
     lace = smoothstep(-0.9, 0.7, clouds(brush.rng, brush.shape, 16.0, 4, 2.0))
     brush.stage.over(np.asarray(0.9 * foam * lace, np.float32), ("white", None))
-    brush.ridge(edge, "sand", 0.6, 0.0, grain=60.0)
+    brush.ridge(edge, "sand", 0.6, 0.0, grain=130.0)
