@@ -43,6 +43,8 @@ class MusicGen(
     """How far its bars may then wander from the grid's, in seconds."""
     max_lag: Annotated[float, Meta(ge=0.0)] = 0.025
     """How far its onsets may lie from the guide's, in seconds (0.06 where an attack is slow)."""
+    min_fit: Annotated[float, Meta(ge=-1.0, le=1.0)] = 0.2
+    """How alike its onsets must be to the guide's: their correlation."""
 
 
 class Audiocraft(
@@ -61,6 +63,7 @@ class Audiocraft(
     max_stretch: Annotated[float, Meta(ge=0.0, le=0.2)] = 0.06
     max_drift: Annotated[float, Meta(ge=0.0)] = 0.02
     max_lag: Annotated[float, Meta(ge=0.0)] = 0.025
+    min_fit: Annotated[float, Meta(ge=-1.0, le=1.0)] = 0.2
     timeout: Annotated[float, Meta(gt=0.0)] = 3600.0
     """Seconds that one clip may take."""
 
@@ -84,6 +87,7 @@ class AceStep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     max_stretch: Annotated[float, Meta(ge=0.0, le=0.2)] = 0.06
     max_drift: Annotated[float, Meta(ge=0.0)] = 0.02
     max_lag: Annotated[float, Meta(ge=0.0)] = 0.025
+    min_fit: Annotated[float, Meta(ge=-1.0, le=1.0)] = 0.2
 
 
 class ProceduralPictures(

@@ -35,6 +35,8 @@ class Bounds(Protocol):
     def max_drift(self) -> float: ...  # noqa: D102
     @property
     def max_lag(self) -> float: ...  # noqa: D102
+    @property
+    def min_fit(self) -> float: ...  # noqa: D102
 
 
 class Order(NamedTuple):
@@ -99,6 +101,7 @@ def play(make: Make, bounds: Bounds, score: Score, place: Place, take: int) -> D
         bounds.max_stretch,
         bounds.max_drift,
         max(bounds.max_lag, SLOW_LAG) if led.slow_attack else bounds.max_lag,
+        bounds.min_fit,
     )
     shaped = to_ending if place.kind == "ending" else to_grid
     faults = []

@@ -28,6 +28,8 @@ from .stretch import crossfade, stretched
 
 RATIOS = np.arange(0.8, 1.2, 0.0005)
 """Tempi over the guide's at which a clip is looked for."""
+NEAR = 0.01
+"""By how much the tempo first found may be wrong."""
 PULSES = ((0.5, 0.5), (1.0, 1.0), (2.0, 1.0), (4.0, 0.5))
 """Onsets per beat that speak for a tempo, and their weight."""
 TONE_HOP_S = 0.1
@@ -52,6 +54,9 @@ class Limits(NamedTuple):
     """Seconds by which bars may wander from an even tempo."""
     lag: float = 0.025
     """Seconds between its onsets and the guide's."""
+    fit: float = 0.2
+    """Correlation of its onsets with the guide's, at least; noise has 0.1, the same music in other
+    notes 0.3 and more."""
 
 
 class Laid(NamedTuple):
@@ -69,6 +74,8 @@ class _Match(NamedTuple):
     """Hop of the clip at which the guide's first bar begins; may lie before the clip."""
     lags: Curve
     """Of each bar, in seconds; later is positive."""
+    alike: float
+    """Median over the bars of the correlation of onsets at these lags."""
 
 
 def to_grid(clip: Stereo, guide: Stereo, grid: Grid, limits: Limits, *, lead: int = 0) -> Laid:
@@ -95,16 +102,17 @@ def to_grid(clip: Stereo, guide: Stereo, grid: Grid, limits: Limits, *, lead: in
         If it is silent, too short, at another tempo, or its bars wander or do not fit the guide's.
     """
     _refuse_silent(clip, "The clip", grid)
-    ratio, tempo = _ratio(clip, guide, grid, limits, period=grid.n_samples)
+    reference = _reference(guide, grid.rate, grid.n_samples)
+    ratio = _ratio(onsets(clip, grid.rate), reference, grid, limits)
     even = stretched(clip, ratio, grid.rate)
-    match = _match(onsets(even, grid.rate), even, guide, grid)
+    match = _match(even, guide[: grid.n_samples], reference, grid)
     drift = _judged(match, limits)
     begin = round(match.begin * HOP_S * grid.rate)
     sound = _closed(even, begin, grid, lead)
     for bar, edge in enumerate(grid.downbeats):
         end = grid.at((bar + 1) * BEATS)
         _refuse_silent(sound[edge:end], f"Bar {bar + 1} of the clip", grid)
-    return Laid(sound, tempo, drift)
+    return Laid(sound, ratio * grid.bpm, drift)
 
 
 def to_ending(clip: Stereo, guide: Stereo, grid: Grid, limits: Limits, *, lead: int = 0) -> Laid:
@@ -114,15 +122,17 @@ def to_ending(clip: Stereo, guide: Stereo, grid: Grid, limits: Limits, *, lead: 
     do not come round again.
     """
     _refuse_silent(clip, "The clip", grid)
-    ratio, tempo = _ratio(clip, guide, grid, limits, period=len(guide))
+    reference = _reference(guide, grid.rate, len(guide))
+    ratio = _ratio(onsets(clip, grid.rate), reference, grid, limits)
     even = stretched(clip, ratio, grid.rate)
-    match = _match(onsets(even, grid.rate), even, guide, grid, near=lead)
+    match = _match(even, guide, reference, grid, near=lead)
     drift = _judged(match, limits)
     begin = max(0, round(match.begin * HOP_S * grid.rate))
     sound = np.zeros_like(guide, dtype=np.float64)
     part = even[begin : begin + len(guide)]
     sound[: len(part)] = part
-    return Laid(sound * _dying(guide, sound, grid.rate)[:, None], tempo, drift)
+    dying = _dying(guide, sound, grid.rate)
+    return Laid(sound * dying[:, None], ratio * grid.bpm, drift)
 
 
 def _refuse_silent(sound: Stereo, name: str, grid: Grid) -> None:
@@ -138,26 +148,20 @@ def _refuse_silent(sound: Stereo, name: str, grid: Grid) -> None:
         raise FormatError(f"{name} is silent: {level:.0f} dB, at least {SILENT_DB:g} dB.", REMEDY)
 
 
-def _ratio(
-    clip: Stereo, guide: Stereo, grid: Grid, limits: Limits, period: int
-) -> tuple[float, float]:
-    """Return the clip's tempo over the guide's, and the clip's tempo in beats per minute."""
-    envelope = onsets(clip, grid.rate)
-    reference = _reference(guide, grid.rate, period)
+def _ratio(envelope: Curve, reference: Curve, grid: Grid, limits: Limits) -> float:
+    """Return the clip's tempo over the guide's."""
     swing, fit = _swing(envelope, grid.bpm), _fit(envelope, reference)
     ratio = float(RATIOS[np.argmax(swing / swing.max() + fit / fit.max())])
     _refuse_tempo(ratio, grid.bpm, limits)
+    bar = BEATS * 60 / grid.bpm
     for _ in range(2):
         even = _slowed(envelope, ratio)
-        begin = _best_turn(even, reference)
-        lags = _bar_lags(even, reference, begin, grid)
-        if len(lags) < 3:
-            break
-        bar = BEATS * 60 / grid.bpm
+        lags, _ = _bar_lags(even, reference, _best_turn(even, reference), grid)
         # What was made too long falls behind by the same part of each bar.
-        ratio *= 1 - stats.theilslopes(lags, np.arange(len(lags)) * bar).slope
-    _refuse_tempo(ratio, grid.bpm, limits)
-    return ratio, ratio * grid.bpm
+        slope = stats.theilslopes(lags, np.arange(len(lags)) * bar).slope if len(lags) > 2 else 0.0
+        # Lags that ask for more are not of one tempo; they are judged later.
+        ratio *= 1 - slope if abs(slope) <= NEAR else 1.0
+    return ratio
 
 
 def _refuse_tempo(ratio: float, bpm: float, limits: Limits) -> None:
@@ -191,8 +195,9 @@ def _fit(envelope: Curve, reference: Curve) -> Curve:
 
     Where a sparse clip swings in three as much as in four, this tells.
     """
-    smooth = ndimage.gaussian_filter1d(envelope, 8.0)
-    alike = [_circular(_slowed(smooth, ratio), reference).max() for ratio in RATIOS]
+    # Blurred over 20 ms, every fourth value tells all.
+    smooth, coarse = ndimage.gaussian_filter1d(envelope, 8.0)[::4], reference[::4]
+    alike = [_circular(_slowed(smooth, ratio), coarse).max() for ratio in RATIOS]
     return np.maximum(alike, 1e-12)
 
 
@@ -245,8 +250,8 @@ def _tones_alike(even: Stereo, guide: Stereo, rate: int, n_hops: int) -> Curve:
     return np.asarray(np.interp(at, np.arange(len(alike) + 1), np.append(alike, alike[0])))
 
 
-def _bar_lags(envelope: Curve, reference: Curve, begin: float, grid: Grid) -> Curve:
-    """Return how much later than the guide's the onsets of each bar lie, in seconds.
+def _bar_lags(envelope: Curve, reference: Curve, begin: float, grid: Grid) -> tuple[Curve, Curve]:
+    """Return by how many seconds the onsets of each bar are later than the guide's, and how alike.
 
     Each bar is laid on the guide with half of its neighbours, within half a beat either way.
     """
@@ -254,43 +259,51 @@ def _bar_lags(envelope: Curve, reference: Curve, begin: float, grid: Grid) -> Cu
     half = int(beat / 2)
     smooth = ndimage.gaussian_filter1d(envelope, 4.0)
     first = begin % (BEATS * beat)
-    lags = []
+    lags, best = [], []
     for bar in range(int((len(envelope) - first) // (BEATS * beat))):
         left = max(half, round(first + (bar - 0.5) * BEATS * beat))
         right = min(len(envelope) - half, round(first + (bar + 1.5) * BEATS * beat))
         theirs = reference[(np.arange(left, right) - round(begin)) % len(reference)]
         ours = smooth[left - half : right + half]
         alike = signal.correlate(ours - ours.mean(), theirs - theirs.mean(), "valid")
-        lags.append((int(np.argmax(alike)) - half) * HOP_S)
-    return np.asarray(lags)
+        late = int(np.argmax(alike))
+        norm = np.std(ours[late : late + len(theirs)]) * np.std(theirs) * len(theirs)
+        lags.append((late - half) * HOP_S)
+        best.append(float(alike[late] / max(float(norm), 1e-12)))
+    return np.asarray(lags), np.asarray(best)
 
 
 def _match(
-    envelope: Curve, even: Stereo, guide: Stereo, grid: Grid, near: int | None = None
+    even: Stereo, guide: Stereo, reference: Curve, grid: Grid, near: int | None = None
 ) -> _Match:
     """Lay the clip, already at the guide's tempo, on the guide."""
-    period = grid.n_samples if near is None else len(guide)
-    reference = _reference(guide, grid.rate, period)
-    tones = _tones_alike(even, guide[:period], grid.rate, len(reference))
+    envelope = onsets(even, grid.rate)
+    tones = _tones_alike(even, guide, grid.rate, len(reference))
     wish = None
     if near is not None:
         away = np.abs(np.arange(len(reference)) - near / grid.rate / HOP_S)
         wish = np.where(away <= BEATS * 60 / grid.bpm / HOP_S, 0.0, -np.inf)
     begin = float(_best_turn(envelope, reference, tones, wish))
-    lags = _bar_lags(envelope, reference, begin, grid)
-    middle = float(np.median(lags)) if len(lags) else 0.0
-    return _Match(begin + middle / HOP_S, lags - middle)
+    lags, alike = _bar_lags(envelope, reference, begin, grid)
+    if len(lags) < 2:
+        raise FormatError(f"The clip has {len(lags)} bars, at least 2 are needed.", REMEDY)
+    middle = float(np.median(lags))
+    return _Match(begin + middle / HOP_S, lags - middle, float(np.median(alike)))
 
 
 def _judged(match: _Match, limits: Limits) -> float:
     """Return how far the bars wander, in seconds, if that is within the limits."""
-    if len(match.lags) < 2:
-        raise FormatError(f"The clip has {len(match.lags)} bars, at least 2 are needed.", REMEDY)
     near = np.abs(match.lags) <= limits.lag
     if near.mean() < IN_STEP:
         raise FormatError(
             f"The onsets of {near.mean():.0%} of the clip's bars lie within "
             f"{limits.lag * 1000:.0f} ms of the guide's, at least {IN_STEP:.0%} must.",
+            REMEDY,
+        )
+    if match.alike < limits.fit:
+        raise FormatError(
+            f"The clip's onsets are like the guide's to {match.alike:.2f}, "
+            f"at least {limits.fit:.2f} must be.",
             REMEDY,
         )
     drift = float(np.max(np.abs(ndimage.median_filter(match.lags, 3, mode="nearest"))))
