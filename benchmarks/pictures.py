@@ -142,7 +142,7 @@ def figures(folder: Path) -> None:
     for name, text, seed, sketch in (
         ("lake", "the jetty by the lake", 7, None),
         ("city", "the old town", 3, None),
-        ("sketch", "the boat on the lake", 7, lines),
+        ("sketch", "the boat on the lake", 1, lines),
     ):
         painter = Landscapes(Memory(text=text, seed=seed), settings, sketch)
         shown = [painter.paint(0, 0, frame) for frame in SHOWN]

@@ -45,8 +45,8 @@ def mountain(brush: Brush) -> None:
     shore = 0.74
     brush.sky(0.62)
     brush.clouds(0.62)
-    brush.ridge(_peaks(brush, 0.5, 0.17, 2.2), "far", 0.2, 0.55)
-    peaks = _peaks(brush, 0.60, 0.42, 1.3)
+    brush.ridge(_peaks(brush, 0.5, 0.34, 2.2), "far", 0.2, 0.55)
+    peaks = _peaks(brush, 0.60, 0.19, 1.3)
     _rock(brush, peaks)
     brush.mist(0.60, 0.06)
     for base, size, ink in ((0.66, 0.03, "mid"), (shore - 0.025, 0.045, "near")):
@@ -63,14 +63,15 @@ def mountain(brush: Brush) -> None:
     brush.rain()
 
 
-def _peaks(brush: Brush, base: float, high: float, cells: float) -> Field:
-    """Return a line of sharp summits, highest off the middle."""
+def _peaks(brush: Brush, base: float, top: float, cells: float) -> Field:
+    """Return a line of sharp summits off the middle, the highest of them at `top`."""
     n = brush.shape[1]
-    big = 1 - np.abs(waves(brush.rng, n, cells, brush.aspect, 1))
+    big = np.clip(1 - np.abs(waves(brush.rng, n, cells, brush.aspect, 1)), 0, 1)
     small = np.abs(waves(brush.rng, n, cells * 3, brush.aspect, 5))
     centre = brush.aspect * brush.rng.uniform(0.3, 0.7)
     mass = np.exp(-(((brush.x[0] - centre) / 0.65) ** 2))
-    return np.asarray(base - high * mass * (0.62 + 0.3 * big) + high * 0.16 * small, np.float32)
+    high = mass * (0.62 + 0.3 * big) - 0.16 * small * (0.3 + 0.7 * mass)
+    return np.asarray(base - (base - top) * high / high.max(), np.float32)
 
 
 def _rock(brush: Brush, line: Field) -> None:
