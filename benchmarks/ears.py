@@ -154,7 +154,7 @@ def _cosine(a: Array, b: Array) -> float:
     return float(a[:n] @ b[:n] / (np.linalg.norm(a[:n]) * np.linalg.norm(b[:n])))
 
 
-def followed(heard: Heard, share: float = 0.4) -> list[int]:
+def followed(heard: Heard, share: float = 0.3) -> list[int]:
     """Return the pitch classes of the tones that stand out, in the order in which they begin.
 
     Every tone from G3 to C7 has a harmonic sum over a constant-Q spectrum; where it rises by more
@@ -187,6 +187,9 @@ def followed(heard: Heard, share: float = 0.4) -> list[int]:
     )
     lag = 4
     rise = np.maximum(sums[:, lag:] - sums[:, :-lag], 0.0)
+    # A tone is louder than the semitones beside it; a blow's noise is not.
+    beside = np.pad(sums[:, lag:], ((1, 1), (0, 0)))
+    rise[(sums[:, lag:] < beside[:-2]) | (sums[:, lag:] < beside[2:])] = 0.0
     top = rise.max(axis=0)
     around = np.stack([np.roll(top, k) for k in range(-6, 7)]).max(axis=0)
     at = np.flatnonzero((top == around) & (top > 0))

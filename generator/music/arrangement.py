@@ -251,6 +251,9 @@ def _figures(sheet: Sheet, voice: str) -> list[Note]:
     notes: list[Note] = []
     for start, length in sheet.chords():
         ladder = sheet.above(start, light.ladder, light.ladder_lowest)
+        # The tune stays on top; where it lies low and dark, an octave is left above it.
+        ceiling = sheet.sung(0, start) + (12 if light.sparse else 2)
+        ladder = [pitch - 12 * max(0, -((ceiling - pitch) // 12)) for pitch in ladder]
         for beat, step in _places(figure, start, length):
             # A chord that stays is struck anew with every bar.
             end = min(start + length, (beat // BEATS + 1) * BEATS)

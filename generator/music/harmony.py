@@ -93,21 +93,34 @@ def plainly(roots: tuple[tuple[float, int], ...], tune: tuple[Tone, ...], bars: 
 def varied(chords: Chords, tune: tuple[Tone, ...], bars: int) -> Chords:
     """Put other chords under the same tune, from the second chord to the last but one.
 
-    Each is the one that holds most of the tune; where no other holds a third of what the old one
-    held, it stays.
+    Each is the one that holds most of the tune. It is taken where it holds a third of what the old
+    one held, and in every four bars at least once.
     """
-    out: list[Chord] = []
-    for chord, end in spans(chords, bars):
-        begin = chord.beat
-        # What has just been heard is not taken again: a third bar of it would be a standstill.
-        before = out[-1].plain if out else None
-        others = [p for p in PLAIN if p != chord.plain and (p == 0 or p != before)]
-        best = max(others, key=lambda p: held(p, tune, begin, end) + PULL[p])
-        enough = held(best, tune, begin, end) * 3 >= held(chord.plain, tune, begin, end)
-        if begin == 0 or end == bars * BEATS or not enough:
-            out.append(chord)
-            continue
-        relative = RELATIVES[best]
-        root = relative if held(relative, tune, begin, end) > held(best, tune, begin, end) else best
-        out.append(Chord(begin, root, best))
+    out = list(chords)
+    found: list[tuple[float, int]] = []
+    for index, (chord, end) in enumerate(spans(chords, bars)):
+        if 0 < index < len(chords) - 1:
+            # What has just been heard is not taken again: a third bar of it would be a standstill.
+            other = _other(chord, end, tune, out[index - 1].plain)
+            ratio = held(other.plain, tune, chord.beat, end) / max(
+                held(chord.plain, tune, chord.beat, end), 0.25
+            )
+            found.append((ratio, index))
+            out[index] = other if ratio >= 1 / 3 else chord
+    for first in range(0, bars * BEATS, 4 * BEATS):
+        inside = [row for row in found if first <= chords[row[1]].beat < first + 4 * BEATS]
+        if inside and all(out[index] == chords[index] for _, index in inside):
+            index = max(inside)[1]
+            chord, end = spans(chords, bars)[index]
+            out[index] = _other(chord, end, tune, out[index - 1].plain)
     return tuple(out)
+
+
+def _other(chord: Chord, end: float, tune: tuple[Tone, ...], before: int) -> Chord:
+    """Return the chord that may best stand for another one."""
+    begin = chord.beat
+    others = [p for p in PLAIN if p != chord.plain and (p == 0 or p != before)]
+    best = max(others, key=lambda p: held(p, tune, begin, end) + PULL[p])
+    relative = RELATIVES[best]
+    better = held(relative, tune, begin, end) > held(best, tune, begin, end)
+    return Chord(begin, relative if better else best, best)

@@ -32,45 +32,37 @@ class Colour(msgspec.Struct, frozen=True, kw_only=True):
     """Gain per part (`tune`, `shadow`, `answer`, `figure`, `chord`, `bass`, `sparkle`)."""
 
 
+def _levels(
+    *, tune: float, answer: float, figure: float, chord: float, sparkle: float
+) -> dict[str, float]:
+    """Return the gain of every part; a shadow goes with the tune, the bass is the same for all."""
+    return {
+        "tune": tune,
+        "shadow": tune,
+        "answer": answer,
+        "figure": figure,
+        "chord": chord,
+        "bass": 0.5,
+        "sparkle": sparkle,
+    }
+
+
 COLOURS: dict[Affect, Colour] = {
     "negative": Colour(
         light=0.7,
         room=0.48,
-        levels={
-            "tune": 1.1,
-            "shadow": 1.0,
-            "answer": 0.8,
-            "figure": 1.2,
-            "chord": 0.7,
-            "bass": 0.5,
-            "sparkle": 0.0,
-        },
+        levels=_levels(tune=1.2, answer=0.0, figure=1.15, chord=0.7, sparkle=0.0),
     ),
+    # Here the tune is to be recognised, so all else stands behind it.
     "neutral": Colour(
         light=1.0,
         room=0.4,
-        levels={
-            "tune": 1.0,
-            "shadow": 1.0,
-            "answer": 0.8,
-            "figure": 1.2,
-            "chord": 0.6,
-            "bass": 0.5,
-            "sparkle": 0.0,
-        },
+        levels=_levels(tune=1.6, answer=0.6, figure=1.0, chord=0.55, sparkle=0.0),
     ),
     "positive": Colour(
         light=1.3,
         room=0.36,
-        levels={
-            "tune": 1.0,
-            "shadow": 1.0,
-            "answer": 0.8,
-            "figure": 1.2,
-            "chord": 0.6,
-            "bass": 0.5,
-            "sparkle": 1.4,
-        },
+        levels=_levels(tune=1.25, answer=0.7, figure=1.1, chord=0.6, sparkle=1.4),
     ),
 }
 
