@@ -5,6 +5,7 @@ No sentence names the file: its name may be the song's.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import stat
@@ -265,17 +266,28 @@ def wav(samples: npt.NDArray[np.float32], rate: int) -> bytes:
 
 
 def keep(data: bytes, path: Path) -> None:
-    """Write a personal file so that it is there whole or not at all, for its owner alone."""
+    """Write a personal file so that it is there whole or not at all, for its owner alone.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be written; what was there before is still there.
+    """
     part = path.with_name(path.name + ".part")
-    part.unlink(missing_ok=True)
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+        part.unlink(missing_ok=True)
+        _write(data, part)
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise UsageError(
             f"Nothing can be kept beside the memory: {error.strerror}.",
             "Make room, or make the folder writable.",
         ) from None
+
+
+def _write(data: bytes, path: Path) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)

@@ -214,6 +214,20 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
     assert [entry.name for entry in tmp_path.iterdir()] == ["song.json"]
 
 
+def test_a_folder_that_may_not_be_written_is_said(tmp_path, monkeypatch):
+    """Without permission, or without the folder, there is a sentence."""
+
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    with pytest.raises(UsageError, match="No such file"):
+        sound_file.keep(b"one", tmp_path / "missing" / "song.json")
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(UsageError, match="Permission denied"):
+        sound_file.keep(b"one", tmp_path / "song.json")
+    assert not any(tmp_path.iterdir())
+
+
 def test_without_soxr_the_sentence_says_how_to_install_it(listen, tune, monkeypatch):
     """A missing extra is named with its install line."""
     monkeypatch.setitem(sys.modules, "soxr", None)
