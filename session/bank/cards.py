@@ -52,18 +52,21 @@ def clip_card(clip: Clip, outline: str, shown: Shown) -> str:
 def scene_card(scene: Scene, thumbs: list[str], stage: str, shown: Shown) -> str:
     """Return the card of a scene; `stage` is where it is seen in full, HTML."""
     why = shown.damage.get(scene.name, "")
-    inside = f'<p class="broken">{escape(why)} It cannot be approved.</p>' if why else stage
-    small = "".join(
-        f'<img src="{thumb}" alt="" data-valence="{frame.valence:g}">'
-        for thumb, frame in zip(thumbs, scene.frames, strict=bool(thumbs))
-    )
-    inside += f'<div class="strip" aria-hidden="true">{small}</div>'
-    inside += (
+    if why:
+        inside = f'<p class="broken">{escape(why)} It cannot be approved.</p>'
+    else:
+        inside = stage + _strip(thumbs)
+    inside += _details(_scene_rows(scene)) + _verdicts(scene.name, shown, able=not why)
+    return _card(scene.name, scene.sha256, inside)
+
+
+def _strip(thumbs: list[str]) -> str:
+    small = "".join(f'<img src="{thumb}" alt="">' for thumb in thumbs)
+    return (
+        f'<div class="strip" aria-hidden="true">{small}</div>'
         f'<p class="ends"><span>{escape(WORDS["negative"])}</span>'
         f"<span>{escape(WORDS['neutral'])}</span><span>{escape(WORDS['positive'])}</span></p>"
     )
-    inside += _details(_scene_rows(scene)) + _verdicts(scene.name, shown, able=not why)
-    return _card(scene.name, scene.sha256, inside)
 
 
 def _card(name: str, sha256: str, inside: str, extra: str = "") -> str:

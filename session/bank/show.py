@@ -78,6 +78,8 @@ def page(folder: Path, now: Bank) -> str:
 
 def _serve(folder: Path, *, browser: bool, tell: Callable[[str], None]) -> None:
     with Audition(folder) as server:
+        tell("Looking through the bank …\n")
+        server.page("")  # its previews are kept: the page that is asked for opens at once
         tell(f"The audition is at {server.url}\nCtrl-C ends it; what was said is kept.\n")
         door = _open(server.url) if browser else None
         try:

@@ -309,6 +309,6 @@ def test_the_address_is_told_and_the_end_counts(
     monkeypatch.setattr(Audition, "serve_forever", interrupted)
     found = show(folder, tell=told.append)
     assert found == {"bank": str(folder), "page": "", "n": 10, "operator": 0, "person": 0}
-    (url,) = re.findall(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", told[0])
+    (url,) = re.findall(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", "".join(told))
     assert url.split("/")[-2] not in opened[0]
     assert not Path(opened[0].removeprefix("file://")).exists()
