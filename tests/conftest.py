@@ -123,7 +123,7 @@ def once(tmp_path_factory):
     place = Path(os.environ.get("RYM_TESTS_MADE", run))
 
     def made(name: str, make: Callable[[Path], None]) -> Path:
-        done, lock, end = place / name, place / f"{name}.lock", time.monotonic() + 100
+        done, lock, end = place / name, place / f"{name}.lock", time.monotonic() + 200
         while not done.exists():
             assert time.monotonic() < end, f"{lock} is there, and its holder does not end"
             try:
