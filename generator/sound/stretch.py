@@ -23,14 +23,16 @@ TRIED, APART_S = 6, 0.012
 def crossfade(out: Stereo, into: Stereo) -> Stereo:
     """Fade from one sound to another so that the level stays, however alike they are.
 
-    Sine and cosine gains, divided by the level that they give at the sounds' own correlation.
+    Sine and cosine gains, divided by the level that they give at the sounds' own correlation; their
+    angle starts and ends gently, since a kink in a gain has treble.
 
     Parameters
     ----------
     out, into : array of shape (n_times, 2)
         What goes and what comes.
     """
-    phase = (np.arange(len(out)) + 0.5) / len(out) * np.pi / 2
+    way = (np.arange(len(out)) + 0.5) / len(out)
+    phase = way**2 * (3 - 2 * way) * np.pi / 2
     fall, rise = np.cos(phase)[:, None], np.sin(phase)[:, None]
     norm = float(np.sqrt(np.sum(out**2) * np.sum(into**2)))
     rho = float(np.clip(np.sum(out * into) / norm, -0.5, 1.0)) if norm > 0 else 0.0
