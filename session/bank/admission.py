@@ -45,7 +45,8 @@ def admit(session: SessionSettings, folder: Path) -> None:
     if not (folder / bank_format.MANIFEST).exists():
         raise UsageError(
             f"A session with a participant builds no bank, and there is none in {folder}.",
-            f"Make it with `rym bank build --out {folder}`, then approve it with `rym bank show`.",
+            f"Make it with `rym bank build --memory FILE --subject {session.subject} "
+            f"--out {folder}`, then approve it with `rym bank show`.",
         )
     found = bank_format.load(folder)
     load(folder)

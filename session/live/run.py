@@ -275,7 +275,13 @@ def ready_bank(tables: Tables, folder: Folder, *, quiet: bool) -> Path:
     if tables.session.bank or tables.session.kind == "participant":
         return own_bank(tables.session).resolve()
     memory = load_memory(Path(tables.session.memory))
-    build(memory, folder.bank, tables.generator, progress=_teller(quiet=quiet))
+    build(
+        memory,
+        folder.bank,
+        tables.generator,
+        progress=_teller(quiet=quiet),
+        subject=folder.subject,
+    )
     return folder.bank
 
 

@@ -88,7 +88,7 @@ AT_ONCE = {
     "no participant's bank": Case(
         "run --config participant.toml", 2,
         r"a participant builds no bank, and there is none in \S+/people/sim/bank",
-        "rym bank build --out",
+        "rym bank build --memory FILE --subject sim --out",
     ),
     "no bank": Case("run --recording a.easy --bank none", 1, r"no bank\.json in none", "bank"),
     "no memory": Case(
