@@ -99,12 +99,11 @@ def _read(path: Path, rate: int) -> Stereo:
     except (soundfile.LibsndfileError, OSError) as error:
         raise UsageError(f"{path} cannot be read as sound: {error}.", _OTHER) from None
     if not len(sound) or not np.isfinite(sound).all():
-        raise FormatError(
-            f"{path} holds {len(sound)} samples, or some that are no numbers.", _OTHER
-        )
-    both = (
-        sound[:, [0, -1]] if sound.shape[1] <= 2 else sound.mean(axis=1, keepdims=True)[:, [0, 0]]
-    )
+        sentence = f"{path} holds {len(sound)} samples, or some that are no numbers."
+        raise FormatError(sentence, _OTHER)
+    if sound.shape[1] > 2:
+        sound = sound.mean(axis=1, keepdims=True)
+    both: Stereo = sound[:, [0, -1]]
     if its_rate == rate:
         return both
     common = gcd(its_rate, rate)

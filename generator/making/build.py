@@ -33,6 +33,7 @@ from .estimate import Estimate
 from .manifest import assemble
 from .names import PLAIN
 from .plan import clip_jobs, frame_jobs, groups
+from .processes import spread
 from .studio import ClipJob, Job, Made, Work, do
 
 SILENT = "none"
@@ -224,8 +225,9 @@ class _Build:
         if self._n_processes == 1 or len(jobs) < ENOUGH:
             yield from (do(self._work, job) for job in jobs)
             return
-        parallel = Parallel(n_jobs=self._n_processes, return_as="generator_unordered")
-        yield from parallel(delayed(do)(self._work, job) for job in jobs)
+        with spread(self._n_processes):
+            parallel = Parallel(return_as="generator_unordered")
+            yield from parallel(delayed(do)(self._work, job) for job in jobs)
 
     def groups(self) -> Iterator[list[Job]]:
         """Yield what other backends have to make, portion by portion."""

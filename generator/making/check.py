@@ -21,6 +21,7 @@ from ..sound.mastering import Stereo
 from ..sound.seams import seam_fault
 from ..sound.timing import wander_ms
 from .finish import decode
+from .processes import spread
 
 LOUDNESS_WITHIN = 0.5
 """LU by which a clip may miss its target."""
@@ -60,8 +61,9 @@ def problems(folder: Path, jobs: int = 1) -> tuple[str, ...]:
     tasks = [delayed(_clip)(folder, manifest, clip) for clip in manifest.clips]
     tasks += [delayed(_scene)(folder, scene) for scene in manifest.scenes]
     tasks += [delayed(_siblings)(folder, manifest, place) for place in _places(manifest)]
-    for said in Parallel(n_jobs=jobs)(tasks):
-        found += said
+    with spread(jobs):
+        for said in Parallel()(tasks):
+            found += said
     return tuple(found)
 
 

@@ -22,6 +22,7 @@ from .drafts import Picture
 from .finish import decode
 from .names import PLAIN, scene_name
 from .plan import GIVEN, chosen, clip_jobs, frame_jobs
+from .processes import spread
 from .studio import FrameJob, Work, open_studio
 
 
@@ -47,7 +48,8 @@ def assemble(
     siblings = itertools.groupby(clips, key=lambda clip: (clip.section, clip.variant, clip.kind))
     tasks = [delayed(correlation)(out, place, tuple(group)) for place, group in siblings]
     tasks += [delayed(_scene)(work, out, tuple(strip)) for strip in _strips(work, out, wishes)]
-    found = Parallel(n_jobs=n_processes if len(tasks) > 2 else 1)(tasks)
+    with spread(n_processes if len(tasks) > 2 else 1):
+        found = Parallel()(tasks)
     return Bank(
         schema=bank.SCHEMA,
         subject=subject,

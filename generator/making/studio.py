@@ -23,7 +23,7 @@ from ..models.painting import painter
 from ..models.strips import Lines
 from ..music.musician import Composer
 from ..pictures import sketch
-from ..pictures.files import encode
+from ..pictures.files import decode, encode
 from ..pictures.measures import look
 from ..pictures.painter import Landscapes, drift
 from ..settings import GeneratorSettings
@@ -184,7 +184,7 @@ def _frame(work: Work, job: FrameJob) -> tuple[bytes, Frame]:
     picture = open_studio(work).painter_of(job.backend).paint(job.scene, job.take, job.frame)
     data = encode(picture)
     valence = 2.0 * job.frame / (work.settings.frames - 1) - 1.0
-    seen = look(picture)
+    seen = look(decode(data))  # as it will be seen, small pictures lose some colour
     frame = Frame(
         file=job.file,
         sha256=hashlib.sha256(data).hexdigest(),

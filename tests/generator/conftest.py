@@ -30,7 +30,7 @@ def memory() -> Memory:
 def small() -> GeneratorSettings:
     """Return settings for two bars of one section in one variant, and one scene of three frames."""
     return GeneratorSettings(
-        sections=1, variants=1, bars=2, scenes=1, frames=3, width=96, height=54
+        sections=1, variants=1, bars=2, scenes=1, frames=3, width=128, height=72
     )
 
 

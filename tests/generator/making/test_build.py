@@ -8,10 +8,12 @@ import pytest
 import soundfile
 from scipy import signal
 
+from generator.making import rows
 from generator.making.build import build
 from generator.memory import Memory
 from generator.settings import GeneratorSettings
 from rym import bank
+from rym.bank import Approval
 from rym.errors import FormatError, UsageError
 from rym.messages import AFFECTS
 
@@ -24,10 +26,12 @@ from generator.settings import GeneratorSettings
 
 def tell(progress):
     print(progress.done, flush=True)
-    if progress.done == 2:
+    if progress.done == int(sys.argv[3]):
         sys.stdin.read()
 
-settings = GeneratorSettings(sections=1, variants=1, bars=2, frames=3, scenes=1, width=96, height=54)
+settings = GeneratorSettings(
+    sections=1, variants=1, bars=2, frames=3, scenes=1, width=128, height=72
+)
 build(Memory(text=sys.argv[2], seed=11), Path(sys.argv[1]), settings, tell)
 """
 
@@ -62,12 +66,15 @@ def test_small_bank_is_whole(small_bank):
     """The player's own reader takes it; siblings have one length; the manifest is the file."""
     manifest = bank.load(small_bank)
     assert manifest.affects == AFFECTS
-    assert len({clip.n_samples for clip in manifest.clips}) == 1
+    assert len({clip.n_samples for clip in manifest.loops}) == 1
+    assert len(manifest.clips) == 6
+    assert [len(scene.frames) for scene in manifest.scenes] == [3]
     for clip in manifest.clips:
         info = soundfile.info(small_bank / clip.file)
         assert (info.samplerate, info.channels, info.subtype) == (48_000, 2, "PCM_24")
         assert info.frames == clip.n_samples
-        assert len(clip.downbeats) == clip.bars == 2
+        assert len(clip.downbeats) == clip.bars
+        assert clip.bars == 2 or clip.kind == "ending"
         assert (clip.seed, clip.maker.backend) == (11, "procedural")
 
 
@@ -87,37 +94,111 @@ def test_deleted_clip_is_made_again_and_others_are_kept(small_bank, tmp_path, me
     """Only what is missing is rendered; the end is the same folder."""
     out = copied(small_bank, tmp_path / "bank")
     (out / "audio/s0-v0-neutral.flac").unlink()
+    (out / "images/scene-0-f01.webp").unlink()
     told = []
     build(memory, out, small, told.append)
-    assert [progress.kept for progress in told] == [True, False, True]
-    assert [(progress.done, progress.total) for progress in told] == [(1, 3), (2, 3), (3, 3)]
+    made = {progress.file for progress in told if not progress.kept}
+    assert made == {"audio/s0-v0-neutral.flac", "images/scene-0-f01.webp"}
+    assert (told[-1].done, told[-1].total, len(told)) == (9, 9, 9)
     assert hashes(out) == hashes(small_bank)
 
 
-def test_killed_build_is_taken_up(small_bank, tmp_path, text, memory, small):
-    """After SIGKILL with a file half written, the same call completes the same bank."""
-    out = tmp_path / "bank"
+def test_more_processes_make_the_same_bytes(small_bank, tmp_path, memory, small):
+    """Two processes, of which each makes what comes, give the same folder."""
+    build(memory, tmp_path / "bank", small, jobs=2)
+    assert hashes(tmp_path / "bank") == hashes(small_bank)
+
+
+def kill_after(n_files: int, out: Path, text: str) -> None:
+    """Begin a bank in a process of its own and kill it once so many files are there."""
     child = subprocess.Popen(
-        [sys.executable, "-c", STOPPED, out, text],
+        [sys.executable, "-c", STOPPED, out, text, str(n_files)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=Path(__file__).resolve().parents[3],
     )
     with child:
         assert child.stdout is not None
-        assert [child.stdout.readline() for _ in range(2)] == [b"1\n", b"2\n"]
+        while int(child.stdout.readline()) < n_files:
+            pass
         child.kill()
+
+
+@pytest.mark.parametrize("after", [1, 5, 8])
+def test_killed_build_is_taken_up(after, small_bank, tmp_path, memory, small):
+    """After SIGKILL with a file half written, the same call completes the same bank."""
+    out = tmp_path / "bank"
+    kill_after(after, out, memory.text)
     assert not (out / bank.MANIFEST).exists()
     whole = (small_bank / "audio/s0-v0-positive.flac").read_bytes()
+    (out / "audio").mkdir(exist_ok=True)
     (out / "audio/s0-v0-positive.flac.part").write_bytes(whole[:1000])
     told = []
     build(memory, out, small, told.append)
-    assert [progress.kept for progress in told] == [True, True, False]
+    assert sum(progress.kept for progress in told) == after
     assert hashes(out) == hashes(small_bank)
 
 
+def test_another_take_replaces_one_clip_and_its_approval(small_bank, tmp_path, memory, small):
+    """What is asked for again sounds otherwise under another name; the rest stays approved."""
+    out = copied(small_bank, tmp_path / "bank")
+    before = bank.read(out)
+    said = [
+        Approval(name=name, sha256=digest, by="operator", approved=True)
+        for name, digest in before.judged.items()
+    ]
+    bank.amend(out, lambda _: tuple(said))
+    rows.wish(out, "audio/s0-v0-positive.flac", 1)
+    after = build(memory, out, small).bank
+    clip = after.clip(0, 0, "positive")
+    assert (clip.file, clip.take) == ("audio/s0-v0-positive-t1.flac", 1)
+    assert clip.sha256 != before.clip(0, 0, "positive").sha256
+    assert not (out / "audio/s0-v0-positive.flac").exists()
+    verdicts = {name: bank.read(out).verdict(name, "operator") for name in after.judged}
+    assert [name for name, verdict in verdicts.items() if verdict is None] == [clip.file]
+
+
+def test_another_take_of_a_scene(small_bank, tmp_path, memory, small):
+    """A scene that is asked for again is another place; the sound stays."""
+    out = copied(small_bank, tmp_path / "bank")
+    rows.wish(out, "scene-0", 1)
+    after, before = build(memory, out, small).bank, bank.read(small_bank)
+    assert after.scenes[0].take == 1
+    assert after.scenes[0].sha256 != before.scenes[0].sha256
+    assert after.clips == before.clips
+
+
+def test_the_time_left_is_told_and_falls(tmp_path, memory, small):
+    """Once a clip and a picture were timed, the rest is told in seconds, down to nothing."""
+    told = []
+    build(memory, tmp_path / "bank", small, told.append)
+    left = [progress.left for progress in told]
+    assert left[1] > 0.0
+    assert left[-1] == 0.0
+
+
+def test_a_full_disk_leaves_the_previous_bank(small_bank, tmp_path, memory, small):
+    """No space for a new take: the error of the system, no half file, the bank as it was."""
+    out = copied(small_bank, tmp_path / "bank")
+    rows.wish(out, "audio/s0-v0-positive.flac", 1)
+    before = hashes(out)
+    part = out / "audio/s0-v0-positive-t1.flac.part"
+    part.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        build(memory, out, small)
+    assert hashes(out) == before
+    build(memory, out, small)
+    assert bank.load(out).clip(0, 0, "positive").take == 1
+
+
+def test_a_folder_that_cannot_be_made(memory, small):
+    """Where nothing may be written the system says so, and nothing was begun."""
+    with pytest.raises(OSError, match=r"Permission|permitted|No such|Read-only"):
+        build(memory, Path("/proc/rym-bank"), small)
+
+
 @pytest.mark.fault(24)
-@pytest.mark.parametrize("file", ["audio/s0-v0-negative.flac", "audio/s0-v0-negative.json"])
+@pytest.mark.parametrize("file", ["audio/s0-v0-negative.flac", "build/s0-v0-negative.json"])
 def test_altered_file_is_refused_by_readers_and_made_again(
     file, small_bank, tmp_path, memory, small
 ):
@@ -181,7 +262,7 @@ def test_loudness_that_cannot_be_had_is_refused(tmp_path, memory, small):
     loud = msgspec.structs.replace(small, target_lufs=-14.0, max_true_peak=-12.0)
     with pytest.raises(FormatError, match="LUFS"):
         build(memory, tmp_path / "bank", loud)
-    assert list((tmp_path / "bank/audio").iterdir()) == []
+    assert list((tmp_path / "bank").rglob("*.flac*")) == []
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 5, 8])
@@ -201,17 +282,18 @@ def test_full_bank_sounds_as_it_must(full_bank):
     """A full-size bank: levels, seams, lengths, gentle treble, no clicks, siblings in step."""
     manifest = bank.load(full_bank)
     settings = GeneratorSettings()
-    assert len(manifest.clips) == 3 * settings.sections * settings.variants
+    assert len(manifest.loops) == 3 * settings.sections * settings.variants
     expected = round(settings.bars * 4 * 60 / 72 * 48_000)
-    assert {clip.n_samples for clip in manifest.clips} == {expected}
+    assert {clip.n_samples for clip in manifest.loops} == {expected}
     assert {(c.bpm, c.key) for c in manifest.clips} == {(72.0, "D")}
     sounds = {}
     for clip in manifest.clips:
         assert abs(clip.lufs + 20) <= 0.2
         assert clip.true_peak_dbtp <= -1
-        assert clip.loop_residual_db <= -50
+        assert clip.kind == "ending" or clip.loop_residual_db <= -50
         sound, rate = soundfile.read(full_bank / clip.file)
-        sounds[clip.section, clip.variant, clip.affect] = sound
+        if clip.kind == "loop":
+            sounds[clip.section, clip.variant, clip.affect] = sound
         assert np.max(np.abs(sound.mean(axis=0))) < 1e-4
         power = np.abs(np.fft.rfft(sound.mean(axis=1))) ** 2
         hz = np.fft.rfftfreq(len(sound), 1 / rate)
