@@ -181,8 +181,14 @@ class Sheet(NamedTuple):
         """Return tones of the chord that sounds at a beat, its root in the octave from `lowest`."""
         root = self.root_at(beat)
         base = place(self.pitch(root), lowest) - self.pitch(root)
-        degrees = [root + step for step in steps]
+        degrees = [root + self._perfect(root, step) for step in steps]
         return [base + self.pitch(degree) + self.leading(degree, beat) for degree in degrees]
+
+    def _perfect(self, root: int, step: int) -> int:
+        """Return a step; instead of a fourth that is none in this mode, the root below it."""
+        below = root + step - 3
+        augmented = step % 7 == 3 and self.pitch(root + step) - self.pitch(below) != 5
+        return step - 3 if augmented else step
 
     def leading(self, degree: int, beat: float) -> int:
         """Return by how many semitones a degree is raised at a beat.

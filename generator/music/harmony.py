@@ -16,8 +16,6 @@ PLAIN = (0, 3, 4)
 PULL = {0: 1.0, 3: 0.0, 4: -0.75}
 """Beats of the tune that a chord may hold less than another and still be taken: without the centre
 nobody could tell where home is, and with too many fifths it seems to be there."""
-RELATIVES = {0: 5, 3: 1, 4: 4}
-"""For each of them, another root that shares two tones with it, where there is a calm one."""
 
 
 class Tone(msgspec.Struct, frozen=True, array_like=True):
@@ -100,8 +98,7 @@ def varied(chords: Chords, tune: tuple[Tone, ...], bars: int) -> Chords:
     found: list[tuple[float, int]] = []
     for index, (chord, end) in enumerate(spans(chords, bars)):
         if 0 < index < len(chords) - 1:
-            # What has just been heard is not taken again: a third bar of it would be a standstill.
-            other = _other(chord, end, tune, out[index - 1].plain)
+            other = _other(out, index, end, tune)
             ratio = held(other.plain, tune, chord.beat, end) / max(
                 held(chord.plain, tune, chord.beat, end), 0.25
             )
@@ -111,16 +108,23 @@ def varied(chords: Chords, tune: tuple[Tone, ...], bars: int) -> Chords:
         inside = [row for row in found if first <= chords[row[1]].beat < first + 4 * BEATS]
         if inside and all(out[index] == chords[index] for _, index in inside):
             index = max(inside)[1]
-            chord, end = spans(chords, bars)[index]
-            out[index] = _other(chord, end, tune, out[index - 1].plain)
+            out[index] = _other(out, index, spans(chords, bars)[index][1], tune)
     return tuple(out)
 
 
-def _other(chord: Chord, end: float, tune: tuple[Tone, ...], before: int) -> Chord:
-    """Return the chord that may best stand for another one."""
-    begin = chord.beat
-    others = [p for p in PLAIN if p != chord.plain and (p == 0 or p != before)]
-    best = max(others, key=lambda p: held(p, tune, begin, end) + PULL[p])
-    relative = RELATIVES[best]
-    better = held(relative, tune, begin, end) > held(best, tune, begin, end)
-    return Chord(begin, relative if better else best, best)
+def _other(chords: list[Chord], index: int, end: float, tune: tuple[Tone, ...]) -> Chord:
+    """Return the chord that may best stand for another one; itself where there is none.
+
+    What has just been heard is not taken again, which would be a standstill, nor a fifth where
+    there are some, which would turn the section toward it.
+    """
+    chord, before = chords[index], chords[index - 1].plain
+    # The sixth degree's triad is often diminished; the fourth's stands for it (`sounding_chord`).
+    same = {chord.plain, chord.root, 3 if chord.root == 5 else chord.root}
+    full = sum(c.plain == 4 for c in chords) >= max(2, len(chords) // 4)
+    others = [p for p in PLAIN if p not in same | ({4} if full else set())]
+    fresh = [p for p in others if p == 0 or p != before] or others
+    if not fresh:
+        return chord
+    best = max(fresh, key=lambda p: held(p, tune, chord.beat, end) + PULL[p])
+    return Chord(chord.beat, best, best)
