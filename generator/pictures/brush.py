@@ -85,7 +85,14 @@ class Brush:
         self.stage.over(disc, ("sun", None), strength=rising(-0.5, 0.5))
 
     def clouds(self, horizon: float) -> None:
-        """Paint clouds that close the sky at −1, break up at 0 and are few at 1."""
+        """Paint clouds that close the sky at −1, break up at 0 and are few at 1.
+
+        Where clouds are barred, an even veil is drawn instead.
+        """
+        if "cloud" in self.barred:
+            veil = 0.75 * smoothstep(horizon * 1.02, horizon * 0.2, self.y + 0 * self.x)
+            self.stage.over(veil, ("cloud_lit", None), strength=falling(-1.0, 0.8))
+            return
         texture = tile(self.rng, 512, 1.75)
         depth = 0.12 + 0.9 * np.clip(1 - self.y / horizon, 0.0, 1)
         scale = self.rng.uniform(0.3, 0.42)
@@ -101,10 +108,9 @@ class Brush:
         lit = smoothstep(-0.75, 0.85, 1.0 * (thick - light) + 0.12 * puffs + 0.2)
         rows = self.rows(0, horizon)
         thick, fade = thick[rows], smoothstep(horizon * 1.02, horizon * 0.7, self.y[rows])
-        few = 0.0 if "cloud" not in self.barred else 1.6
 
         def covered(valence: float) -> Field:
-            edge = few - 2.2 + 1.75 * (valence + 1) - 1.25 * max(valence, 0.0)
+            edge = -2.2 + 1.75 * (valence + 1) - 1.25 * max(valence, 0.0)
             body = smoothstep(edge, edge + 1.7 - 0.25 * valence, thick)
             return np.asarray(body * (np.float32(0.35) + np.float32(0.6) * fade))
 

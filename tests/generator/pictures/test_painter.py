@@ -146,6 +146,35 @@ def test_any_lines_are_painted(seed: int) -> None:
     assert frame.std() > 10
 
 
+def streaks(picture: np.ndarray) -> float:
+    """Return how much brighter thin upright streaks are than what is left and right of them."""
+    gray = picture.astype(float).mean(axis=-1)
+    beside = np.maximum(np.roll(gray, 4, axis=1), np.roll(gray, -4, axis=1))
+    return float(np.maximum(gray - beside - 3, 0).mean())
+
+
+def test_rain_is_left_out_where_it_is_to_be_avoided() -> None:
+    """With rain on the avoid-list, the most negative frame has no streaks, but is dim as before."""
+    settings = GeneratorSettings(width=480, height=270, frames=3)
+    wet, dry = (
+        Landscapes(Memory(text="hills", seed=3, avoid=avoid), settings).paint(0, 0, 0)
+        for avoid in ((), ("Regen",))
+    )
+    assert streaks(wet) > 2 * streaks(dry)
+    assert look(dry).value < 0.55
+
+
+@pytest.mark.parametrize("word", ["clouds", "sun", "trees", "mist", "grass", "flowers"])
+def test_each_element_can_be_left_out(word: str) -> None:
+    """An avoid-word changes the picture and leaves one."""
+    plain, without = (
+        Landscapes(Memory(text="path", seed=3, avoid=avoid), SMALL).paint(0, 0, 8)
+        for avoid in ((), (word,))
+    )
+    assert np.abs(plain.astype(int) - without).mean() > 0.2
+    assert without.std() > 10
+
+
 def test_drift_is_slow() -> None:
     """No valence moves the picture by more than a sixth of its size in a minute."""
     speeds = np.array([drift(v) for v in np.linspace(-1, 1, 21)])
