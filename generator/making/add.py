@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import soundfile
 from scipy import signal
 
 from rym import bank
@@ -93,11 +92,12 @@ def add(folder: Path, sound_file: Path, place: Place, licence: str = "") -> Clip
 
 def _read(path: Path, rate: int) -> Stereo:
     try:
-        with soundfile.SoundFile(path) as file:
-            its_rate = int(file.samplerate)
-            sound = file.read(round(LONGEST_S * its_rate), dtype="float64", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise UsageError(f"{path} cannot be read as sound: {error}.", _OTHER) from None
+        sound, its_rate = decode(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path} cannot be opened: {error.strerror}.", _OTHER) from None
+    except FormatError:
+        raise UsageError(f"{path} cannot be read as sound.", _OTHER) from None
+    sound = sound[: round(LONGEST_S * its_rate)]
     if not len(sound) or not np.isfinite(sound).all():
         sentence = f"{path} holds {len(sound)} samples, or some that are no numbers."
         raise FormatError(sentence, _OTHER)

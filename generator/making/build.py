@@ -13,11 +13,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-from joblib import Parallel, delayed
 
 from rym import bank
 from rym.bank import Bank, Clip, Frame
@@ -38,8 +38,6 @@ from .studio import ClipJob, Job, Made, Work, do
 
 SILENT = "none"
 """The tag of settings without pictures."""
-ENOUGH = 4
-"""Jobs below which further processes take longer to start than they save."""
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,7 +209,8 @@ class _Build:
         for job in first.values():
             self._keep(job, do(self._work, job))
         rest = [job for job in todo if job.file in self._missing]
-        for made in self._spread(rest):
+        calls = [partial(do, self._work, job) for job in rest]
+        for made in spread(calls, self._n_processes):
             self._keep(self._missing[made.row.file], made)
 
     def _keep(self, job: Job, made: Made) -> None:
@@ -219,15 +218,6 @@ class _Build:
         self._estimate.learn(job, made.seconds)
         del self._missing[job.file]
         self._tell(job.file, kept=False)
-
-    def _spread(self, jobs: Sequence[Job]) -> Iterator[Made]:
-        """Yield what comes, in any order: each file depends on its own job alone."""
-        if self._n_processes == 1 or len(jobs) < ENOUGH:
-            yield from (do(self._work, job) for job in jobs)
-            return
-        with spread(self._n_processes):
-            parallel = Parallel(return_as="generator_unordered")
-            yield from parallel(delayed(do)(self._work, job) for job in jobs)
 
     def groups(self) -> Iterator[list[Job]]:
         """Yield what other backends have to make, portion by portion."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
 
 from rym import bank
 from rym.bank import Bank, Clip, Scene
@@ -49,7 +49,7 @@ def problems(folder: Path, jobs: int = 1) -> tuple[str, ...]:
     folder : Path
         The bank's.
     jobs : int
-        Processes.
+        Processes; 0: as many as there are cores.
 
     Raises
     ------
@@ -58,13 +58,11 @@ def problems(folder: Path, jobs: int = 1) -> tuple[str, ...]:
     """
     manifest = bank.read(folder)
     found = list(_form(manifest, folder))
-    tasks = [delayed(_clip)(folder, manifest, clip) for clip in manifest.clips]
-    tasks += [delayed(_scene)(folder, scene) for scene in manifest.scenes]
-    tasks += [delayed(_siblings)(folder, manifest, place) for place in _places(manifest)]
-    with spread(jobs):
-        for said in Parallel()(tasks):
-            found += said
-    return tuple(found)
+    calls = [partial(_clip, folder, manifest, clip) for clip in manifest.clips]
+    calls += [partial(_scene, folder, scene) for scene in manifest.scenes]
+    calls += [partial(_siblings, folder, manifest, place) for place in _places(manifest)]
+    said = [sentence for sentences in spread(calls, jobs) for sentence in sentences]
+    return (*found, *sorted(said))
 
 
 def _form(manifest: Bank, folder: Path) -> Iterator[str]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
-from joblib import Parallel, delayed
 
 from rym import bank
 from rym.bank import Bank, Clip, Correlation, Frame, Kind, Scene
@@ -46,10 +46,12 @@ def assemble(
     """
     clips = sorted(_clips(work, out, wishes), key=_order)
     siblings = itertools.groupby(clips, key=lambda clip: (clip.section, clip.variant, clip.kind))
-    tasks = [delayed(correlation)(out, place, tuple(group)) for place, group in siblings]
-    tasks += [delayed(_scene)(work, out, tuple(strip)) for strip in _strips(work, out, wishes)]
-    with spread(n_processes if len(tasks) > 2 else 1):
-        found = Parallel()(tasks)
+    calls: list[Callable[[], Correlation | Scene]] = []
+    calls += [partial(correlation, out, place, tuple(group)) for place, group in siblings]
+    calls += [partial(_scene, work, out, tuple(strip)) for strip in _strips(work, out, wishes)]
+    found = list(spread(calls, n_processes))
+    rho = [x for x in found if isinstance(x, Correlation)]
+    scenes = [x for x in found if isinstance(x, Scene)]
     return Bank(
         schema=bank.SCHEMA,
         subject=subject,
@@ -59,8 +61,8 @@ def assemble(
         target_lufs=work.settings.target_lufs,
         affect_level=work.settings.affect_level,
         clips=tuple(clips),
-        correlations=tuple(x for x in found if isinstance(x, Correlation)),
-        scenes=tuple(x for x in found if isinstance(x, Scene)),
+        correlations=tuple(sorted(rho, key=lambda x: (x.section, x.kind, x.variant))),
+        scenes=tuple(sorted(scenes, key=lambda x: x.name)),
     )
 
 

@@ -1,27 +1,34 @@
-"""Processes over which joblib spreads work."""
+"""Calls in several processes (adapter of joblib)."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
-from joblib import parallel_config
+from joblib import Parallel, parallel_config
 
 IDLE_S = 10
 """Seconds after which a process without work ends. Those of a build that was killed know nothing of
 it: with joblib's own five minutes each would keep a quarter of a gigabyte that long."""
+ENOUGH = 4
+"""Calls below which further processes take longer to start than they save."""
+
+T = TypeVar("T")
 
 
-def spread(n_processes: int) -> AbstractContextManager[object]:
-    """Return the context in which joblib's calls use so many processes.
+def spread(calls: Sequence[Callable[[], T]], n_processes: int) -> Iterator[T]:
+    """Yield what calls return, in any order, as soon as each is done.
 
     Parameters
     ----------
+    calls : sequence of callable
+        Without arguments (`functools.partial`), to be carried to another process.
     n_processes : int
-        1 runs everything here; −1 takes all cores.
+        1 runs everything here; 0 takes all cores.
     """
-    context: AbstractContextManager[object]
-    if n_processes == 1:
-        context = parallel_config(n_jobs=1)
-    else:
-        context = parallel_config("loky", n_jobs=n_processes, idle_worker_timeout=IDLE_S)
-    return context
+    if n_processes == 1 or len(calls) < ENOUGH:
+        for call in calls:
+            yield call()
+        return
+    with parallel_config("loky", n_jobs=n_processes or -1, idle_worker_timeout=IDLE_S):
+        yield from Parallel(return_as="generator_unordered")((call, (), {}) for call in calls)

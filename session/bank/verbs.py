@@ -218,7 +218,7 @@ def _check(arguments: argparse.Namespace) -> Outcome:
     from generator.making.check import problems
     from rym import bank
 
-    found = problems(arguments.bank, arguments.jobs or -1)
+    found = problems(arguments.bank, arguments.jobs)
     manifest = bank.read(arguments.bank)
     if not arguments.json:
         said = found or ("Nothing is wrong with it.",)
