@@ -1,4 +1,4 @@
-"""The verbs of a bank: `rym bank build`, `check`, `show`, `add` and `song`."""
+"""The verbs of a bank: `rym bank build`, `check`, `show`, `add`, `song` and `score`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ..rig.verbs import Outcome, Verb, number
 
 if TYPE_CHECKING:
     from generator.making.build import Progress
+    from generator.models.scoring import Scores
     from generator.settings import GeneratorSettings
     from generator.song.understanding import Answer
     from rym.bank import Kind
@@ -38,6 +39,7 @@ def add(verbs: Any, verb: Verb) -> None:
     _add_show(inner, verb)
     _add_add(inner, verb)
     _add_song(inner, verb)
+    _add_score(inner, verb)
 
 
 def _whose(parser: Any) -> None:
@@ -103,6 +105,17 @@ def _add_song(inner: Any, verb: Verb) -> None:
     parser.add_argument("--answer", choices=["yes", "nearly", "no"], help="is this the song?")
 
 
+def _add_score(inner: Any, verb: Verb) -> None:
+    words = "Compare a bank with its words by CLIP and CLAP, where their weights are there."
+    parser = verb(inner, "score", words, _score)
+    _whose(parser)
+    parser.add_argument("--bank", type=Path, help="the bank's folder (default: the person's own)")
+    parser.add_argument("--config", type=Path, help="settings, a TOML file; table [generator]")
+    parser.add_argument("--clip", metavar="MODEL", help="model id or local folder")
+    parser.add_argument("--clap", metavar="MODEL", help="model id or local folder")
+    parser.add_argument("--download", action="store_true", help="fetch weights that are missing")
+
+
 # -- build ---------------------------------------------------------------------------------------
 
 
@@ -150,7 +163,10 @@ def _kept(arguments: argparse.Namespace) -> Path:
 def _settings(arguments: argparse.Namespace) -> GeneratorSettings:
     from ..settings import load, tables
 
-    named = {"music": arguments.music, "pictures": arguments.pictures}
+    named = {
+        "music": getattr(arguments, "music", None),
+        "pictures": getattr(arguments, "pictures", None),
+    }
     options = [(f"generator.{key}.type", tag) for key, tag in named.items() if tag]
     return tables(load("recall", arguments.config, options)).generator
 
@@ -318,3 +334,38 @@ def _hum(arguments: argparse.Namespace) -> None:
 
     for sentence in record(path, told, arguments.hum, arguments.device).remarks:
         sys.stderr.write(f"\n{sentence}\n")
+
+
+def _score(arguments: argparse.Namespace) -> Outcome:
+    import msgspec
+
+    from generator.memory import load
+    from generator.models.scores import ScoreSettings, save, score_bank
+    from generator.words.prompts import prompter
+    from rym import bank
+    from rym.clock import SystemClock
+
+    kept = _kept(arguments)
+    folder = arguments.bank or kept.parent.parent / "bank"
+    words = prompter(_settings(arguments).words, load(kept), kept.parent, SystemClock())
+    named = {"clip": arguments.clip, "clap": arguments.clap}
+    chosen = {key: value for key, value in named.items() if value}
+    settings = ScoreSettings(**chosen, download=arguments.download)
+    scores = score_bank(folder, bank.load(folder), words, settings)
+    path = save(scores, kept.parent)
+    if not arguments.json:
+        for row in (*_tabulated(scores), *scores.missing, scores.note, f"All is in {path}."):
+            sys.stdout.write(row + "\n")
+    return msgspec.to_builtins(scores), 0
+
+
+def _tabulated(scores: Scores) -> list[str]:
+    """Return measures, and by how much clips fit their own prompt better, a row each."""
+    rows = [f"{'':24}{'unpleasant':>12}{'neither':>12}{'pleasant':>12}"]
+    found: dict[str, list[str]] = {}
+    for x in scores.measures:
+        found.setdefault(f"{x.name} {x.unit}".strip(), []).append(f"{x.value.mean:12.3g}")
+    for lead in scores.leads:
+        name = f"own prompt, {lead.sense}"
+        found.setdefault(name, []).append(f"{lead.difference.mean:+12.2f}")
+    return rows + [f"{name[:23]:24}{''.join(values)}" for name, values in found.items()]
