@@ -273,7 +273,7 @@ DANCE = Character(
 
 HYMN = Character(
     leads=("piano", "harp", "guitar", "bell", "flute", "pad"),
-    shadows=("bell",),
+    shadows=(),
     breakers=("piano", "harp", "guitar"),
     harmony="steady",
     textures={
@@ -323,7 +323,7 @@ HYMN = Character(
         ),
     },
 )
-"""Chords under every beat, the tune on top of them with a bell."""
+"""Chords under every beat, the tune on top of them."""
 
 CHARACTERS = (SONG, FIELD, HYMN, DANCE)
 """The dance comes last in this row since no piece begins with it."""
