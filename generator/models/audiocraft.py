@@ -6,6 +6,7 @@ as a child: orders go down its standard input, never its command line, which oth
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -251,32 +252,28 @@ def _environment(download: bool) -> dict[str, str]:
 
 
 def _each(pipe: IO[str], into: queue.Queue[str | None]) -> None:
-    for line in pipe:
-        into.put(line)
+    # A child of the child may hold the pipe open: whoever reads closes it, nobody waits for that.
+    with pipe:
+        for line in pipe:
+            into.put(line)
     into.put(None)
 
 
 def _latest(pipe: IO[str], into: list[str]) -> None:
-    for line in pipe:
-        into[0] = line if line.strip() else into[0]
+    with pipe:
+        for line in pipe:
+            into[0] = line if line.strip() else into[0]
 
 
 def _end(process: subprocess.Popen[str], folder: tempfile.TemporaryDirectory[str]) -> None:
     """End the child and clear its folder; the guide in it is made of the person's song."""
     process.kill()
     process.wait(GRACE_S)
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        if pipe is not None:
-            _closed(pipe)
+    assert process.stdin is not None
+    # What was still to be written has nobody to read it any more.
+    with contextlib.suppress(OSError):
+        process.stdin.close()
     folder.cleanup()
-
-
-def _closed(pipe: IO[str]) -> None:
-    try:
-        pipe.close()
-    except OSError:
-        # What was still to be written has nobody to read it any more.
-        return
 
 
 def _write(path: Path, sound: Stereo, rate: int) -> None:

@@ -101,7 +101,7 @@ def write(path: str, sound: Any, rate: int) -> None:
         file.setnchannels(sound.shape[0])
         file.setsampwidth(2)
         file.setframerate(rate)
-        file.writeframes(bytes(steps.view(torch.uint8).flatten().tolist()))
+        file.writeframes(steps.numpy().tobytes())
 
 
 if __name__ == "__main__":
