@@ -187,6 +187,9 @@ def remakes(out: Path) -> dict[str, int]:
 
 
 def wish(out: Path, name: str, take: int) -> None:
-    """Note which take of a clip or scene is the one that counts."""
+    """Note which take of a clip or scene is the one that counts.
+
+    What was noted before stays: a bank that is built anew elsewhere needs it.
+    """
     wishes = remakes(out) | {name: take}
     write(out / REMAKES, msgspec.json.format(msgspec.json.encode(wishes), indent=1))

@@ -8,15 +8,11 @@ from typing import Literal
 
 import msgspec
 
+from generator.making.rows import remakes, wish
 from rym import bank
 from rym.bank import Approval, Bank, Role
-from rym.errors import FormatError, UsageError
+from rym.errors import UsageError
 from rym.lock import locked
-
-from ..folder import write_atomically
-
-REMAKES = "remakes.json"
-"""In the bank's folder: the take that is asked for, by name of clip or scene; for the builder."""
 
 
 class Judgement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -142,10 +138,7 @@ def _wish(folder: Path, name: str, *, more: int) -> int:
         takes = _takes(bank.read(folder))
         _known(takes, name, folder)
         take = takes[name] + more
-        # What was made again before stays in the list: a bank that is built anew needs it.
-        wishes = {**_asked(folder), name: take}
-        data = msgspec.json.format(msgspec.json.encode(wishes), indent=1)
-        write_atomically(folder / REMAKES, data)
+        wish(folder, name, take)
     return take
 
 
@@ -158,18 +151,7 @@ def wished(folder: Path, now: Bank) -> set[str]:
         If the list cannot be read.
     """
     takes = _takes(now)
-    return {name for name, take in _asked(folder).items() if take > takes.get(name, take)}
-
-
-def _asked(folder: Path) -> dict[str, int]:
-    path = folder / REMAKES
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, int])
-    except FileNotFoundError:
-        return {}
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        remedy = "Remove it; what was to be made again is then as it was."
-        raise FormatError(f"{path} cannot be read: {error}.", remedy) from None
+    return {name for name, take in remakes(folder).items() if take > takes.get(name, take)}
 
 
 def _takes(now: Bank) -> dict[str, int]:

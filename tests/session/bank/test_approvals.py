@@ -11,10 +11,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from generator.making.rows import REMAKES
 from rym import bank
 from rym.bank import ROLES, Role
 from rym.errors import FormatError, UsageError
-from session.bank.approvals import REMAKES, Judgement, approve, ask_again, judge, wished, withdraw
+from session.bank.approvals import Judgement, approve, ask_again, judge, wished, withdraw
 from session.folder import hash_bank
 
 FIRST = "audio/s0-v0-negative.flac"

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from generator.making.rows import REMAKES
 from rym import bank
 from rym.bank import ROLES
-from session.bank.approvals import REMAKES
 from session.bank.server import LONGEST, Audition
 from session.bank.show import show
 
