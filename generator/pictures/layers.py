@@ -22,10 +22,14 @@ Tone = tuple[str, Field | None]
 """Ink, and how much of it is in the layer's colour; None: all that is left."""
 
 
+Window = tuple[slice, slice]
+
+
 class Wash(NamedTuple):
     """A layer of paint."""
 
-    rows: slice
+    place: Window
+    """Rows and columns outside which nothing is seen of it."""
     cover: Field | Cover
     inks: tuple[int, ...]
     shares: Field | None
@@ -67,29 +71,31 @@ class Stage:
         strength : Curve or None
             Factor on the cover along valence.
         """
-        seen = np.flatnonzero((cover > 1 / 1024).any(axis=1))
-        if len(seen):
-            rows = slice(int(seen[0]), int(seen[-1]) + 1)
+        seen = cover > 1 / 1024
+        rows, columns = (np.flatnonzero(seen.any(axis=axis)) for axis in (1, 0))
+        if len(rows):
+            place = (slice(int(rows[0]), int(rows[-1]) + 1),
+                     slice(int(columns[0]), int(columns[-1]) + 1))  # fmt: skip
             # A copy, or a thin layer would keep its whole field in memory.
-            self._add(rows, cover[rows].copy(), tones, strength)
+            self._add(place, cover[place].astype(np.float32), tones, strength)
 
     def weather(
         self, rows: slice, cover: Cover, *tones: Tone, strength: Curve | None = None
     ) -> None:
         """Paint a layer whose cover, asked for these rows alone, changes along valence."""
-        self._add(rows, cover, tones, strength)
+        self._add((rows, slice(None)), cover, tones, strength)
 
     def _add(
-        self, rows: slice, cover: Field | Cover, tones: tuple[Tone, ...], strength: Curve | None
+        self, place: Window, cover: Field | Cover, tones: tuple[Tone, ...], strength: Curve | None
     ) -> None:
         inks = tuple(self.palette.names[name] for name, _ in tones)
         shares = None
         if len(tones) > 1:
-            given = [None if share is None else share[rows] for _, share in tones]
+            given = [None if share is None else share[place] for _, share in tones]
             left = 1 - sum(share for share in given if share is not None)
             shares = np.stack([left if share is None else share for share in given], axis=-1)
             shares = np.ascontiguousarray(shares, np.float32)
-        self._steps.append(Wash(rows, cover, inks, shares, strength))
+        self._steps.append(Wash(place, cover, inks, shares, strength))
 
     def mirror(self, rows: slice, source: npt.NDArray[np.intp]) -> None:
         """Show the pixels at these flat indices in these rows."""
@@ -103,7 +109,7 @@ class Stage:
             if isinstance(step, Mirror):
                 image[step.rows] = image.reshape(-1, 3)[step.source]
             else:
-                _wash(image[step.rows], step, colours, valence)
+                _wash(image[step.place], step, colours, valence)
         return image
 
 
