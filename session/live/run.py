@@ -281,6 +281,7 @@ def ready_bank(tables: Tables, folder: Folder, *, quiet: bool) -> Path:
         tables.generator,
         progress=_teller(quiet=quiet),
         subject=folder.subject,
+        jobs=0,
     )
     return folder.bank
 
@@ -288,7 +289,7 @@ def ready_bank(tables: Tables, folder: Folder, *, quiet: bool) -> Path:
 def _teller(*, quiet: bool) -> Callable[[Progress], None]:
     def tell(progress: Progress) -> None:
         if not quiet and sys.stderr.isatty():
-            sys.stderr.write(f"\rmusic: {progress.done} of {progress.total} clips ")
+            sys.stderr.write(f"\rbank: {progress.done} of {progress.total} files ")
             sys.stderr.write("\n" if progress.done == progress.total else "")
             sys.stderr.flush()
 

@@ -18,7 +18,7 @@ from decoder.settings import DecoderSettings
 from decoder.training import fit
 from generator.making.build import build
 from generator.memory import Memory
-from generator.settings import GeneratorSettings
+from generator.settings import GeneratorSettings, NoPictures
 from rym.broker import free_port
 from session.simulate import live
 from tests.faults.laptop import Laptop
@@ -67,7 +67,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     build(
         Memory(text="A lantern.", seed=11),
         folder / "bank",
-        GeneratorSettings(sections=1, variants=1, bars=2),
+        GeneratorSettings(sections=1, variants=1, bars=2, pictures=NoPictures()),
     )
     _model(folder / "model")
     return folder

@@ -26,7 +26,7 @@ from decoder.service import Desk, lessons_in
 from decoder.settings import Candidate, DecoderSettings, TrainingSettings
 from generator.making.build import build
 from generator.memory import Memory
-from generator.settings import GeneratorSettings
+from generator.settings import GeneratorSettings, NoPictures
 from player.engine import Engine
 from player.service import load, named
 from player.settings import BLOCK, RATE, PlayerSettings
@@ -390,7 +390,7 @@ def easy() -> Callable[..., Path]:
 def small_bank(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a bank of two bars; no test may change it."""
     out = tmp_path_factory.mktemp("small") / "bank"
-    small = GeneratorSettings(sections=1, variants=1, bars=2)
+    small = GeneratorSettings(sections=1, variants=1, bars=2, pictures=NoPictures())
     build(Memory(text="A lantern.", seed=11), out, small)
     return out
 

@@ -199,21 +199,6 @@ def test_what_is_made_after_a_session(
     assert capsys.readouterr().out.count("\n") == 1
 
 
-def test_a_bank_is_one_object(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: Any) -> None:
-    """`bank build --json` prints the generator's object, and nothing behind it."""
-    asked: list[list[str]] = []
-
-    def build(words: list[str]) -> int:
-        asked.append(words)
-        print('{"bank": "b"}')  # noqa: T201
-        return 1
-
-    monkeypatch.setattr("generator.__main__.main", build)
-    assert cli.main(["bank", "build", "--memory", "m.toml", "--out", "b", "--json"]) == 1
-    assert json.loads(capfd.readouterr().out) == {"bank": "b"}
-    assert asked == [["--memory", "m.toml", "--out", "b", "--json"]]
-
-
 def test_simulated_persons_are_asked_for_as_typed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,7 +24,7 @@ from decoder.settings import DecoderSettings
 from decoder.training import fit
 from generator.making.build import build
 from generator.memory import load as load_memory
-from generator.settings import GeneratorSettings
+from generator.settings import GeneratorSettings, NoPictures
 from rym import bank as bank_format
 from rym.messages import AFFECTS
 from rym.topics import NOW
@@ -183,7 +183,8 @@ def gone(process: psutil.Process) -> bool:
 
 def build_and_teach(folder: Path, candidate: str = "lda") -> None:
     """Build a bank, and teach a model by a simulated person."""
-    build(load_memory(CONFIGS / "memory.example.toml"), folder / "bank", GeneratorSettings())
+    settings = GeneratorSettings(sections=2, pictures=NoPictures())
+    build(load_memory(CONFIGS / "memory.example.toml"), folder / "bank", settings)
     settings = msgspec.convert({"training": {"candidate": candidate}}, DecoderSettings)
     life = live(3, 2.0, {"rest": 10.0, "calibration": 120.0})
     rows = rows_from(
