@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
 from rym.bank import Note
 from rym.errors import UsageError
@@ -20,15 +19,10 @@ from .characters import CHARACTERS, LIGHTS, Character, Figure, Light, Texture
 from .composition import Piece, Section, seeded
 from .harmony import Tone, sounding, spans
 from .theory import BEATS, place, semitones, sounding_chord
+from .touch import ACCENTS, PLACES, played
 
 BELLS_LOWEST = 79
 """MIDI number at which the bells' octave begins."""
-PLACES = 16
-"""Places of a figure in a bar."""
-ACCENTS = (1.0, 0.72, 0.82, 0.72, 0.88, 0.72, 0.82, 0.72,
-           0.94, 0.72, 0.82, 0.72, 0.88, 0.72, 0.82, 0.72)  # fmt: skip
-"""Weight of each place in a bar; what all affects stress is where they line up."""
-
 AVOIDABLE: dict[str, str] = {
     "piano": "piano",
     "harp": "harp",
@@ -101,9 +95,23 @@ def arrange(
         *_bells(sheet),
         *_answers(sheet, f"answer/{_other(lead, breaker, avoid)}"),
     ]
-    kept = [note for note in notes if note.voice.split("/")[1] not in avoid]
+    kept = [note for note in _apart(notes) if note.voice.split("/")[1] not in avoid]
     rng = seeded(piece.seed, 3, section, variant, take)
     return played(kept, piece, section, rng)
+
+
+def _apart(notes: list[Note]) -> list[Note]:
+    """Leave out what would strike a tone that the tune is holding."""
+    sung = [note for note in notes if note.voice.startswith("tune/")]
+    return [
+        note
+        for note in notes
+        if not note.voice.startswith(("figure/", "answer/"))
+        or not any(
+            note.pitch == tone.pitch and tone.beat <= note.beat < tone.beat + tone.length
+            for tone in sung
+        )
+    ]
 
 
 def players(character: Character, avoid: frozenset[str]) -> tuple[str, str | None, str]:
@@ -181,14 +189,21 @@ class Sheet(NamedTuple):
         """Return tones of the chord that sounds at a beat, its root in the octave from `lowest`."""
         root = self.root_at(beat)
         base = place(self.pitch(root), lowest) - self.pitch(root)
-        degrees = [root + self._perfect(root, step) for step in steps]
+        degrees = [root + self._beside(root, step) for step in steps]
         return [base + self.pitch(degree) + self.leading(degree, beat) for degree in degrees]
 
-    def _perfect(self, root: int, step: int) -> int:
-        """Return a step; instead of a fourth that is none in this mode, the root below it."""
-        below = root + step - 3
-        augmented = step % 7 == 3 and self.pitch(root + step) - self.pitch(below) != 5
-        return step - 3 if augmented else step
+    def _beside(self, root: int, step: int) -> int:
+        """Return a step of a chord; the one that stands for its third lies a whole tone from it.
+
+        A fourth beside a minor third, a second beside a major one: the tune may stand on the third.
+        """
+        if step % 7 != 3:
+            return step
+        third = self.pitch(root + 2) - self.pitch(root)
+        second = self.pitch(root + 1) - self.pitch(root)
+        if third == 3:
+            return step
+        return step - 2 if second == 2 else step - 3
 
     def leading(self, degree: int, beat: float) -> int:
         """Return by how many semitones a degree is raised at a beat.
@@ -347,38 +362,3 @@ def _answers(sheet: Sheet, voice: str) -> list[Note]:
             if at + 0.5 <= sheet.beats:
                 notes.append(Note(at, 1.0 - 0.5 * k, pitch, 0.24, voice))
     return notes
-
-
-def played(
-    notes: list[Note], piece: Piece, section: int, rng: np.random.Generator
-) -> tuple[Note, ...]:
-    """Give the notes a hand: at most 8 ms late, louder toward the middle of each phrase and piece.
-
-    Parameters
-    ----------
-    notes : list of Note
-        As written.
-    piece : Piece
-        For its tempo and number of sections.
-    section : int
-        Later sections are played with more weight, the last one goes back a little.
-    rng : numpy Generator
-        Of this clip.
-
-    Returns
-    -------
-    tuple of Note
-        Ordered by onset.
-    """
-    late = rng.uniform(0.0, 0.008, len(notes)) * piece.bpm / 60
-    touch = rng.uniform(0.95, 1.05, len(notes))
-    place_in_piece = (section + 0.5) / max(2, len(piece.sections))
-    arc = 0.95 + 0.1 * np.sin(np.pi * min(1.0, 0.8 * place_in_piece))
-    out: list[Note] = []
-    for note, delay, factor in zip(notes, late, touch, strict=True):
-        slow = note.voice.endswith("/pad")
-        phrase = 0.92 + 0.12 * np.sin(np.pi * (note.beat % 16) / 16)
-        beat = note.beat if slow else note.beat + float(delay)
-        velocity = round(float(np.clip(note.velocity * arc * phrase * factor, 0.05, 1.0)), 3)
-        out.append(Note(round(beat, 5), float(note.length), note.pitch, velocity, note.voice))
-    return tuple(sorted(out, key=lambda n: (n.beat, n.pitch, n.voice)))

@@ -13,10 +13,11 @@ import msgspec
 from rym.bank import Note
 from rym.messages import Affect
 
-from .arrangement import Sheet, played, players
+from .arrangement import Sheet, players
 from .composition import Piece, seeded
 from .harmony import Chord, Chords, spans
 from .theory import BEATS, place
+from .touch import played
 
 RING_BARS = 2
 """Bars from the last chord on: it is held for one and a half of them."""
