@@ -41,15 +41,17 @@ class AceStepMusician:
 
     def play(self, place: Place, take: int) -> Draft:
         """Make one clip (`Musician`)."""
-        return clips.play(self._make, self._chosen, self._score, place, take)
+        # Loaded here: what does not load is no fault of a try.
+        make = functools.partial(self._make, self._pipeline)
+        return clips.play(make, self._chosen, self._score, place, take)
 
     @functools.cached_property
     def _pipeline(self) -> Any:
         return load(self._weights, self._chosen)
 
-    def _make(self, order: clips.Order) -> Stereo:
+    def _make(self, pipeline: Any, order: clips.Order) -> Stereo:
         with weights.quiet(*LIBRARIES):
-            return cover(self._pipeline, self._chosen, order)
+            return cover(pipeline, self._chosen, order)
 
 
 def load(found: weights.Weights, chosen: AceStep) -> Any:
@@ -68,12 +70,14 @@ def load(found: weights.Weights, chosen: AceStep) -> Any:
         if where == "auto":
             where = "cuda" if torch.cuda.is_available() else "cpu"
         try:
-            pipeline = diffusers.AceStepPipeline.from_pretrained(
-                found.folder,
-                local_files_only=True,
-                use_safetensors=True,
-                torch_dtype=torch.bfloat16 if where == "cuda" else torch.float32,
-            )
+            # Networks are filled with draws before their weights are read.
+            with torch.random.fork_rng(devices=[]):
+                pipeline = diffusers.AceStepPipeline.from_pretrained(
+                    found.folder,
+                    local_files_only=True,
+                    use_safetensors=True,
+                    torch_dtype=torch.bfloat16 if where == "cuda" else torch.float32,
+                )
         # A damaged folder, or one of another model, makes this library raise nearly anything.
         except Exception as error:
             raise FormatError(

@@ -61,17 +61,20 @@ class MusicGenMusician:
 
     def play(self, place: Place, take: int) -> Draft:
         """Make one clip (`Musician`)."""
-        return clips.play(self._make, self._chosen, self._score, place, take)
+        # Loaded here: what does not load is no fault of a try.
+        make = functools.partial(self._make, *self._loaded)
+        return clips.play(make, self._chosen, self._score, place, take)
 
     @functools.cached_property
     def _loaded(self) -> tuple[Any, Any]:
-        return load(self._weights, self._chosen)
+        with weights.quiet("transformers"):
+            return load(self._weights, self._chosen)
 
-    def _make(self, order: clips.Order) -> Stereo:
-        tokenizer, model = self._loaded
+    def _make(self, tokenizer: Any, model: Any, order: clips.Order) -> Stereo:
         mono = clips.resampled(order.guide.mean(axis=1), order.rate, RATE)
-        words = tokenizer([order.prompt], return_tensors="pt")
-        made = generate(model, words, melody(mono), self._chosen, order)
+        with weights.quiet("transformers"):
+            words = tokenizer([order.prompt], return_tensors="pt")
+            made = generate(model, words, melody(mono), self._chosen, order)
         return clips.stereo(made, RATE, order.rate)
 
 
@@ -117,10 +120,14 @@ def load(found: weights.Weights, chosen: MusicGen) -> tuple[Any, Any]:
     # Half precision fails or crawls on most CPUs.
     precision = torch.float16 if where == "cuda" else torch.float32
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(found.folder, local_files_only=True)
-        model = transformers.MusicgenMelodyForConditionalGeneration.from_pretrained(
-            found.folder, local_files_only=True, use_safetensors=True, dtype=precision
-        )
+        # Networks are filled with draws before their weights are read.
+        with torch.random.fork_rng(devices=[]):
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                found.folder, local_files_only=True
+            )
+            model = transformers.MusicgenMelodyForConditionalGeneration.from_pretrained(
+                found.folder, local_files_only=True, use_safetensors=True, dtype=precision
+            )
     # A damaged folder makes this library raise nearly anything.
     except Exception as error:
         raise FormatError(
