@@ -189,21 +189,27 @@ class Sheet(NamedTuple):
         """Return tones of the chord that sounds at a beat, its root in the octave from `lowest`."""
         root = self.root_at(beat)
         base = place(self.pitch(root), lowest) - self.pitch(root)
-        degrees = [root + self._beside(root, step) for step in steps]
+        degrees = [root + self._beside(root, step, beat) for step in steps]
         return [base + self.pitch(degree) + self.leading(degree, beat) for degree in degrees]
 
-    def _beside(self, root: int, step: int) -> int:
-        """Return a step of a chord; the one that stands for its third lies a whole tone from it.
+    def _beside(self, root: int, step: int, beat: float) -> int:
+        """Return a step of a chord; what stands for its third leaves room for the tune.
 
-        A fourth beside a minor third, a second beside a major one: the tune may stand on the third.
+        A fourth, unless it is augmented or a semitone above a third on which the tune stands: then
+        the second, or the root where that is a semitone, too.
         """
         if step % 7 != 3:
             return step
-        third = self.pitch(root + 2) - self.pitch(root)
-        second = self.pitch(root + 1) - self.pitch(root)
-        if third == 3:
+        fourth = self.pitch(root + 3) - self.pitch(root)
+        near = self.pitch(root + 3) - self.pitch(root + 2) == 1
+        end = next((start + n for start, n in self.chords() if start <= beat < start + n), beat)
+        sung = any(
+            (tone.degree - root) % 7 == 2 and beat < tone.beat + tone.length and tone.beat < end
+            for tone in self.section.tune
+        )
+        if fourth == 5 and not (near and sung):
             return step
-        return step - 2 if second == 2 else step - 3
+        return step - 2 if self.pitch(root + 1) - self.pitch(root) == 2 else step - 3
 
     def leading(self, degree: int, beat: float) -> int:
         """Return by how many semitones a degree is raised at a beat.

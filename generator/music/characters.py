@@ -200,7 +200,6 @@ FIELD = Character(
                 Figure(("0...4.....3.....|0...4.....2.....",), "0.....3........."),
             ),
             bass="0...............",
-            octave=1,
             answers=True,
         ),
         "positive": Texture(

@@ -55,14 +55,14 @@ COLOURS: dict[Affect, Colour] = {
     ),
     # Here the tune is to be recognised, so all else stands behind it.
     "neutral": Colour(
-        light=1.0,
+        light=0.95,
         room=0.4,
         levels=_levels(tune=1.6, answer=0.6, figure=1.0, chord=0.55, sparkle=0.0),
     ),
     "positive": Colour(
-        light=1.3,
+        light=1.4,
         room=0.36,
-        levels=_levels(tune=1.25, answer=0.7, figure=1.1, chord=0.6, sparkle=1.4),
+        levels=_levels(tune=1.15, answer=0.6, figure=1.15, chord=0.85, sparkle=1.4),
     ),
 }
 
