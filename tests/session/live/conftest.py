@@ -275,7 +275,7 @@ class Heard:
             (clip.section, clip.variant, clip.affect): soundfile.read(
                 bank / clip.file, dtype="float64"
             )[0]
-            for clip in manifest.clips
+            for clip in manifest.loops
         }
         played = session.journal.of(NOW)
         epoch = sorted({x.id.epoch for x in played})[number - 1]

@@ -98,7 +98,7 @@ def heard(path: Path, bank: Path) -> list[str]:
     sound = soundfile.read(path, dtype="float64")[0]
     clips = {
         clip.affect: soundfile.read(bank / clip.file, dtype="float64")[0]
-        for clip in bank_format.load(bank).clips
+        for clip in bank_format.load(bank).loops
         if (clip.section, clip.variant) == (0, 0)
     }
     found = []
