@@ -11,6 +11,7 @@ import textwrap
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -188,12 +189,14 @@ def test_a_last_line_with_words_of_the_prompt_is_not_told(line, told) -> None:
 
 def test_no_answer_in_time_is_told_and_ended(guide, package, order) -> None:
     """A child that hangs is killed; the limit and its setting are named."""
-    (package / "how").write_text("hang")
-    with _player(guide, timeout=20.0) as player:
-        with pytest.raises(DeviceError, match=r"within 20 s.*music\.timeout"):
+    with _player(guide) as player:
+        player._make(order)
+        (package / "how").write_text("hang")
+        child = player._child
+        child._chosen = msgspec.structs.replace(child._chosen, timeout=1.0)
+        with pytest.raises(DeviceError, match=r"within 1 s.*music\.timeout"):
             player._make(order)
-        (pid,) = _pids(package)
-        assert _gone(pid)
+        assert all(_gone(pid) for pid in _pids(package))
 
 
 def test_missing_weights_say_how_to_get_them(guide, package, order) -> None:

@@ -32,14 +32,14 @@ def _attacks(sound: np.ndarray, every: float) -> np.ndarray:
 @settings(max_examples=6, deadline=None)
 @given(ratio=st.floats(0.94, 1.06), hz=st.floats(110.0, 880.0))
 def test_beats_move_and_pitch_stays(ratio, hz) -> None:
-    """Length follows the ratio, beats lie within 13 ms of theirs, the pitch within 4 cents."""
+    """Length follows the ratio, beats lie within 16 ms of theirs, the pitch within 4 cents."""
     sound = _beats(3.0, 0.5, hz)
     out = stretched(sound, ratio, RATE)
     assert abs(len(out) - len(sound) * ratio) <= 0.002 * RATE
     found = _attacks(out, 0.5 * ratio)
     wished = 0.5 * ratio * np.arange(1, len(found) + 1)
     # The level is taken over 10 ms, so every rise is seen a little early.
-    assert np.max(np.abs(found + 0.004 - wished)) <= 0.013
+    assert np.max(np.abs(found + 0.004 - wished)) <= 0.016
     spectrum = np.abs(np.fft.rfft(out[:, 0] * np.hanning(len(out)), 2**19))
     heard = np.argmax(spectrum) * RATE / 2**19
     assert abs(1200 * np.log2(heard / hz)) <= 4.0
