@@ -27,7 +27,7 @@ from ..pictures.files import decode, encode
 from ..pictures.measures import look
 from ..pictures.painter import Landscapes, drift
 from ..settings import GeneratorSettings
-from ..words.prompts import prompter
+from ..words.choosing import prompter
 from .drafts import Musician, Painter, Place, Prompter, Sense
 from .finish import finish
 from .names import PLAIN, clip_file, frame_file

@@ -9,16 +9,13 @@ CLIP takes in 77 tokens and no more: of a long text, its end is cut off and not 
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
 import numpy as np
 
-from rym.clock import Clock, SystemClock
 from rym.errors import UsageError
 from rym.messages import AFFECTS, Affect
 
-from .. import settings
-from ..making.drafts import Prompter, Sense
+from ..making.drafts import Sense
 from ..memory import Memory
 from .avoiding import Avoided, in_english
 from .lexicon import lexicon
@@ -164,39 +161,3 @@ def negative_prompt(memory: Memory, affect: Affect) -> str:
     """
     harsh = HARSH if affect == "negative" else ()
     return ", ".join(dict.fromkeys((*UNSEEN, *harsh, *in_english(memory.avoid), *UNSEEN_TOO)))
-
-
-def prompter(
-    words: settings.Words,
-    memory: Memory,
-    kept: Path | None,
-    clock: Clock | None = None,
-) -> Prompter:
-    """Return where the prompts of a build come from.
-
-    Parameters
-    ----------
-    words : Templates or LanguageModel
-        Table `words` of the settings.
-    memory : Memory
-        Checked.
-    kept : Path, optional
-        The folder in which the memory is kept (`people/<label>/memory`); a language model's
-        answers lie there.
-    clock : Clock, optional
-        For waiting on an endpoint; the system's where it is left out.
-
-    Raises
-    ------
-    UsageError
-        If a language model is asked for and the person has not consented, or the memory is not
-        kept.
-    """
-    match words:
-        case settings.Templates():
-            return Templates(memory, memory.drawn_seed)
-        case settings.LanguageModel():
-            # It stands on the templates; what asks it is loaded only where it is asked.
-            from .rewriting import Rewritten  # noqa: PLC0415
-
-            return Rewritten(words, memory, kept, clock or SystemClock())

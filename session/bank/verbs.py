@@ -341,7 +341,7 @@ def _score(arguments: argparse.Namespace) -> Outcome:
 
     from generator.memory import load
     from generator.models.scores import ScoreSettings, save, score_bank
-    from generator.words.prompts import prompter
+    from generator.words.choosing import prompter
     from rym import bank
     from rym.clock import SystemClock
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from generator import settings
 from generator.memory import Memory
 from generator.words.avoiding import Avoided
+from generator.words.choosing import prompter
 from generator.words.lexicon import lexicon
-from generator.words.prompts import FRAMES, N_WORDS, Templates, negative_prompt, prompter
+from generator.words.prompts import FRAMES, N_WORDS, Templates, negative_prompt
 from generator.words.rewriting import Rewritten
 from rym.clock import ManualClock
 from rym.errors import UsageError
