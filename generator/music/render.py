@@ -62,7 +62,7 @@ COLOURS: dict[Affect, Colour] = {
     "positive": Colour(
         light=1.4,
         room=0.36,
-        levels=_levels(tune=1.15, answer=0.6, figure=1.15, chord=0.85, sparkle=1.4),
+        levels=_levels(tune=1.1, answer=0.6, figure=1.15, chord=0.5, sparkle=1.4),
     ),
 }
 
