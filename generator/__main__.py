@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _tell(progress: Progress) -> None:
     """Tell what was made and how long the rest takes, on stderr."""
-    what = "kept" if progress.kept else "made"
+    what = "kept" if progress.kept else "made" if progress.file else "files are there"
     left = f", about {progress.left:.0f} s left" if progress.left else ""
     sys.stderr.write(f"{progress.done}/{progress.total} {what} {progress.file}{left}\n")
 

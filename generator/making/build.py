@@ -29,12 +29,13 @@ from ..memory import Memory
 from ..settings import GeneratorSettings
 from ..song.understanding import with_song
 from . import rows
+from .drafts import Slow
 from .estimate import Estimate
 from .manifest import assemble
 from .names import PLAIN
 from .plan import clip_jobs, frame_jobs, groups
 from .processes import spread
-from .studio import ClipJob, Job, Made, Work, do
+from .studio import ClipJob, Job, Made, Work, do, open_studio
 
 SILENT = "none"
 """The tag of settings without pictures."""
@@ -46,7 +47,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     done: int
     total: int
     file: str
-    """Empty in the first message of a build that has something to make."""
+    """Empty where nothing was made, but it was found out how long the rest takes."""
     kept: bool
     """True where the file was there already."""
     left: float
@@ -108,17 +109,21 @@ def build(
         If the folder holds anything else, or the avoid-list leaves nothing to play the tune.
     FormatError
         If a procedural clip cannot meet the bank's rules.
+    DeviceError
+        If a backend's library or weights are missing; nothing was begun then.
     """
     settings = settings or GeneratorSettings()
     sung, remarks = with_song(memory, kept) if kept else (memory, _unsung(memory))
-    rows.claim(out, sung, settings)
     begun = out / rows.BUILD / "begun"
     work = Work(sung, memory.fingerprint, settings, kept, begun)
+    open_studio(work).complete()
+    rows.claim(out, sung, settings)
     # Whoever builds here at the same time waits, and finds everything made.
     with locked(out / rows.BUILD):
         make = _Build(work, out, progress, jobs or os.cpu_count() or 1, clock or SystemClock())
         make.procedural()
         make.save(subject)
+        make.probe()
         for group in make.groups():
             if not make.has_time(group, ready_by):
                 break
@@ -236,6 +241,19 @@ class _Build:
                 return False
             self._keep(job, made)
         return True
+
+    def probe(self) -> None:
+        """Find out how long other backends will take, and tell it."""
+        studio = open_studio(self._work)
+        for group in self.groups():
+            job = group[0]
+            if not self._estimate.knows(job):
+                sounds = isinstance(job, ClipJob)
+                backend = studio.musician if sounds else studio.painter_of(job.backend)
+                if isinstance(backend, Slow):
+                    self._estimate.learn(job, backend.seconds(self._clock))
+        if self._groups and self._missing:
+            self._tell("", kept=False)
 
     def has_time(self, group: Sequence[Job], ready_by: float | None) -> bool:
         """Tell whether a portion can be made before the bank has to be ready."""

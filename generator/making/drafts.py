@@ -7,12 +7,13 @@ processes.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from rym.bank import Kind, Maker, Note
+from rym.clock import Clock
 from rym.messages import Affect
 
 from ..music.composition import Piece
@@ -92,6 +93,21 @@ class Painter(Protocol):
 
     def places(self, strip: list[Picture]) -> tuple[float, ...]:
         """Return the valence of every frame, rising from −1 to 1, once all are there."""
+        ...
+
+
+@runtime_checkable
+class Slow(Protocol):
+    """A backend of which people want to know beforehand how long it will take."""
+
+    def seconds(self, clock: Clock) -> float:
+        """Return about how many seconds one clip or picture takes here, from a small part of one.
+
+        Parameters
+        ----------
+        clock : Clock
+            By which that part is timed.
+        """
         ...
 
 

@@ -125,6 +125,16 @@ class Studio:
             sketch=self.sketch, kept=work.begun,
         )  # fmt: skip
 
+    def complete(self) -> None:
+        """Make sure that every backend is there, before an hour is spent on something else.
+
+        Raises
+        ------
+        RymError
+            If a library, model, sketch or consent is missing.
+        """
+        self.musician, self.painter  # noqa: B018 - opened, not used yet
+
     def musician_of(self, backend: str) -> Musician:
         """Return the backend of that name."""
         return self.composer if backend == PLAIN else self.musician

@@ -10,6 +10,7 @@ import functools
 from typing import Any
 
 from rym.bank import Maker
+from rym.clock import Clock
 from rym.errors import FormatError
 
 from ..making.drafts import Draft, Guide, Place, Prompter
@@ -44,6 +45,10 @@ class AceStepMusician:
         # Loaded here: what does not load is no fault of a try.
         make = functools.partial(self._make, self._pipeline)
         return clips.play(make, self._chosen, self._score, place, take)
+
+    def seconds(self, clock: Clock) -> float:
+        """Return about how long one clip takes here (`Slow`)."""
+        return clips.seconds(functools.partial(self._make, self._pipeline), self._score, clock)
 
     @functools.cached_property
     def _pipeline(self) -> Any:

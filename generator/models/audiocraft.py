@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rym.bank import Maker
+from rym.clock import Clock
 from rym.errors import DeviceError, FormatError
 
 from ..making.drafts import Draft, Guide, Place, Prompter
@@ -64,6 +65,10 @@ class AudiocraftMusician:
     def play(self, place: Place, take: int) -> Draft:
         """Make one clip (`Musician`)."""
         return clips.play(self._make, self._chosen, self._score, place, take)
+
+    def seconds(self, clock: Clock) -> float:
+        """Return about how long one clip takes here (`Slow`)."""
+        return clips.seconds(self._make, self._score, clock)
 
     def close(self) -> None:
         """End the child; the next clip starts another."""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import signal
 
+from rym.clock import Clock
 from rym.errors import FormatError
 from rym.messages import AFFECTS
 
@@ -22,6 +23,10 @@ log = logging.getLogger("bank")
 
 SLOW_LAG = 0.06
 """Seconds by which onsets with a slow attack may be late."""
+
+
+PROBED_S = 2.0
+"""Seconds of a clip by which the time for a whole one is told."""
 
 
 class Bounds(Protocol):
@@ -123,6 +128,28 @@ def play(make: Make, bounds: Bounds, score: Score, place: Place, take: int) -> D
         "Raise tries, or take the procedural music for it.",
         faults=faults,
     )
+
+
+def seconds(make: Make, score: Score, clock: Clock) -> float:
+    """Return about how long the model takes for one clip here, from two seconds of one.
+
+    Parameters
+    ----------
+    make : callable
+        The model, loaded.
+    score : Score
+        Guide and words.
+    clock : Clock
+        By which it is timed.
+    """
+    place = Place(0, 0, "neutral")
+    led = score.guide.play(place, 0)
+    prompt = score.prompter.prompt(place.affect, "sound", place.section)
+    order, _ = _order(led, place, Limits(), prompt, 0)
+    part = order._replace(guide=order.guide[: round(PROBED_S * order.rate)])
+    began = clock.now()
+    make(part)
+    return (clock.now() - began) * order.seconds / part.seconds
 
 
 def draw(seed: int, place: Place, take: int, number: int) -> int:

@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rym.bank import Maker
+from rym.clock import Clock
 from rym.errors import DeviceError, FormatError
 from rym.messages import AFFECTS, Affect
 
@@ -46,6 +47,8 @@ CHECKER = "safety_checker"
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 WANTED = ("model_index.json", "*/*.json", "*/*.txt", f"*/{WEIGHTS}", "*/model.safetensors")
 WANTED_CONTROL = ("config.json", WEIGHTS)
+PROBED = 2
+"""Steps of a picture by which the time for a whole one is told."""
 WINDOWS = 3
 """How many windows of the text encoder (77 tokens) a prompt may fill; what is longer is cut."""
 Pixels = npt.NDArray[np.float32]
@@ -155,6 +158,17 @@ class Diffuser:
             self._strip_of = (scene, take)
         return _resized(self._strip[frame], self._bank.width, self._bank.height)
 
+    def seconds(self, clock: Clock) -> float:
+        """Return about how long one picture takes here, from a few steps of one (`Slow`)."""
+        texts = [self._prompter.prompt(affect, "sight", 0) for affect in AFFECTS]
+        texts += [self._unwanted(affect) for affect in AFFECTS]
+        start, lines = self._layout(self._base.paint(0, 0, self._bank.frames // 2))
+        outset = self._outset(start, lines, texts)
+        few = math.ceil(PROBED / self._settings.strength)
+        began = clock.now()
+        self._make(outset, 0, 0.0, few)
+        return (clock.now() - began) * max(1.0, self._settings.steps / few)
+
     def places(self, strip: list[Picture]) -> tuple[float, ...]:
         """Return the valence of every frame by how far the pictures lie apart."""
         return strips.places(strip)
@@ -207,8 +221,8 @@ class Diffuser:
             words = _embeddings(self._pipeline, texts)
         return Outset(_pixels(start), _pixels(lines), words[:3], words[3:])
 
-    def _make(self, outset: Outset, seed: int, valence: float) -> Picture | None:
-        """Make one frame; None where it came out black."""
+    def _make(self, outset: Outset, seed: int, valence: float, steps: int = 0) -> Picture | None:
+        """Make one frame; None where it came out black. 0 steps are those of the settings."""
         import torch
 
         settings = self._settings
@@ -222,7 +236,9 @@ class Diffuser:
                     negative_prompt_embeds=unwanted,
                     strength=settings.strength,
                     # Fewer would round down to no step at all.
-                    num_inference_steps=max(settings.steps, math.ceil(1.0 / settings.strength)),
+                    num_inference_steps=max(
+                        steps or settings.steps, math.ceil(1.0 / settings.strength)
+                    ),
                     guidance_scale=settings.guidance,
                     # Made on the CPU, so that another device begins from the same noise.
                     generator=torch.Generator("cpu").manual_seed(seed),

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rym.bank import Maker
+from rym.clock import Clock
 from rym.errors import FormatError, UsageError
 
 from ..making.drafts import Draft, Guide, Place, Prompter
@@ -64,6 +65,10 @@ class MusicGenMusician:
         # Loaded here: what does not load is no fault of a try.
         make = functools.partial(self._make, *self._loaded)
         return clips.play(make, self._chosen, self._score, place, take)
+
+    def seconds(self, clock: Clock) -> float:
+        """Return about how long one clip takes here (`Slow`)."""
+        return clips.seconds(functools.partial(self._make, *self._loaded), self._score, clock)
 
     @functools.cached_property
     def _loaded(self) -> tuple[Any, Any]:

@@ -187,6 +187,9 @@ def _progress(tell: Callable[[str], None]) -> Callable[[Progress], None]:
 
     def told(progress: Progress) -> None:
         nonlocal made
+        if not progress.file:
+            tell(f"The procedural bank is there; the rest takes about {_duration(progress.left)}.")
+            return
         made += not progress.kept
         if made == 2 and not progress.kept:  # one clip and one picture have been timed
             tell(f"{progress.total} files, about {_duration(progress.left)} here.")

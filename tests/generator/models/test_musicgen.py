@@ -21,8 +21,8 @@ from generator.models.musicgen import RATE, MusicGenMusician, extended, generate
 from generator.music.musician import Composer
 from generator.settings import GeneratorSettings, MusicGen
 from rym.errors import DeviceError, FormatError, UsageError
+from tests.generator.models import tiny
 
-WORDS = ["<pad>", "</s>", "<unk>", "calm", "warm", "soft", "piano", "rain", "slow", "bright"]
 OPEN = {"max_stretch": 0.2, "max_drift": 99.0, "max_lag": 99.0, "min_fit": -1.0, "tries": 1}
 PROMPT = "calm warm piano"
 LOOP = Place(0, 0, "positive")
@@ -42,56 +42,12 @@ def guide() -> Composer:
     return Composer(Memory(text="x", seed=2), GeneratorSettings(sections=1, variants=1, bars=2))
 
 
-def _model(channels: int = 1):
-    """Return a MusicGen-melody of 70 000 random weights and 10 frames per second."""
-    torch = pytest.importorskip("torch")
-    hf = pytest.importorskip("transformers")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = hf.MusicgenMelodyForConditionalGeneration(
-            hf.MusicgenMelodyConfig(
-                text_encoder=hf.T5Config(
-                    vocab_size=len(WORDS), d_model=16, d_kv=4, d_ff=32, num_layers=1, num_heads=2
-                ).to_dict(),
-                audio_encoder=hf.EncodecConfig(
-                    num_filters=2, codebook_size=32, codebook_dim=16, hidden_size=16,
-                    upsampling_ratios=[8, 8, 10, 5], sampling_rate=RATE, target_bandwidths=[0.2],
-                ).to_dict(),
-                decoder=hf.MusicgenMelodyDecoderConfig(
-                    vocab_size=32, hidden_size=16, ffn_dim=32, num_hidden_layers=1,
-                    num_attention_heads=2, num_codebooks=4 * channels, audio_channels=channels,
-                    pad_token_id=32, bos_token_id=32, decoder_start_token_id=32,
-                ).to_dict(),
-                num_chroma=12,
-                chroma_length=16,
-            )
-        )  # fmt: skip
-        # They begin as zeros, and then no code would be heard.
-        for layer in model.audio_encoder.quantizer.layers:
-            layer.codebook.embed.normal_()
-    config = model.generation_config
-    config.pad_token_id = config.bos_token_id = config.decoder_start_token_id = 32
-    return model.eval()
-
-
-def _tokenizer():
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    words = {word: k for k, word in enumerate(WORDS)}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
-    )
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """Return the folder of a saved tiny model."""
     path = tmp_path_factory.mktemp("models") / "tiny-melody"
-    _model().save_pretrained(path)
-    _tokenizer().save_pretrained(path)
+    tiny.melodytiny.melody_model().save_pretrained(path)
+    tiny.melodytiny.melody_tokenizer().save_pretrained(path)
     return path
 
 
@@ -155,7 +111,7 @@ def test_what_was_made_stays_where_music_goes_on() -> None:
     """33 s are made in two windows of 30; the first 30 s are the same as if they were all."""
     import torch
 
-    model, words = _model(), _tokenizer()([PROMPT], return_tensors="pt")
+    model, words = tiny.melody_model(), tiny.melody_tokenizer()([PROMPT], return_tensors="pt")
     tones = np.eye(12, dtype=np.float32)[np.arange(300) % 12]
     codes = []
     for wanted in (300, 330):
@@ -171,7 +127,10 @@ def test_a_window_goes_on_from_the_codes_it_is_given(channels) -> None:
     """Transformers itself decodes the whole window: it begins with them and goes on with ours."""
     import torch
 
-    model, words = _model(channels), _tokenizer()([PROMPT], return_tensors="pt")
+    model, words = (
+        tiny.melody_model(channels),
+        tiny.melody_tokenizer()([PROMPT], return_tensors="pt"),
+    )
     heard = np.eye(12, dtype=np.float32)[np.arange(16) % 12]
     kept = np.random.default_rng(0).integers(0, 32, (4 * channels, 15))
     with torch.random.fork_rng(), torch.no_grad():
@@ -198,16 +157,16 @@ def test_each_window_hears_the_melody_from_its_own_beginning(monkeypatch) -> Non
 
     monkeypatch.setattr(musicgen, "_window", window)
     tones = np.eye(300, dtype=np.float32)
-    extended(_model(), None, tones, MusicGen(), 330)
+    extended(tiny.melody_model(), None, tones, MusicGen(), 330)
     assert heard == [(0, 0, 300), (round(18 * RATE / 4096), 120, 30)]
 
 
 def test_sound_is_as_long_as_ordered() -> None:
     """Of whole frames, what is beyond the order is cut off."""
-    words = _tokenizer()([PROMPT], return_tensors="pt")
+    words = tiny.melody_tokenizer()([PROMPT], return_tensors="pt")
     order = clips.Order(PROMPT, np.zeros((62_000, 2)), 48_000, 72.0, "C", 5)
     tones = np.eye(12, dtype=np.float32)[np.zeros(16, int)]
-    made = generate(_model(2), words, tones, MusicGen(), order)
+    made = generate(tiny.melody_model(2), words, tones, MusicGen(), order)
     assert made.shape == (2, int(62_000 / 48_000 * RATE))
 
 

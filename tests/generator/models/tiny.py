@@ -11,11 +11,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from generator.making.drafts import Picture
 from rym.bank import Maker
 from rym.messages import Affect
 
+MELODY_WORDS = ("<pad>", "</s>", "<unk>", "calm", "warm", "soft", "piano", "rain", "slow", "bright")
 WORDS = {"negative": "dim rain", "neutral": "the lake of zebulon", "positive": "warm sun"}
 
 
@@ -241,3 +243,49 @@ def clap(folder: Path) -> Path:
     for part in (ClapModel(config), RobertaTokenizer(*names, model_max_length=512), hears):
         part.save_pretrained(place)
     return place
+
+
+def melody_model(channels: int = 1):
+    """Return a MusicGen-melody of 70 000 random weights and 10 frames per second."""
+    torch = pytest.importorskip("torch")
+    hf = pytest.importorskip("transformers")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = hf.MusicgenMelodyForConditionalGeneration(
+            hf.MusicgenMelodyConfig(
+                text_encoder=hf.T5Config(
+                    vocab_size=len(MELODY_WORDS), d_model=16, d_kv=4, d_ff=32, num_layers=1,
+                    num_heads=2,
+                ).to_dict(),
+                audio_encoder=hf.EncodecConfig(
+                    num_filters=2, codebook_size=32, codebook_dim=16, hidden_size=16,
+                    upsampling_ratios=[8, 8, 10, 5], sampling_rate=32_000, target_bandwidths=[0.2],
+                ).to_dict(),
+                decoder=hf.MusicgenMelodyDecoderConfig(
+                    vocab_size=32, hidden_size=16, ffn_dim=32, num_hidden_layers=1,
+                    num_attention_heads=2, num_codebooks=4 * channels, audio_channels=channels,
+                    pad_token_id=32, bos_token_id=32, decoder_start_token_id=32,
+                ).to_dict(),
+                num_chroma=12,
+                chroma_length=16,
+            )
+        )  # fmt: skip
+        # They begin as zeros, and then no code would be heard.
+        for layer in model.audio_encoder.quantizer.layers:
+            layer.codebook.embed.normal_()
+    config = model.generation_config
+    config.pad_token_id = config.bos_token_id = config.decoder_start_token_id = 32
+    return model.eval()
+
+
+def melody_tokenizer():
+    """Return a tokenizer of ten words."""
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    words = {word: k for k, word in enumerate(MELODY_WORDS)}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    )
