@@ -72,9 +72,10 @@ def flipping(period: float, on: float, affect: Affect, else_: Affect) -> Callabl
     return lambda t: affect if t % period < on else else_
 
 
+# What is stuck comes round every 200 s, four times and a half; the others lie across each other.
 RUNAWAYS: dict[str, tuple[Callable[[float], Affect], int]] = {
-    "stuck on negative": (lambda t: "negative", 1800),
-    "stuck on positive": (lambda t: "positive", 1800),
+    "stuck on negative": (lambda t: "negative", 900),
+    "stuck on positive": (lambda t: "positive", 900),
     "just below, and away for less than counts": (flipping(85, 56, "negative", "neutral"), 600),
     "from one pole to the other": (flipping(80, 50, "positive", "negative"), 600),
 }

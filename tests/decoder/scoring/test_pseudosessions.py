@@ -167,7 +167,8 @@ def test_so_many_different_sequences_are_drawn(states, rows):
     table = table_of([[states], [[0, 1]]], rows=rows)
     rng = np.random.default_rng(0)
     own = table.person == 0
-    drawn = {pseudosession(table, rng).label[own].tobytes() for _ in range(800)}
+    # Of 24, the most that there are here, 300 draws miss one with a probability of 0.0001.
+    drawn = {pseudosession(table, rng).label[own].tobytes() for _ in range(300)}
     n = n_pseudosessions(table, np.array([0]))
     if (np.diff(states) == 0).any():  # neighbours of one state: their border is no part of a label
         assert len(drawn) <= n
