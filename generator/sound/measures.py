@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft, ndimage, signal
+from scipy import fft, signal
 
 from .mastering import Stereo, decibel
 
@@ -199,39 +199,6 @@ def onsets(sound: Stereo, rate: int) -> npt.NDArray[np.float64]:
     bands = np.add.reduceat(magnitude, edges[:-1], axis=1)
     level = np.log10(1e-4 * bands.max() + bands + 1e-30)
     return np.asarray(np.maximum(np.diff(level, axis=0, prepend=level[:1]), 0.0).sum(axis=1))
-
-
-def beat_error(sound: Stereo, rate: int, bpm: float) -> float | None:
-    """Return how far the onsets' own period is from the beat or a simple multiple of it.
-
-    Parameters
-    ----------
-    sound : array of shape (n_times, 2)
-    rate : int
-        Frames per second.
-    bpm : float
-        What the beat should be, in beats per minute.
-
-    Returns
-    -------
-    float or None
-        Relative distance of the strongest peak of the onsets' autocorrelation between a quarter of
-        a beat and four beats from the nearest of ¼, ½, 1, 2, 3 and 4 beats; None where there is
-        no peak.
-    """
-    # A hand is up to 10 ms off its beat; unsmoothed, two such onsets would not be seen as a period.
-    envelope = ndimage.gaussian_filter1d(onsets(sound, rate), 0.01 / HOP_S, mode="wrap")
-    envelope = envelope - envelope.mean()
-    n = len(envelope)
-    spectrum = fft.rfft(envelope, 2 * n)
-    alike = fft.irfft(np.abs(spectrum) ** 2)[:n] / np.arange(n, 0, -1)
-    beat = 60.0 / bpm / HOP_S
-    low, high = round(0.24 * beat), min(n - 1, round(4.1 * beat))
-    peaks = signal.find_peaks(alike[low:high])[0] + low
-    if not len(peaks) or alike[0] <= 0.0:
-        return None
-    strongest = float(peaks[np.argmax(alike[peaks])])
-    return min(abs(strongest / (beat * k) - 1.0) for k in (0.25, 0.5, 1.0, 2.0, 3.0, 4.0))
 
 
 def alike(one: Stereo, other: Stereo, rate: int, beats: int) -> float:

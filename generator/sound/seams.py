@@ -14,9 +14,9 @@ CLICK = 1.2
 """How much larger the step at the seam may be than the largest one within the seconds around."""
 GAP = 0.25
 """How much of the softest moment around the level at the seam must be."""
-AROUND_S = 1.0
+AROUND_S = 2.5
 """Seconds on either side of the seam with which it is compared."""
-_MOMENT_S = 0.01
+_MOMENT_S = 0.005
 _HISS = 6_000.0
 """Hz above which music of these instruments is soft and a click is not."""
 

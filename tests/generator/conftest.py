@@ -8,9 +8,10 @@ import pytest
 
 from generator.making.build import build
 from generator.memory import Memory, load
-from generator.settings import GeneratorSettings
+from generator.settings import GeneratorSettings, NoPictures
 
 TEXT = "Zitronenfalter über dem Stoppelfeld, a lantern swings, warm bread."
+FULL = GeneratorSettings(variants=1, pictures=NoPictures())
 EXAMPLE = Path(__file__).resolve().parents[2] / "configs" / "memory.example.toml"
 
 
@@ -49,8 +50,14 @@ def small_bank(tmp_path_factory, memory, small) -> Path:
 
 
 @pytest.fixture(scope="session")
+def full() -> GeneratorSettings:
+    """Return the settings of `full_bank`."""
+    return FULL
+
+
+@pytest.fixture(scope="session")
 def full_bank(tmp_path_factory) -> Path:
-    """Return a full-size bank of the example memory; no test may change it."""
+    """Return a bank of clips of the usual length of the example memory; no test may change it."""
     out = tmp_path_factory.mktemp("full") / "bank"
-    build(load(EXAMPLE), out, jobs=2)
+    build(load(EXAMPLE), out, FULL)
     return out

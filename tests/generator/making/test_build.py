@@ -265,23 +265,10 @@ def test_loudness_that_cannot_be_had_is_refused(tmp_path, memory, small):
     assert list((tmp_path / "bank").rglob("*.flac*")) == []
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 5, 8])
-def test_brightness_and_mode_rise_with_valence(seed, tmp_path, small):
-    """Over seeds, negative is darker than neutral and neutral darker than positive."""
-    manifest = build(Memory(text="x", seed=seed), tmp_path / "bank", small).bank
-    clips = [manifest.clip(0, 0, affect) for affect in AFFECTS]
-    centroids = [clip.spectral_centroid_hz for clip in clips]
-    assert centroids[0] * 1.15 < centroids[1]
-    assert centroids[1] * 1.1 < centroids[2]
-    assert clips[0].mode == "minor"
-    assert clips[1].mode in ("dorian", "mixolydian")
-    assert clips[2].mode in ("major", "lydian")
-
-
-def test_full_bank_sounds_as_it_must(full_bank):
+def test_full_bank_sounds_as_it_must(full_bank, full):
     """A full-size bank: levels, seams, lengths, gentle treble, no clicks, siblings in step."""
     manifest = bank.load(full_bank)
-    settings = GeneratorSettings()
+    settings = full
     assert len(manifest.loops) == 3 * settings.sections * settings.variants
     expected = round(settings.bars * 4 * 60 / 72 * 48_000)
     assert {clip.n_samples for clip in manifest.loops} == {expected}
@@ -320,7 +307,7 @@ def _lag(one: np.ndarray, other: np.ndarray) -> int:
 def test_loudness_agrees_with_ffmpeg(full_bank, program):
     """An independent meter reads the same loudness and peak (EBU R 128 filter of ffmpeg)."""
     ffmpeg, options = program("ffmpeg"), ["-af", "ebur128=peak=true", "-f", "null", "-"]
-    for clip in bank.load(full_bank).clips[:3]:
+    for clip in bank.load(full_bank).clips[::4]:
         told = subprocess.run(
             [ffmpeg, "-nostats", "-i", full_bank / clip.file, *options],
             capture_output=True,

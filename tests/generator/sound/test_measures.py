@@ -4,7 +4,6 @@ import pytest
 from generator.music.render import fold
 from generator.sound.measures import (
     alike,
-    beat_error,
     correlations,
     loop_residual_db,
     mode_score,
@@ -75,14 +74,6 @@ def test_mode_rises_from_minor_over_open_to_major_in_any_key(shift):
         row = [tuple(p + shift + step for p in home) for step in (0, 5, 7, 0)]
         scores.append(mode_score(chords(row), RATE))
     assert scores[0] < scores[1] - 0.02 < scores[2] - 0.04
-
-
-@pytest.mark.parametrize("beat", [0.72, 0.9])
-def test_beat_is_found_and_another_tempo_is_not(beat):
-    """Struck chords have their own tempo, and not one that is 8 % slower."""
-    sound = chords([MAJOR, MINOR, OPEN, MAJOR] * 5, beat)
-    assert beat_error(sound, RATE, 60 / beat) < 0.005
-    assert beat_error(sound, RATE, 60 / (1.08 * beat)) > 0.05
 
 
 def test_alike_tells_the_same_from_other_tones_and_other_rhythm():
