@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.making.build import build
+from generator.making.build import Progress, build
 from generator.memory import Memory, load
 from generator.settings import GeneratorSettings, NoPictures
 
@@ -42,10 +42,16 @@ def example() -> Path:
 
 
 @pytest.fixture(scope="session")
-def small_bank(tmp_path_factory, memory, small) -> Path:
+def small_told() -> list[Progress]:
+    """Return what was told while `small_bank` was built, once it is."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def small_bank(tmp_path_factory, memory, small, small_told) -> Path:
     """Return a finished small bank; no test may change it."""
     out = tmp_path_factory.mktemp("small") / "bank"
-    build(memory, out, small)
+    build(memory, out, small, small_told.append)
     return out
 
 
