@@ -23,7 +23,7 @@ sys.path[0] = str(Path(__file__).resolve().parent.parent)
 import numpy as np
 
 from benchmarks import ears
-from generator.making.drafts import Draft, Place
+from generator.drafts import Draft, Place
 from generator.memory import MelodyNote, Memory
 from generator.music.musician import Composer
 from generator.music.theory import semitones

@@ -12,7 +12,7 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 
-from generator.making.drafts import Draft, Place
+from generator.drafts import Draft, Place
 from generator.memory import load
 from generator.music.musician import Composer
 from generator.settings import GeneratorSettings

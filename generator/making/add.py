@@ -14,11 +14,11 @@ from rym.bank import Bank, Clip, Maker
 from rym.errors import FormatError, UsageError
 from rym.lock import locked
 
+from ..drafts import Draft, Place
 from ..music.render import Grid
 from ..sound.bars import Limits, to_ending, to_grid
 from ..sound.mastering import Stereo
 from . import rows
-from .drafts import Draft, Place
 from .finish import decode, finish
 from .manifest import correlation
 from .names import clip_file, parse_clip

@@ -25,11 +25,11 @@ from rym.clock import Clock, SystemClock
 from rym.errors import FormatError
 from rym.lock import locked
 
+from ..drafts import Slow
 from ..memory import Memory
 from ..settings import GeneratorSettings
 from ..song.understanding import with_song
 from . import rows
-from .drafts import Slow
 from .estimate import Estimate
 from .manifest import assemble
 from .names import PLAIN

@@ -13,12 +13,12 @@ from rym.bank import Clip, Maker
 from rym.errors import FormatError
 from rym.messages import AFFECTS, Affect
 
+from ..drafts import Draft, Place
 from ..music.composition import BEATS
 from ..settings import GeneratorSettings
 from ..sound import mastering, measures
 from ..sound.mastering import Stereo
 from ..sound.timing import tempo_ratio
-from .drafts import Draft, Place
 
 LOUDNESS_WITHIN = 0.2
 """LU by which a clip may miss its level; what `bank check` allows is more."""

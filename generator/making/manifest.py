@@ -13,12 +13,12 @@ from rym import bank
 from rym.bank import Bank, Clip, Correlation, Frame, Kind, Scene
 from rym.messages import AFFECTS
 
+from ..drafts import Picture
 from ..pictures.files import decode as decode_picture
 from ..pictures.measures import flashes
 from ..settings import NoPictures
 from ..sound import measures
 from . import rows
-from .drafts import Picture
 from .finish import decode
 from .names import PLAIN, scene_name
 from .plan import GIVEN, chosen, clip_jobs, frame_jobs

@@ -16,7 +16,7 @@ import re
 from rym.bank import Kind
 from rym.messages import AFFECTS
 
-from .drafts import Place
+from ..drafts import Place
 
 PLAIN = "procedural"
 """The backend that needs no naming."""

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from rym.bank import Clip, Kind
 from rym.messages import AFFECTS
 
+from ..drafts import Place
 from ..settings import GeneratorSettings, NoPictures
-from .drafts import Place
 from .names import PLAIN, parse_clip, scene_name
 from .studio import ClipJob, FrameJob
 

@@ -17,6 +17,7 @@ from rym.bank import Clip, Frame
 from rym.clock import SystemClock
 from rym.messages import Affect
 
+from ..drafts import Musician, Painter, Place, Prompter, Sense
 from ..memory import Memory
 from ..models.choosing import musician
 from ..models.painting import painter
@@ -28,7 +29,6 @@ from ..pictures.measures import look
 from ..pictures.painter import Landscapes, drift
 from ..settings import GeneratorSettings
 from ..words.choosing import prompter
-from .drafts import Musician, Painter, Place, Prompter, Sense
 from .finish import finish
 from .names import PLAIN, clip_file, frame_file
 

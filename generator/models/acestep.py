@@ -13,7 +13,7 @@ from rym.bank import Maker
 from rym.clock import Clock
 from rym.errors import FormatError
 
-from ..making.drafts import Draft, Guide, Place, Prompter
+from ..drafts import Draft, Guide, Place, Prompter
 from ..settings import AceStep
 from ..sound.mastering import Stereo
 from . import clips, weights

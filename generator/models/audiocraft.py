@@ -28,7 +28,7 @@ from rym.bank import Maker
 from rym.clock import Clock
 from rym.errors import DeviceError, FormatError
 
-from ..making.drafts import Draft, Guide, Place, Prompter
+from ..drafts import Draft, Guide, Place, Prompter
 from ..settings import Audiocraft
 from ..sound.mastering import Stereo
 from . import clips

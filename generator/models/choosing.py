@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..making.drafts import Guide, Musician, Prompter
+from ..drafts import Guide, Musician, Prompter
 from ..settings import AceStep, Audiocraft, GeneratorSettings, MusicGen, ProceduralMusic
 from .acestep import AceStepMusician
 from .audiocraft import AudiocraftMusician

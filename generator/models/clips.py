@@ -14,7 +14,7 @@ from rym.clock import Clock
 from rym.errors import FormatError
 from rym.messages import AFFECTS
 
-from ..making.drafts import Draft, Guide, Place, Prompter
+from ..drafts import Draft, Guide, Place, Prompter
 from ..music.composition import BEATS
 from ..sound.bars import Limits, to_ending, to_grid
 from ..sound.mastering import Stereo

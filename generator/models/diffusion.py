@@ -32,7 +32,7 @@ from rym.clock import Clock
 from rym.errors import DeviceError, FormatError
 from rym.messages import AFFECTS, Affect
 
-from ..making.drafts import Painter, Picture, Prompter
+from ..drafts import Painter, Picture, Prompter
 from ..pictures.drawn import placed
 from ..settings import Diffusion, GeneratorSettings
 from . import strips

@@ -17,7 +17,7 @@ from rym.bank import Maker
 from rym.clock import Clock
 from rym.errors import FormatError, UsageError
 
-from ..making.drafts import Draft, Guide, Place, Prompter
+from ..drafts import Draft, Guide, Place, Prompter
 from ..settings import MusicGen
 from ..sound.chroma import chromagram
 from ..sound.mastering import Stereo

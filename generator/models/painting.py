@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from ..making.drafts import Painter, Prompter
+from ..drafts import Painter, Prompter
 from ..memory import Memory
 from ..settings import Diffusion, GeneratorSettings, NoPictures, ProceduralPictures
 from ..words.prompts import negative_prompt

@@ -24,7 +24,7 @@ from rym.bank import Bank
 from rym.errors import DeviceError, FormatError
 from rym.messages import AFFECTS
 
-from ..making.drafts import Prompter, Sense
+from ..drafts import Prompter, Sense
 from ..making.finish import decode as decode_sound
 from ..pictures.files import decode as decode_picture
 from ..words import private

@@ -22,7 +22,7 @@ from scipy import stats
 from rym.bank import Bank, Clip, Frame, Scene
 from rym.messages import AFFECTS, Affect
 
-from ..making.drafts import Sense
+from ..drafts import Sense
 
 Embeddings = npt.NDArray[np.floating]
 SCHEMA = 1

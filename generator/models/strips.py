@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from rym.errors import FormatError
 
-from ..making.drafts import Picture
+from ..drafts import Picture
 
 Lines = npt.NDArray[np.floating]
 """Line drawing of shape (height, width): 0 is paper, 1 is ink."""

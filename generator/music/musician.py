@@ -7,7 +7,7 @@ from functools import cached_property
 from rym.bank import Maker
 from rym.errors import UsageError
 
-from ..making.drafts import Draft, Place
+from ..drafts import Draft, Place
 from ..memory import Memory
 from ..settings import GeneratorSettings, ProceduralMusic
 from . import render

@@ -9,7 +9,7 @@ import numpy as np
 
 from rym.errors import FormatError
 
-from ..making.drafts import Picture
+from ..drafts import Picture
 
 QUALITY = 88
 METHOD = 2

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.interpolate import PchipInterpolator
 
-from ..making.drafts import Picture
+from ..drafts import Picture
 from .fields import Field, clouds
 from .layers import Image, Stage
 

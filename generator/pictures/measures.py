@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from ..making.drafts import Picture
+from ..drafts import Picture
 
 MAX_FLASHES = 3
 """Most flashes within a second (WCAG 2.2, success criterion 2.3.1)."""

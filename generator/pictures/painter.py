@@ -8,7 +8,7 @@ import numpy as np
 
 from rym.bank import Maker
 
-from ..making.drafts import Picture
+from ..drafts import Picture
 from ..memory import Memory
 from ..settings import GeneratorSettings
 from .brush import Brush

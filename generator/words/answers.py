@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from ..making.drafts import Sense
+from ..drafts import Sense
 from .avoiding import Avoided, tokens
 from .cleaning import clean, control, fold, wordless
 from .lexicon import lexicon

@@ -7,7 +7,7 @@ from pathlib import Path
 from rym.clock import Clock, SystemClock
 
 from .. import settings
-from ..making.drafts import Prompter
+from ..drafts import Prompter
 from ..memory import Memory
 from .prompts import Templates
 from .rewriting import Rewritten

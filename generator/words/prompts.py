@@ -15,7 +15,7 @@ import numpy as np
 from rym.errors import UsageError
 from rym.messages import AFFECTS, Affect
 
-from ..making.drafts import Sense
+from ..drafts import Sense
 from ..memory import Memory
 from .avoiding import Avoided, in_english
 from .lexicon import lexicon

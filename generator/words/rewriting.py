@@ -22,7 +22,7 @@ from rym.errors import FormatError, UsageError
 from rym.lock import locked
 from rym.messages import Affect
 
-from ..making.drafts import Sense
+from ..drafts import Sense
 from ..memory import Memory
 from ..settings import LanguageModel
 from . import endpoint, local, private

@@ -261,8 +261,8 @@ def _show(arguments: argparse.Namespace) -> Outcome:
 
 
 def _add(arguments: argparse.Namespace) -> Outcome:
+    from generator.drafts import Place
     from generator.making.add import add as add_clip
-    from generator.making.drafts import Place
 
     kind: Kind = "ending" if arguments.ending else "loop"
     place = Place(arguments.section, arguments.variant, arguments.affect, kind)

@@ -8,10 +8,10 @@ import pytest
 import soundfile
 from scipy import signal
 
+from generator.drafts import Place
 from generator.making.add import add
 from generator.making.build import build
 from generator.making.check import problems
-from generator.making.drafts import Place
 from generator.making.finish import decode
 from rym import bank
 from rym.errors import FormatError, UsageError

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generator.making.drafts import Place
+from generator.drafts import Place
 from generator.memory import Memory
 from generator.models import clips
 from generator.models.acestep import AceStepMusician, cover, load

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from generator.making.drafts import Place
+from generator.drafts import Place
 from generator.memory import Memory
 from generator.models import clips
 from generator.models.audiocraft import WORKER, AudiocraftMusician, Child

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from generator.making.drafts import Place
+from generator.drafts import Place
 from generator.memory import Memory
 from generator.models import clips, musicgen, weights
 from generator.models.choosing import musician

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from generator.making.drafts import Picture
+from generator.drafts import Picture
 from rym.bank import Maker
 from rym.messages import Affect
 

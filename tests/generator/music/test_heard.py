@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import ears
-from generator.making.drafts import Place
+from generator.drafts import Place
 from generator.memory import MelodyNote, Memory
 from generator.music.musician import Composer
 from generator.music.theory import semitones

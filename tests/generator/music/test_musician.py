@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from generator.making.drafts import Place
+from generator.drafts import Place
 from generator.memory import Memory
 from generator.music.musician import Composer
 from generator.settings import GeneratorSettings

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from generator.making.drafts import Place
+from generator.drafts import Place
 from generator.memory import Memory
 from generator.music.musician import Composer
 from generator.music.render import Grid

@@ -16,10 +16,10 @@ from rym.bank import Kind, Maker, Note
 from rym.clock import Clock
 from rym.messages import Affect
 
-from ..music.composition import Piece
-from ..music.render import Grid
-from ..music.voices import Sound
-from ..sound.mastering import Stereo
+from .music.composition import Piece
+from .music.render import Grid
+from .music.voices import Sound
+from .sound.mastering import Stereo
 
 Sense = Literal["sound", "sight"]
 Picture = npt.NDArray[np.uint8]
