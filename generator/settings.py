@@ -163,8 +163,8 @@ Words = Templates | LanguageModel
 class GeneratorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How large a bank is, how loud, and what makes it."""
 
-    rate: Annotated[int, Meta(ge=44_100, le=96_000)] = 48_000
-    """Frames per second of every clip."""
+    rate: Annotated[int, Meta(ge=48_000, le=48_000)] = 48_000
+    """Frames per second of every clip; the player's own."""
     sections: Annotated[int, Meta(ge=1, le=16)] = 3
     """Number of sections of the piece."""
     variants: Annotated[int, Meta(ge=1, le=8)] = 2
@@ -173,7 +173,7 @@ class GeneratorSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """Bars of every section, in 4/4."""
     target_lufs: Annotated[float, Meta(ge=-40.0, le=-14.0)] = -20.0
     """Integrated loudness of every clip, in LUFS."""
-    max_true_peak: Annotated[float, Meta(ge=-12.0, le=-0.1)] = -1.0
+    max_true_peak: Annotated[float, Meta(ge=-12.0, le=-1.0)] = -1.0
     """Highest 4× oversampled peak of any clip, in dBTP."""
     affect_level: Annotated[float, Meta(ge=0.0, le=3.0)] = 0.0
     """By how much positive clips are louder and negative ones softer than neutral, in LU."""

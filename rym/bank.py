@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -301,8 +302,17 @@ def _write(bank: Bank, folder: Path) -> Bank:
     newest = {(x.name, x.by, x.sha256): x for x in bank.approvals}
     bank = msgspec.structs.replace(bank, approvals=tuple(newest[key] for key in sorted(newest)))
     part = folder / (MANIFEST + ".part")
-    part.write_bytes(msgspec.json.format(msgspec.json.encode(bank), indent=1))
-    part.replace(folder / MANIFEST)
+    data = msgspec.json.format(msgspec.json.encode(bank), indent=1)
+    try:
+        # For its owner alone: it holds the notes of the person's song, and who agreed to what.
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(folder / MANIFEST)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(folder / MANIFEST)) from None
     return bank
 
 

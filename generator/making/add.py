@@ -18,6 +18,7 @@ from ..drafts import Draft, Place
 from ..music.render import Grid
 from ..sound.bars import Limits, to_ending, to_grid
 from ..sound.mastering import Stereo
+from ..sound.timing import LAG_MS, lag_ms
 from . import rows
 from .finish import decode, finish
 from .manifest import correlation
@@ -58,6 +59,11 @@ def add(folder: Path, sound_file: Path, place: Place, licence: str = "") -> Clip
     FormatError
         If it cannot be brought to bars and level; the bank is as it was.
     """
+    with locked(folder / rows.BUILD):
+        return _added(folder, sound_file, place, licence)
+
+
+def _added(folder: Path, sound_file: Path, place: Place, licence: str) -> Clip:
     manifest = bank.load(folder)
     try:
         sibling = manifest.clip(place.section, place.variant, place.affect, place.kind)
@@ -73,6 +79,11 @@ def add(folder: Path, sound_file: Path, place: Place, licence: str = "") -> Clip
     if len(sound) != sibling.n_samples:
         lay = to_grid if place.kind == "loop" else to_ending
         sound = lay(sound, guide, grid, Limits()).sound
+    elif (late := lag_ms(sound, guide, grid.rate, grid.bpm)) > LAG_MS:
+        raise FormatError(
+            f"Its onsets lie {late:.0f} ms from its siblings', allowed are {LAG_MS:g}.",
+            "Give a longer piece, which is then put on the bars.",
+        )
     take = _next_take(folder, place)
     finished = finish(
         Draft(sound, None, grid, sibling.key, "", 0),
@@ -83,10 +94,10 @@ def add(folder: Path, sound_file: Path, place: Place, licence: str = "") -> Clip
         maker=Maker(backend=GIVEN, licence=licence),
         prompt_sha256="",
     )
-    with locked(folder / rows.BUILD):
-        rows.keep(folder, *finished)
+    rows.keep(folder, *finished)
+    with locked(folder):
         rows.wish(folder, finished.clip.file, take)
-        bank.save(_with(manifest, folder, sibling, finished.clip), folder)
+    bank.save(_with(manifest, folder, sibling, finished.clip), folder)
     return finished.clip
 
 
@@ -112,8 +123,9 @@ def _read(path: Path, rate: int) -> Stereo:
 
 
 def _next_take(folder: Path, place: Place) -> int:
-    """Return a number that no clip given for this place has had."""
-    found = [parse_clip(f"audio/{path.name}") for path in (folder / "audio").glob("*.flac")]
+    """Return a number that no clip given for this place has had, or was asked for."""
+    names = [f"audio/{path.name}" for path in (folder / "audio").glob("*.flac")]
+    found = [parse_clip(name) for name in [*names, *rows.remakes(folder)]]
     takes = [take for at, take, made_by in filter(None, found) if (at, made_by) == (place, GIVEN)]
     return max(takes, default=-1) + 1
 
@@ -124,4 +136,5 @@ def _with(manifest: Bank, folder: Path, sibling: Clip, clip: Clip) -> Bank:
     group = [x for x in clips if (x.section, x.variant, x.kind) == place]
     anew = correlation(folder, place, group)
     kept = [x for x in manifest.correlations if (x.section, x.variant, x.kind) != place]
-    return msgspec.structs.replace(manifest, clips=clips, correlations=(*kept, anew))
+    # What was said meanwhile is kept by `bank.save`; what was read here may be older.
+    return msgspec.structs.replace(manifest, clips=clips, correlations=(*kept, anew), approvals=())

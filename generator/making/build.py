@@ -22,7 +22,7 @@ import msgspec
 from rym import bank
 from rym.bank import Bank, Clip, Frame
 from rym.clock import Clock, SystemClock
-from rym.errors import FormatError
+from rym.errors import FormatError, UsageError
 from rym.lock import locked
 
 from ..drafts import Slow
@@ -117,10 +117,14 @@ def build(
     begun = out / rows.BUILD / "begun"
     work = Work(sung, memory.fingerprint, settings, kept, begun)
     open_studio(work).complete()
-    rows.claim(out, sung, settings)
+    rows.prepare(out)
     # Whoever builds here at the same time waits, and finds everything made.
     with locked(out / rows.BUILD):
-        make = _Build(work, out, progress, jobs or os.cpu_count() or 1, clock or SystemClock())
+        rows.claim(out, sung, settings)
+        _refuse_other_person(out, subject)
+        make = _Build(
+            work, out, progress, max(0, jobs) or os.cpu_count() or 1, clock or SystemClock()
+        )
         make.procedural()
         make.save(subject)
         make.probe()
@@ -131,8 +135,22 @@ def build(
                 make.save(subject)
         manifest = make.save(subject)
         rows.forget(out, make.worth_keeping(manifest))
-    shutil.rmtree(begun, ignore_errors=True)
+        if make.complete:
+            shutil.rmtree(begun, ignore_errors=True)
     return Built(manifest, (*remarks, *make.problems))
+
+
+def _refuse_other_person(out: Path, subject: str) -> None:
+    """Refuse to write another label over the one whose approvals are there."""
+    try:
+        found = bank.read(out).subject
+    except FormatError:
+        return  # none yet, or none that can be read: it is written anew
+    if found and found != subject:
+        raise UsageError(
+            f"{out} holds the bank of {found}, this build is for {subject or 'nobody named'}.",
+            "Give --subject as before, or choose another --out.",
+        )
 
 
 def _unsung(memory: Memory) -> tuple[str, ...]:
@@ -234,9 +252,11 @@ class _Build:
     def tried(self, group: Sequence[Job]) -> bool:
         """Make what belongs together; what fails is a problem, ends the group and is left out."""
         for job in group:
+            began = self._clock.now()
             try:
                 made = do(self._work, job)
             except FormatError as error:
+                self._estimate.learn(job, self._clock.now() - began)
                 self.problems.append(f"{error.error} The procedural one stays in its place.")
                 return False
             self._keep(job, made)
@@ -250,8 +270,12 @@ class _Build:
             if not self._estimate.knows(job):
                 sounds = isinstance(job, ClipJob)
                 backend = studio.musician if sounds else studio.painter_of(job.backend)
-                if isinstance(backend, Slow):
-                    self._estimate.learn(job, backend.seconds(self._clock))
+                try:
+                    if isinstance(backend, Slow):
+                        self._estimate.learn(job, backend.seconds(self._clock))
+                except FormatError as error:
+                    self.problems.append(error.error)
+                    return  # every clip will say so again, and the procedural ones stay
         if self._groups and self._missing:
             self._tell("", kept=False)
 
@@ -272,9 +296,15 @@ class _Build:
 
     def save(self, subject: str) -> Bank:
         """Write the manifest of the best that is there."""
-        manifest = assemble(self._work, self._out, self._wishes, subject, self._n_processes)
+        manifest, said = assemble(self._work, self._out, self._wishes, subject, self._n_processes)
+        self.problems += [problem for problem in said if problem not in self.problems]
         bank.save(manifest, self._out)
         return manifest
+
+    @property
+    def complete(self) -> bool:
+        """True where nothing is missing any more."""
+        return not self._missing
 
     def worth_keeping(self, manifest: Bank) -> set[str]:
         """Return the manifest's files, and those that stand behind them."""

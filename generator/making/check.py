@@ -14,12 +14,13 @@ from rym.bank import Bank, Clip, Scene
 from rym.errors import FormatError
 from rym.messages import AFFECTS
 
+from ..music.render import Grid
 from ..pictures.files import decode as decode_picture
-from ..pictures.measures import flashes, look
+from ..pictures.measures import MAX_FLASHES, flashes, look
 from ..sound import mastering, measures
+from ..sound.faults import faults
 from ..sound.mastering import Stereo
-from ..sound.seams import seam_fault
-from ..sound.timing import wander_ms
+from ..sound.timing import LAG_MS, SLOW_LAG_MS, lag_ms
 from .finish import decode
 from .processes import spread
 
@@ -27,16 +28,10 @@ LOUDNESS_WITHIN = 0.5
 """LU by which a clip may miss its target."""
 TRUE_PEAK = -1.0
 """Highest true peak, in dBTP."""
-WANDERS = 40.0
-"""Milliseconds by which a clip's beat may come to be off within half of its length."""
-SILENT_DB = -60.0
-"""RMS of a second below which a loop counts as silent there, in dB of full scale."""
-OFFSET = 0.005
-"""Largest constant offset, of full scale."""
+LEVEL_AS_SAID = 0.1
+"""By how much loudness and peak may differ from the manifest's, in LU and dB."""
 MEASURES_WITHIN = 0.01
 """By how much a picture's measures may differ from the manifest's."""
-FLASHES = 3
-"""Most flashes within a second (WCAG 2.3.1)."""
 RHO_WITHIN = 0.02
 """By how much a correlation may differ from the manifest's."""
 
@@ -100,37 +95,24 @@ def _clip(folder: Path, manifest: Bank, clip: Clip) -> list[str]:
 
 def _heard(sound: Stereo, manifest: Bank, clip: Clip) -> Iterator[str]:
     rate = manifest.rate
+    if len(sound) < rate:
+        yield f"{len(sound) / rate:.2f} s long, at least 1 s is needed"
+        return
     target = manifest.target_lufs + (AFFECTS.index(clip.affect) - 1) * manifest.affect_level
-    lufs = mastering.loudness(sound, rate)
+    lufs, peak = mastering.loudness(sound, rate), mastering.true_peak(sound)
     if not abs(lufs - target) <= LOUDNESS_WITHIN:
         yield f"{lufs:.2f} LUFS loud, expected are {target:g} ± {LOUDNESS_WITHIN:g}"
-    peak = mastering.true_peak(sound)
     if peak > TRUE_PEAK:
         yield f"true peak {peak:.2f} dBTP, allowed are {TRUE_PEAK:g}"
-    offset = float(np.abs(sound.mean(axis=0)).max())
-    if offset > OFFSET:
-        yield f"constant offset {offset:.4f}, allowed are {OFFSET:g}"
-    if clip.kind == "ending":
-        yield from _rings_out(sound, rate)
-        return
-    seconds = sound[: len(sound) // rate * rate].reshape(-1, rate * 2)
-    softest = min((measures.rms_db(second) for second in seconds), default=0.0)
-    if softest < SILENT_DB:
-        yield f"a second at {softest:.0f} dB is silence, expected are at least {SILENT_DB:g}"
-    if fault := seam_fault(sound, rate):
-        yield fault
-    wander = wander_ms(sound, rate, clip.bpm)
-    if wander > WANDERS:
+    if max(abs(lufs - clip.lufs), abs(peak - clip.true_peak_dbtp)) > LEVEL_AS_SAID:
         yield (
-            f"its beat is off by {wander:.0f} ms at {clip.bpm:g} beats per minute, allowed are "
-            f"{WANDERS:g}"
+            f"{lufs:.2f} LUFS and {peak:.2f} dBTP, the manifest says {clip.lufs:.2f} and "
+            f"{clip.true_peak_dbtp:.2f}"
         )
-
-
-def _rings_out(sound: Stereo, rate: int) -> Iterator[str]:
-    last = float(np.abs(sound[-rate // 20 :]).max() / max(float(np.abs(sound).max()), 1e-12))
-    if last > 1e-2:
-        yield f"ends at {mastering.decibel(last):.0f} dB of its peak, expected are at most -40"
+    yield from faults(sound, rate, loop=clip.kind == "loop", bpm=clip.bpm)
+    grid = Grid(bars=clip.bars, bpm=clip.bpm, rate=rate)
+    if clip.downbeats != grid.downbeats or (clip.kind == "loop" and len(sound) != grid.n_samples):
+        yield f"its bars are not those of {clip.bars} bars at {clip.bpm:g} beats per minute"
 
 
 def _siblings(folder: Path, manifest: Bank, place: tuple[int, int, bank.Kind]) -> list[str]:
@@ -151,14 +133,33 @@ def _siblings(folder: Path, manifest: Bank, place: tuple[int, int, bank.Kind]) -
         return []  # said already, of the clip itself
     if len({len(sound) for sound in sounds}) > 1 or len({clip.downbeats for clip in clips}) > 1:
         return [f"The clips of {where} differ in length or bars."]
+    return [*_in_step(clips, sounds, manifest.rate), *_as_alike(clips, sounds, said[0], where)]
+
+
+def _in_step(clips: list[Clip], sounds: list[Stereo], rate: int) -> Iterator[str]:
+    limit = SLOW_LAG_MS if any(clip.slow_attack for clip in clips) else LAG_MS
+    for clip, sound in zip(clips[1:], sounds[1:], strict=True):
+        late = lag_ms(sound, sounds[0], rate, clip.bpm)
+        if late > limit:
+            yield (
+                f"{clip.file}: its onsets lie {late:.0f} ms from those of {clips[0].file}, "
+                f"allowed are {limit:g}."
+            )
+
+
+def _as_alike(
+    clips: list[Clip], sounds: list[Stereo], said: bank.Correlation, where: str
+) -> Iterator[str]:
+    if not clips[0].downbeats:
+        return  # said of the clip itself
     measured = np.array(measures.correlations(sounds, clips[0].downbeats))
-    stated = np.array(said[0].rho)
+    stated = np.array(said.rho)
     if measured.shape != stated.shape:
-        return [f"The correlations of {where} are of {len(stated)} bars, not {len(measured)}."]
+        yield f"The correlations of {where} are of {len(stated)} bars, not {len(measured)}."
+        return
     off = float(np.abs(measured - stated).max())
     if off > RHO_WITHIN:
-        return [f"The correlations of {where} are off by {off:.2f}, allowed are {RHO_WITHIN:g}."]
-    return []
+        yield f"The correlations of {where} are off by {off:.2f}, allowed are {RHO_WITHIN:g}."
 
 
 def _scene(folder: Path, scene: Scene) -> list[str]:
@@ -184,10 +185,12 @@ def _scene(folder: Path, scene: Scene) -> list[str]:
     if len(places) < 3 or places[0] != -1.0 or places[-1] != 1.0 or not _rises(places):
         found.append(f"The frames of {scene.name} do not rise from valence -1 to 1.")
     count = flashes(pictures)
-    if count > FLASHES:
+    if count != scene.flashes:
+        found.append(f"{scene.name} flashes {count} times, the manifest says {scene.flashes}.")
+    if count > MAX_FLASHES:
         found.append(
             f"{scene.name} flashes {count} times in a second when it is swept through, "
-            f"at most {FLASHES} are allowed."
+            f"at most {MAX_FLASHES} are allowed."
         )
     return found
 

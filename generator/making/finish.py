@@ -17,6 +17,7 @@ from ..drafts import Draft, Place
 from ..music.composition import BEATS
 from ..settings import GeneratorSettings
 from ..sound import mastering, measures
+from ..sound.faults import faults
 from ..sound.mastering import Stereo
 from ..sound.timing import tempo_ratio
 
@@ -114,6 +115,8 @@ def finish(
         notes=draft.notes,
     )
     _refuse_faulty(clip, settings, wanted)
+    if draft.performed is None:  # nobody knows how its sound came about
+        _refuse_heard(sound, clip, settings.rate)
     return Finished(data, clip)
 
 
@@ -135,6 +138,13 @@ def _refuse_faulty(clip: Clip, settings: GeneratorSettings, wanted: float) -> No
                 f"{clip.file}: {name} {found:.2f} {unit}, allowed are {limit:g} {unit}.",
                 "Choose another seed, or lower target_lufs.",
             )
+
+
+def _refuse_heard(sound: Stereo, clip: Clip, rate: int) -> None:
+    """Judge a clip that was not rendered by us, by its sound."""
+    found = list(faults(sound, rate, loop=clip.kind == "loop", bpm=clip.bpm))
+    if found:
+        raise FormatError(f"{clip.file}: {'; '.join(found)}.", "Take another clip.")
 
 
 def encode(sound: Stereo, rate: int) -> tuple[bytes, Stereo]:

@@ -15,20 +15,20 @@ from rym.messages import AFFECTS
 
 from ..drafts import Picture
 from ..pictures.files import decode as decode_picture
-from ..pictures.measures import flashes
+from ..pictures.measures import MAX_FLASHES, flashes
 from ..settings import NoPictures
 from ..sound import measures
 from . import rows
 from .finish import decode
 from .names import PLAIN, scene_name
-from .plan import GIVEN, chosen, clip_jobs, frame_jobs
+from .plan import chosen, frame_jobs
 from .processes import spread
 from .studio import FrameJob, Work, open_studio
 
 
 def assemble(
     work: Work, out: Path, wishes: Mapping[str, int], subject: str, n_processes: int
-) -> Bank:
+) -> tuple[Bank, list[str]]:
     """Put the manifest together.
 
     Parameters
@@ -43,16 +43,21 @@ def assemble(
         Label of the person.
     n_processes : int
         Over which the measures are spread.
+
+    Returns
+    -------
+    tuple of (Bank, list of str)
+        And a sentence for every scene of which the chosen pictures cannot be shown.
     """
     clips = sorted(_clips(work, out, wishes), key=_order)
     siblings = itertools.groupby(clips, key=lambda clip: (clip.section, clip.variant, clip.kind))
     calls: list[Callable[[], Correlation | Scene]] = []
     calls += [partial(correlation, out, place, tuple(group)) for place, group in siblings]
-    calls += [partial(_scene, work, out, tuple(strip)) for strip in _strips(work, out, wishes)]
+    calls += [partial(_scene, work, out, strips) for strips in _strips(work, out, wishes)]
     found = list(spread(calls, n_processes))
     rho = [x for x in found if isinstance(x, Correlation)]
     scenes = [x for x in found if isinstance(x, Scene)]
-    return Bank(
+    manifest = Bank(
         schema=bank.SCHEMA,
         subject=subject,
         memory_sha256=work.memory_sha256,
@@ -64,6 +69,12 @@ def assemble(
         correlations=tuple(sorted(rho, key=lambda x: (x.section, x.kind, x.variant))),
         scenes=tuple(sorted(scenes, key=lambda x: x.name)),
     )
+    return manifest, [
+        f"The chosen pictures of {scene.name} flash more than {MAX_FLASHES} times in a second; "
+        f"others are shown."
+        for scene, strips in zip(manifest.scenes, _strips(work, out, wishes), strict=True)
+        if (strips[0][0].backend, strips[0][0].take) != (scene.maker.backend, scene.take)
+    ]
 
 
 def _order(clip: Clip) -> tuple[int, bool, int, int]:
@@ -71,26 +82,36 @@ def _order(clip: Clip) -> tuple[int, bool, int, int]:
 
 
 def _clips(work: Work, out: Path, wishes: Mapping[str, int]) -> tuple[Clip, ...]:
+    """Return the best of all finished clips that lie there, earlier takes among them."""
     settings = work.settings
-    backend = str(settings.music.__struct_config__.tag)
-    jobs = [job for name in (GIVEN, backend, PLAIN) for job in clip_jobs(settings, wishes, name)]
-    there = (rows.finished(out, job.file, Clip) for job in jobs)
-    return chosen(settings, [clip for clip in there if clip], wishes, backend)
+    files = sorted(f"audio/{path.name}" for path in (out / "audio").glob("*.flac"))
+    there = (rows.finished(out, file, Clip) for file in files)
+    return chosen(settings, [clip for clip in there if clip], wishes, _tag(settings.music))
 
 
-def _strips(work: Work, out: Path, wishes: Mapping[str, int]) -> list[list[FrameJob]]:
-    """Return every scene's pictures: the chosen backend's where all are there."""
+def _tag(settings: msgspec.Struct) -> str:
+    return str(settings.__struct_config__.tag)
+
+
+def _strips(work: Work, out: Path, wishes: Mapping[str, int]) -> list[list[list[FrameJob]]]:
+    """Return every scene's pictures, the best first: of the chosen backend, then procedural ones.
+
+    Of a take that is asked for and not there, the one before stays.
+    """
     settings = work.settings
     if isinstance(settings.pictures, NoPictures):
         return []
-    n, backend = settings.frames, str(settings.pictures.__struct_config__.tag)
-    best, plain = (frame_jobs(settings, wishes, name) for name in (backend, PLAIN))
-    strips = []
-    for begin in range(0, len(plain), n):
-        strip = best[begin : begin + n]
-        whole = all(rows.finished(out, job.file, Frame) for job in strip)
-        strips.append(strip if whole else plain[begin : begin + n])
-    return strips
+    n = settings.frames
+    found = []
+    for scene in range(settings.scenes):
+        wished = wishes.get(scene_name(scene), 0)
+        strips = [
+            frame_jobs(settings, {scene_name(scene): take}, backend)[scene * n : (scene + 1) * n]
+            for backend in dict.fromkeys((_tag(settings.pictures), PLAIN))
+            for take in range(wished, -1, -1)
+        ]
+        found.append([x for x in strips if all(rows.finished(out, y.file, Frame) for y in x)])
+    return found
 
 
 def correlation(out: Path, place: tuple[int, int, Kind], siblings: Sequence[Clip]) -> Correlation:
@@ -115,7 +136,16 @@ def correlation(out: Path, place: tuple[int, int, Kind], siblings: Sequence[Clip
     )
 
 
-def _scene(work: Work, out: Path, jobs: Sequence[FrameJob]) -> Scene:
+def _scene(work: Work, out: Path, strips: Sequence[Sequence[FrameJob]]) -> Scene:
+    """Measure the best strip that does not flash."""
+    for strip in strips:
+        scene = _measured(work, out, strip)
+        if scene.flashes <= MAX_FLASHES:
+            return scene
+    return scene  # `bank check` and the audition say so
+
+
+def _measured(work: Work, out: Path, jobs: Sequence[FrameJob]) -> Scene:
     """Measure a strip as a whole: where its frames lie along valence, and whether it flashes."""
     first = jobs[0]
     painter = open_studio(work).painter_of(first.backend)

@@ -112,7 +112,9 @@ def chosen(
         if found is None:
             continue
         place, take, made_by = found
-        if take == takes.get((place, made_by), 0):
+        before = there.get((place, made_by))
+        # Of a take that is asked for and not there, the newest before it stays.
+        if take <= takes.get((place, made_by), 0) and (before is None or take > before.take):
             there[place, made_by] = clip
     taken: list[Clip] = []
     for group in groups(settings):

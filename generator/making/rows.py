@@ -55,31 +55,73 @@ def write(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except OSError:
+    except OSError as error:
         part.unlink(missing_ok=True)
-        raise
+        # A full disk is told without the file's name by the system.
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
-def claim(out: Path, memory: Memory, settings: GeneratorSettings) -> None:
-    """Mark a folder as this memory's, or refuse it.
+def prepare(out: Path) -> None:
+    """Make a folder that can be locked and claimed.
 
     Raises
     ------
     UsageError
-        If it holds anything else: another memory's bank, one of other settings, other files.
+        If there is something that is no bank.
+    """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file, a bank is a folder.", "Choose another --out.")
+    if _has_content(out):
+        origin(out)
+    out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (out / BUILD).mkdir(exist_ok=True, mode=0o700)
+
+
+def claim(out: Path, memory: Memory, settings: GeneratorSettings) -> None:
+    """Mark a prepared and locked folder as this memory's, or refuse it.
+
+    Raises
+    ------
+    UsageError
+        If it holds another memory's bank, or one of other settings.
     FormatError
         If its mark cannot be read.
     """
     wanted = Origin(sound=SOUND, memory_sha256=memory.fingerprint, settings=settings)
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file, a bank is a folder.", "Choose another --out.")
     if not _has_content(out):
-        (out / BUILD).mkdir(parents=True, exist_ok=True, mode=0o700)
         write(out / ORIGIN, msgspec.json.encode(wanted))
         return
     found = origin(out)
-    if found != wanted:
+    if _decisive(found, wanted) != _decisive(wanted, wanted):
         raise UsageError(_difference(out, found, wanted), "Choose another --out.")
+    if found != wanted:
+        write(out / ORIGIN, msgspec.json.encode(wanted))
+
+
+VOLATILE = frozenset({
+    "tries", "timeout", "download", "device", "consented",
+    "max_stretch", "max_drift", "max_lag", "min_fit",
+})  # fmt: skip
+"""Settings that change no byte of what is there: they may differ from one build to the next."""
+
+
+def _decisive(of: Origin, wanted: Origin) -> object:
+    """Return what of an origin decides bytes, as far as it must be as wanted.
+
+    A folder that was begun without a model may go on with one: nothing of it is there yet.
+    """
+    table = msgspec.to_builtins(of)
+    for name in ("music", "pictures"):
+        if getattr(of.settings, name) == getattr(_PLAIN, name):
+            table["settings"][name] = msgspec.to_builtins(getattr(wanted.settings, name))
+        for key in VOLATILE & table["settings"][name].keys():
+            del table["settings"][name][key]
+    for key in VOLATILE & table["settings"]["words"].keys():
+        del table["settings"]["words"][key]
+    return table
+
+
+_PLAIN = GeneratorSettings()
 
 
 def origin(out: Path) -> Origin:
@@ -161,7 +203,7 @@ def forget(out: Path, used: set[str]) -> None:
     """Remove sounds, pictures and rows that a finished manifest does not use any more."""
     stems = {PurePosixPath(file).stem for file in used} | {PurePosixPath(ORIGIN).stem}
     for path in [*(out / "audio").glob("*"), *(out / "images").glob("*")]:
-        if path.relative_to(out).as_posix() not in used:
+        if path.is_file() and path.relative_to(out).as_posix() not in used:
             path.unlink()
     for path in (out / BUILD).glob("*.json*"):
         if path.name.removesuffix(".part").removesuffix(".json") not in stems:

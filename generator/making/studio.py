@@ -166,11 +166,11 @@ def do(work: Work, job: Job) -> Made:
     FormatError
         If nothing usable comes out.
     """
-    # One core: small products gain nothing from more, and beside a running session threads that
-    # wait for one another made a build five times slower.
+    # One core for our own: small products gain nothing from more, and beside a running session
+    # threads that wait for one another made a build five times slower. Models want all of them.
     clock = SystemClock()
     began = clock.now()
-    with threadpool_limits(limits=1):
+    with threadpool_limits(limits=1 if job.backend == PLAIN else None):
         data, row = _clip(work, job) if isinstance(job, ClipJob) else _frame(work, job)
     return Made(data, row, clock.now() - began)
 

@@ -13,6 +13,9 @@ from .measures import HOP_S, onsets
 
 SEARCHED = 0.08
 """Relative change of tempo within which the onsets' own is looked for."""
+LAG_MS, SLOW_LAG_MS = 25.0, 60.0
+"""Milliseconds by which siblings' onsets may be apart; the second where a slow attack is
+declared."""
 STANDS_OUT = 6.0
 """How many times the usual strength the found tempo must have."""
 
@@ -80,3 +83,31 @@ def wander_ms(sound: Stereo, rate: int, bpm: float) -> float:
         if ratio is not None:
             off.append(abs(ratio - 1.0) * half / rate * 1000.0)
     return max(off)
+
+
+def lag_ms(one: Stereo, other: Stereo, rate: int, bpm: float) -> float:
+    """Return how far the onsets of two clips of the same bars are apart.
+
+    Parameters
+    ----------
+    one, other : array of shape (n_times, 2)
+        Of equal length.
+    rate : int
+        Frames per second.
+    bpm : float
+        Of both, in beats per minute.
+
+    Returns
+    -------
+    float
+        The shift within ± half a beat at which both onset envelopes agree best, in milliseconds,
+        without its sign; 0 where either has no onsets.
+    """
+    envelopes = [onsets(sound, rate) for sound in (one, other)]
+    if min(float(envelope.std()) for envelope in envelopes) == 0.0:
+        return 0.0
+    spectra = [np.fft.rfft(envelope - envelope.mean()) for envelope in envelopes]
+    alike = np.fft.irfft(spectra[0] * np.conj(spectra[1]), len(envelopes[0]))
+    half = round(30.0 / bpm / HOP_S)
+    near = np.concatenate([alike[-half:], alike[: half + 1]])
+    return abs(int(np.argmax(near)) - half) * round(HOP_S * rate) / rate * 1000.0
