@@ -1,7 +1,7 @@
 """Whose bank may be played to whom: what a session with a participant refuses.
 
-A participant hears only what was approved by operator and by themselves, as it was then, made of
-their own memory, and kept with what is theirs. In every other session the first of these reasons
+A participant hears and sees only what does not flash and was approved by operator and by
+themselves, as it was then, made of their own memory, and kept with what is theirs. In every other session the first of these reasons
 is said once, and the music plays.
 """
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from decoder import model as models
 from generator.memory import load as load_memory
+from generator.pictures.measures import MAX_FLASHES
 from player.service import load
 from rym import bank as bank_format
 from rym.bank import ROLES, Bank, Role
@@ -38,7 +39,7 @@ def admit(session: SessionSettings, folder: Path) -> None:
     Raises
     ------
     UsageError
-        If it is unapproved, changed since, or foreign; both values are named.
+        If it flashes, is unapproved, changed since, or foreign; both values are named.
     FormatError
         If a file of it is missing, altered, or cannot be played.
     """
@@ -66,10 +67,24 @@ def complaint(session: SessionSettings, folder: Path, found: Bank) -> UsageError
     found : Bank
         Its manifest.
     """
+    if why := _flashing(found):
+        return why
     for by in ROLES:
         if why := _unapproved(found, by):
             return why
     return _foreign(session, folder, found)
+
+
+def _flashing(found: Bank) -> UsageError | None:
+    """Return which scene flashes more than WCAG 2.3.1 allows; no approval makes up for that."""
+    for scene in found.scenes:
+        if scene.flashes > MAX_FLASHES:
+            return UsageError(
+                f"{scene.name} flashes {scene.flashes} times in a second, allowed are "
+                f"{MAX_FLASHES}.",
+                'Ask for another take: "Make again" in `rym bank show`, then `rym bank build`.',
+            )
+    return None
 
 
 def _unapproved(found: Bank, by: Role) -> UsageError | None:

@@ -103,6 +103,19 @@ def test_a_damaged_file_refuses_a_participant_s_session(approved: Path) -> None:
     assert check(settings_of(approved.parents[2])) == []
 
 
+@pytest.mark.parametrize(("flashes", "refused"), [(3, False), (4, True)])
+def test_a_scene_that_flashes_is_refused(approved: Path, flashes: int, refused: bool) -> None:
+    """Three in a second are allowed, four are not, whoever approved them: both values."""
+    now = bank.read(approved)
+    scene = msgspec.structs.replace(now.scenes[0], flashes=flashes)
+    bank.save(msgspec.structs.replace(now, scenes=(scene,)), approved)
+    root = approved.parents[2]
+    if refused:
+        assert refusal(root) == "scene-0 flashes 4 times in a second, allowed are 3."
+    else:
+        assert check(settings_of(root)) == []
+
+
 def test_a_foreign_bank_is_refused(approved: Path, tmp_path: Path) -> None:
     """Of another person, of another memory, from elsewhere: both values."""
     root = approved.parents[2]
