@@ -41,7 +41,7 @@ def clip_card(clip: Clip, outline: str, shown: Shown) -> str:
         if shown.live:
             loop = " loop" if clip.kind == "loop" else ""
             inside += (
-                f'<audio controls{loop} preload="none" src="file/{clip.sha256}" '
+                f'<audio controls{loop} preload="none" src="file/{escape(clip.sha256)}" '
                 f'aria-label="{escape(word)}"></audio>'
             )
     inside += f'<p class="facts">{escape(facts)}</p>{_details(_clip_rows(clip, shown.bank))}'
@@ -71,7 +71,7 @@ def _strip(thumbs: list[str]) -> str:
 
 def _card(name: str, sha256: str, inside: str, extra: str = "") -> str:
     return (
-        f'<article class="item" data-name="{escape(name)}" data-sha="{sha256}"{extra}>'
+        f'<article class="item" data-name="{escape(name)}" data-sha="{escape(sha256)}"{extra}>'
         f"{inside}</article>"
     )
 

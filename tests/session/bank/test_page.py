@@ -17,6 +17,8 @@ from rym import bank
 from rym.errors import FormatError
 from session.bank.approvals import Judgement, ask_again, judge
 from session.bank.figures import peaks
+from session.bank.cards import Shown
+from session.bank.page import render
 from session.bank.previews import Previews
 from session.bank.show import show
 from tests.session.test_words import complaint
@@ -167,3 +169,35 @@ def test_previews_are_made_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -
     assert previews.damages(now) == {}
     (folder / FIRST).write_bytes(b"")
     assert list(previews.damages(now)) == [FIRST]
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_nothing_of_a_manifest_becomes_markup(folder: Path, live: bool) -> None:
+    """Whatever its strings hold, on the page with a server and on the one without."""
+    evil = "\"'><img src=x onerror=alert(1)>"
+    now = bank.read(folder)
+    maker = bank.Maker(backend=evil, model=evil, revision=evil, licence=evil)
+    clips = tuple(
+        msgspec.structs.replace(x, sha256=evil + x.sha256, file=evil + x.file, key=evil, mode=evil,
+                                maker=maker)
+        for x in now.clips
+    )  # fmt: skip
+    scenes = tuple(msgspec.structs.replace(x, name=evil + x.name, maker=maker) for x in now.scenes)
+    hostile = msgspec.structs.replace(now, subject=evil, clips=clips, scenes=scenes)
+    damage = {clips[0].file: evil}
+    shown = Shown(hostile, live=live, damage=damage, wished=frozenset())
+    page = render(hostile, Sounds(folder), shown, "nonce")
+    assert evil not in page
+    assert "<img src=x" not in page
+
+
+class Sounds(Previews):
+    """Previews of files that lie under no such name."""
+
+    def outline(self, file: str, sha256: str) -> np.ndarray:
+        """Return one stroke."""
+        return np.zeros((2, 2))
+
+    def picture(self, file: str, sha256: str, width: int) -> str:
+        """Return no picture."""
+        return "data:,"
