@@ -89,6 +89,13 @@ function heard(item, seconds, whole) {
   if (kept[key(item)] >= 1) count();
 }
 
+function give(item, to, share) {
+  // Given away once: the next role after another load has not heard it.
+  const theirs = `${to}:${item.dataset.sha}`;
+  delete kept[key(item)];
+  kept[theirs] = Math.max(kept[theirs] || 0, share);
+}
+
 function waiting() {
   const open = (item) => fresh(item) && things[item.dataset.name][role] === null;
   const able = (item) => !item.querySelector("[data-broken]");
@@ -144,8 +151,9 @@ for (const choice of document.querySelectorAll("[name=role]")) {
       // What was heard before anybody had said who listens was heard by this one.
       for (const item of items) {
         const before = kept[key(item)];
-        if (before) kept[`${choice.value}:${item.dataset.sha}`] = before;
+        if (before) give(item, choice.value, before);
       }
+      sessionStorage.setItem("heard", JSON.stringify(kept));
     }
     role = choice.value;
     items.forEach(show);

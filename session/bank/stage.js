@@ -35,7 +35,9 @@ class Mixer {
   constructor(section) {
     this.section = section;
     this.cards = facts.affects.map((a) => section.querySelector(`.item[data-affect=${a}]`));
-    this.rho = mean(facts.rho[`${section.dataset.section}-${section.dataset.variant}`]);
+    const bars = facts.rho[`${section.dataset.section}-${section.dataset.variant}`];
+    // Where nobody has measured how alike the affects are, they count as unlike.
+    this.rho = bars && bars.length ? mean(bars) : facts.affects.map((_, k) => only(k));
     this.button = section.querySelector(".play");
     this.where = section.querySelector(".where");
     this.choices = [...section.querySelectorAll(".mixer input")];
@@ -127,7 +129,7 @@ class Mixer {
     this.last = Math.max(now, this.origin);
     this.cards.forEach((card, k) => {
       mark(card, place / this.length, gains[k] > 0.5);
-      if (gains[k] > 0.5) heard(card, passed, this.length);
+      if (gains[k] > 0.5 && loud() > 0) heard(card, passed, this.length);
     });
     this.where.textContent = `${place.toFixed(0)} of ${this.length.toFixed(0)} s`;
     requestAnimationFrame(() => this.follow());
@@ -171,7 +173,8 @@ for (const clip of clips) {
   clip.addEventListener("timeupdate", () => {
     const passed = clip.currentTime - last;
     last = clip.currentTime;
-    if (passed > 0 && passed < 1) heard(card, passed, clip.duration);
+    const audible = !clip.muted && clip.volume > 0;
+    if (audible && passed > 0 && passed < 1) heard(card, passed, clip.duration);
     mark(card, clip.currentTime / (clip.duration || 1), !clip.paused);
   });
   clip.addEventListener("pause", () => mark(card, 0, false));

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import soundfile
@@ -157,6 +158,44 @@ def test_what_was_heard_is_approved_at_once(page: Any, folder: Path) -> None:
     now = bank.read(folder)
     said = [now.verdict(name, "operator") for name in list(now.judged)[:4]]
     assert said == [True, False, True, None]
+
+
+def test_what_was_heard_before_anybody_chose_counts_once(page: Any) -> None:
+    """The first role gets it; after another load nobody else is handed the same."""
+    page.evaluate("heard(items[0], 3, 3)")
+    choose(page, "operator")
+    assert page.evaluate("waiting().length") == 1
+    for role, n in (("person", 0), ("operator", 1)):
+        page.reload()
+        until(page, "Object.keys(things).length === 10")
+        choose(page, role)
+        assert page.evaluate("waiting().length") == n
+
+
+PLAYED = """(quiet) => new Promise((done) => {
+  const clip = clips[0];
+  clip.loop = false;
+  if (quiet === "muted") clip.muted = true;
+  else { volume.value = 0; volume.dispatchEvent(new Event("input")); }
+  clip.addEventListener("ended", () => done(kept[key(items[0])] || 0));
+  clip.play();
+})"""
+
+
+@pytest.mark.parametrize("quiet", ["muted", "volume"])
+def test_silence_is_not_heard(page: Any, quiet: str) -> None:
+    """A clip that was played muted, or with the volume at 0, nobody has heard."""
+    choose(page, "operator")
+    assert page.evaluate(PLAYED, quiet) == 0
+
+
+def test_a_section_without_correlations_is_mixed_as_unlike(page: Any, folder: Path) -> None:
+    """The page loads and its music is levelled as if no two affects were alike."""
+    bank.save(msgspec.structs.replace(bank.read(folder), correlations=()), folder)
+    page.reload()
+    until(page, "Object.keys(things).length === 10")
+    rho = page.evaluate("new Mixer(document.querySelector('.music')).rho")
+    assert rho == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
 
 
 def test_the_small_players_can_play(page: Any) -> None:
