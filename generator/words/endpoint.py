@@ -62,6 +62,9 @@ class Endpoint(NamedTuple):
     chosen: LanguageModel
     url: str
     host: str
+    """Name or number, and port if there is one, as it stands in an address."""
+    name: str
+    """Name or number alone, without the brackets around an IPv6 one."""
     key: str
 
 
@@ -97,8 +100,9 @@ def endpoint(chosen: LanguageModel) -> Endpoint:
             "the person's words; only https leaves this machine.",
             remedy,
         )
-    where = f"{host}:{port}" if port else host
-    return Endpoint(chosen, base.rstrip("/") + PATHS[chosen.api], where, _key(host))
+    where = f"[{host}]" if ":" in host else host
+    where += f":{port}" if port else ""
+    return Endpoint(chosen, base.rstrip("/") + PATHS[chosen.api], where, host, _key(host))
 
 
 def _key(host: str) -> str:
@@ -163,8 +167,9 @@ def _request(there: Endpoint, system: str, user: str) -> Request:
     return Request(there.url, msgspec.json.encode(body), headers, method="POST")  # noqa: S310
 
 
-def _opener(host: str) -> OpenerDirector:
-    own = [ProxyHandler({})] if host.partition(":")[0] in LOOPBACK else []
+def _opener(name: str) -> OpenerDirector:
+    # What goes to this machine itself goes past no proxy.
+    own = [ProxyHandler({})] if name in LOOPBACK else []
     return build_opener(_NoRedirects(), HTTPSHandler(context=_trust()), *own)
 
 
@@ -178,7 +183,7 @@ def _once(there: Endpoint, request: Request, clock: Clock) -> str:
     timeout = there.chosen.timeout
     until = clock.now() + timeout
     try:
-        with _opener(there.host).open(request, timeout=timeout) as answer:
+        with _opener(there.name).open(request, timeout=timeout) as answer:
             data = bytearray()
             while piece := answer.read1(65_536):
                 data += piece

@@ -10,8 +10,8 @@ def endpoint():
     """Return a function that opens an endpoint with its answers."""
     opened = []
 
-    def start(*answers):
-        opened.append(Endpoint(*answers))
+    def start(*answers, **where):
+        opened.append(Endpoint(*answers, **where))
         return opened[-1]
 
     yield start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -20,17 +21,23 @@ def said(path: str, text: str) -> bytes:
     return json.dumps({"type": "message", "content": blocks, "stop_reason": "end_turn"}).encode()
 
 
+class _Six(ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+
+
 class Endpoint:
     """What it was asked, and what it will answer, one after the other, the last one for ever.
 
     An answer is a text, or (status, headers, body), or a function of the handler that writes one.
     """
 
-    def __init__(self, *answers):
+    def __init__(self, *answers, address="127.0.0.1"):
         self.answers, self.asked = list(answers), []
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        kind = _Six if ":" in address else ThreadingHTTPServer
+        self.server = kind((address, 0), self._handler())
         self.server.daemon_threads = True
-        self.host = f"127.0.0.1:{self.server.server_address[1]}"
+        shown = f"[{address}]" if ":" in address else address
+        self.host = f"{shown}:{self.server.server_address[1]}"
         self.url = f"http://{self.host}/v1"
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 

@@ -75,6 +75,18 @@ def test_endpoint_on_this_machine_needs_no_key(endpoint, waits, monkeypatch):
     assert "authorization" not in there.asked[0][1]
 
 
+def test_loopback_of_ipv6_is_asked_past_a_proxy(endpoint, waits):
+    """Words for this machine reach it, not whoever stands in between; sentences name it whole."""
+    proxy = endpoint("stolen")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("http_proxy", f"http://{proxy.host}")
+        there = endpoint("a soft answer", (404, {}, b""), address="::1")
+        assert _ask(there, waits) == "a soft answer"
+        assert f"at {there.host} answered 404" in _refused(there, waits)
+    assert proxy.asked == []
+    assert there.host.startswith("[::1]:")
+
+
 @pytest.mark.parametrize("api", APIS)
 @pytest.mark.parametrize(
     ("status", "words"),
