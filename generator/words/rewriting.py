@@ -27,11 +27,10 @@ from ..memory import Memory
 from ..settings import LanguageModel
 from . import endpoint, local, private
 from .answers import fault, tidy
-from .avoiding import in_english
 from .prompts import Templates, avoided
 
 FILE = "words.json"
-QUESTION = 1
+QUESTION = 2
 """Raised by one whenever another question is asked."""
 ASKED = 3
 """How often a prompt is asked for before a template stands in."""
@@ -145,7 +144,7 @@ class Rewritten:
             return ""
         wrong = ""
         for _ in range(ASKED):
-            said = tidy(self._ask(_task(self._memory, words, sense, wrong), text))
+            said = tidy(self._ask(_task(words, sense, wrong), text))
             wrong = fault(said, words, sense, self._avoided)
             if not wrong:
                 return said
@@ -180,8 +179,11 @@ def _asker(chosen: LanguageModel, clock: Clock) -> Callable[[str, str], str]:
     return lambda task, text: endpoint.ask(there, task, text, clock)
 
 
-def _task(memory: Memory, words: tuple[str, ...], sense: Sense, wrong: str) -> str:
-    """Return what the model is asked to do with the person's text."""
+def _task(words: tuple[str, ...], sense: Sense, wrong: str) -> str:
+    """Return what the model is asked to do with the person's text.
+
+    The avoid-list stays here, since it may be the most private of all; answers are judged by it.
+    """
     what = "instrumental music" if sense == "sound" else "pictures of landscapes"
     lines = [
         f"You turn the description of a memory into one prompt for a model that makes {what}.",
@@ -193,8 +195,6 @@ def _task(memory: Memory, words: tuple[str, ...], sense: Sense, wrong: str) -> s
     ]
     if sense == "sight":
         lines.append("Show no people, faces or hands, and nothing written.")
-    if memory.avoid:
-        lines.append(f"Say nothing of: {', '.join(in_english(memory.avoid))}.")
     if wrong:
         lines.append(f"Your last answer could not be used: {wrong}.")
     return "\n".join(lines)
