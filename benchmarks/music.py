@@ -1,7 +1,7 @@
 """The procedural music over many seeds, as tools that are not ours hear it.
 
     python benchmarks/music.py --first 100 --seeds 20     # about 10 minutes on one core
-    python benchmarks/music.py --figures docs        # spectrograms and notes of the three affects
+    python benchmarks/music.py --figures docs/bank       # spectrograms and notes of the three affects
 
 Each row: a measure, its mean over what was measured, and the share of it that holds what it should.
 """
@@ -166,7 +166,21 @@ def _variety(drafts: dict[Any, Clip], bpm: float, found: Found) -> None:
         found["most alike of 66 pairs of four bars, at most 0.95"].append(
             (max(pairs), max(pairs) <= 0.95)
         )
+        seconds = _different(len(stretches), pairs) * 4 * 240 / bpm
+        found["seconds without two four bars more alike than 0.95, at least 60"].append(
+            (seconds, seconds >= 60)
+        )
         found["pairs of four bars: median likeness"].append((float(np.median(pairs)), True))
+
+
+def _different(n: int, pairs: list[float]) -> int:
+    """Return how many of n stretches stay if of every two that are too alike one is left out."""
+    kept: list[int] = []
+    likeness = dict(zip(itertools.combinations(range(n), 2), pairs, strict=True))
+    for k in range(n):
+        if all(likeness[j, k] <= 0.95 for j in kept):
+            kept.append(k)
+    return len(kept)
 
 
 def _balance(drafts: dict[Any, Clip], found: Found) -> None:

@@ -138,11 +138,12 @@ def _siblings(folder: Path, manifest: Bank, place: tuple[int, int, bank.Kind]) -
 
 def _in_step(clips: list[Clip], sounds: list[Stereo], rate: int) -> Iterator[str]:
     limit = SLOW_LAG_MS if any(clip.slow_attack for clip in clips) else LAG_MS
-    for clip, sound in zip(clips[1:], sounds[1:], strict=True):
-        late = lag_ms(sound, sounds[0], rate, clip.bpm)
+    middle = next(k for k, clip in enumerate(clips) if clip.affect == "neutral")
+    for clip, sound in zip(clips, sounds, strict=True):
+        late = lag_ms(sound, sounds[middle], rate, clip.bpm)
         if late > limit:
             yield (
-                f"{clip.file}: its onsets lie {late:.0f} ms from those of {clips[0].file}, "
+                f"{clip.file}: its onsets lie {late:.0f} ms from those of {clips[middle].file}, "
                 f"allowed are {limit:g}."
             )
 

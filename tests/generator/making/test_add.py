@@ -31,9 +31,10 @@ def copy(small_bank, tmp_path):
     return out
 
 
-def given(folder, tmp_path, *, rate=48_000, turns=1.0, gain=0.3, name="mine.wav"):
+def given(folder, tmp_path, *, rate=48_000, turns=1.0, turn=0, gain=0.3, name="mine.wav"):
     """Write the neutral clip as somebody else might give it: other rate, level, length."""
     sound, _ = decode((folder / "audio/s0-v0-neutral.flac").read_bytes())
+    sound = np.roll(sound, turn, axis=0)
     many = np.concatenate([sound] * int(np.ceil(turns)))[: round(turns * len(sound))]
     if rate != 48_000:
         many = signal.resample_poly(many, rate, 48_000, axis=0)
@@ -79,6 +80,26 @@ def test_building_again_keeps_it_and_a_second_one_replaces_it(copy, tmp_path, me
     assert not (copy / first.file).exists()
 
 
+def test_a_rejection_of_meanwhile_is_kept(copy, tmp_path, monkeypatch):
+    """Who rejects a clip on the page while another is added is not overruled by what was read."""
+    name = "audio/s0-v0-neutral.flac"
+    digest = bank.read(copy).judged[name]
+
+    def said(approved):
+        return (bank.Approval(name=name, sha256=digest, by="person", approved=approved),)
+
+    bank.amend(copy, lambda _: said(True))
+    real = bank.save
+
+    def late(manifest, folder):
+        bank.amend(folder, lambda _: said(False))
+        real(manifest, folder)
+
+    monkeypatch.setattr(bank, "save", late)
+    add(copy, given(copy, tmp_path), HERE)
+    assert bank.read(copy).verdict(name, "person") is False
+
+
 def test_what_cannot_be_added_leaves_the_bank(copy, tmp_path):
     """No such place, no sound, silence, another tempo: a sentence, and the bank as it was."""
     before = (copy / bank.MANIFEST).read_bytes()
@@ -93,6 +114,7 @@ def test_what_cannot_be_added_leaves_the_bank(copy, tmp_path):
         (tmp_path / "none.wav", HERE, UsageError),
         (tmp_path / "silent.wav", HERE, FormatError),
         (given(copy, tmp_path, turns=0.4, name="short.wav"), HERE, FormatError),
+        (given(copy, tmp_path, turn=9_600, name="late.wav"), HERE, FormatError),
     ):
         with pytest.raises(error):
             add(copy, path, place)

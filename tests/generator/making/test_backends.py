@@ -133,3 +133,18 @@ def test_another_take_of_a_model_s_clip(built, settings, tmp_path):
     after = build(MEMORY, out, settings).bank
     assert after.clip(0, 0, "positive").sha256 != before.sha256
     assert after.clip(0, 0, "neutral") == made.bank.clip(0, 0, "neutral")
+
+
+def test_a_take_that_cannot_be_made_leaves_the_one_before(built, settings, tmp_path):
+    """Asked for again without time for it, the model's clips stay as they were, all three."""
+    made, _, source = built
+    out = tmp_path / "bank"
+    for path in source.rglob("*"):
+        if path.is_file():
+            (out / path.relative_to(source)).parent.mkdir(parents=True, exist_ok=True)
+            (out / path.relative_to(source)).write_bytes(path.read_bytes())
+    rows.wish(out, made.bank.clip(0, 0, "positive").file, 1)
+    after = build(MEMORY, out, settings, ready_by=SystemClock().wall(), clock=SystemClock())
+    assert after.bank.loops == made.bank.loops
+    assert any("were not begun" in said for said in after.remarks)
+    assert bank.load(out) == after.bank

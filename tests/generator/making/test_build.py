@@ -11,7 +11,7 @@ from scipy import signal
 from generator.making import rows
 from generator.making.build import build
 from generator.memory import Memory
-from generator.settings import GeneratorSettings
+from generator.settings import GeneratorSettings, MusicGen
 from rym import bank
 from rym.bank import Approval
 from rym.errors import FormatError, UsageError
@@ -154,6 +154,37 @@ def test_another_take_of_a_scene(small_bank, tmp_path, memory, small):
     assert after.scenes[0].take == 1
     assert after.scenes[0].sha256 != before.scenes[0].sha256
     assert after.clips == before.clips
+
+
+@pytest.mark.usefixtures("small_bank")
+def test_settings_that_change_no_byte_may_change(small_bank, tmp_path, memory, small):
+    """More tries, a time limit, another device: the same folder goes on; a model may come later."""
+    out = copied(small_bank, tmp_path / "bank")
+    settings = (MusicGen(tries=3), MusicGen(tries=9, device="cpu"), MusicGen(guidance=4.0))
+    first, patient, other = (msgspec.structs.replace(small, music=music) for music in settings)
+    for accepted in (first, patient):
+        rows.claim(out, memory, accepted)
+        assert rows.origin(out).settings == accepted
+    with pytest.raises(UsageError, match="music"):
+        rows.claim(out, memory, other)
+
+
+def test_another_person_s_label_is_not_written_over(small_bank, tmp_path, memory, small):
+    """A bank that names its person is not built for another, whose approvals those would be."""
+    out = copied(small_bank, tmp_path / "bank")
+    build(memory, out, small, subject="p01")
+    with pytest.raises(UsageError, match=r"of p01, this build is for p02"):
+        build(memory, out, small, subject="p02")
+    assert bank.read(out).subject == "p01"
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path):
+    """The system names no file where there is no space; the error does, and nothing is left."""
+    (tmp_path / "x.part").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left") as told:
+        rows.write(tmp_path / "x", b"y" * 10)
+    assert told.value.filename == str(tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("small_bank")

@@ -79,13 +79,15 @@ def test_one_flipped_bit(copy):
         (lambda x: x + 0.02, "constant offset"),
         (lambda x: np.roll(x, 31_111, axis=0)[:-700], "the seam clicks"),
         (faded, "the seam has a gap"),
+        (lambda x: np.clip(x, -0.7 * np.abs(x).max(), 0.7 * np.abs(x).max()), "it clips"),
+        (lambda x: np.roll(x, 9_600, axis=0), "its onsets lie"),
         (lambda x: np.concatenate([x[: len(x) // 2], 0 * x[len(x) // 2 :]]), "is silence"),
     ],
 )
 def test_a_fault_of_the_sound_is_found_though_the_manifest_agrees(copy, change, says):
     """Too loud, too soft, a peak, an offset, a seam, a gap, silence."""
     changed(copy, change)
-    assert any(said.startswith(CLIP) and says in said for said in problems(copy)), problems(copy)
+    assert any(CLIP in said and says in said for said in problems(copy))
 
 
 def test_a_wandering_tempo(full_bank, tmp_path):
