@@ -63,7 +63,9 @@ async def serve(shell: Shell, settings: PlayerSettings) -> None:
         If an audio device that was asked for cannot be had, or is lost.
     """
     faults: dict[Stretch, FormatError] = {}
-    material = await asyncio.to_thread(load, Path(settings.bank), tell=faults.__setitem__)
+    material = await asyncio.to_thread(
+        load, Path(settings.bank), tell=faults.__setitem__, expected=settings.bank_sha256
+    )
     # What was loaded stays: the collector need not walk through it while music plays.
     gc.freeze()
     player = Player(shell, settings, material, note=told(faults))
@@ -78,6 +80,7 @@ def load(
     *,
     left_out: str = "",
     tell: Callable[[Stretch, FormatError], None] | None = None,
+    expected: str = "",
 ) -> Material:
     """Read a bank and check what of it is played.
 
@@ -89,6 +92,8 @@ def load(
         Sections and variants that shall not be played, as `named` writes them.
     tell : callable
         Called with section, variant and reason where one cannot be played; it is left out then.
+    expected : str
+        Hash of what must be in it; empty takes whatever is there.
 
     Raises
     ------
@@ -97,6 +102,12 @@ def load(
     """
     manifest = bank.read(folder)
     bank.check_form(manifest, folder)
+    if expected and manifest.content_sha256 != expected:
+        raise FormatError(
+            f"The bank {folder} is {manifest.content_sha256[:16]}… now, {expected[:16]}… was "
+            "approved for this session.",
+            "Begin a session with the bank as it is, once it is approved.",
+        )
 
     def read(clip: Clip) -> tuple[Sound, int]:
         bank.check_file(folder, clip.file, clip.sha256)

@@ -34,6 +34,10 @@ class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     bank: str = "bank"
     """Folder of the bank, as written by `rym bank build`."""
+    bank_sha256: str = ""
+    """Hash of what must be in it (`Bank.content_sha256`), as hex digits; empty takes whatever is
+    there. A participant's session sets it: a player that is started again in the middle must not
+    play what was built meanwhile and nobody approved."""
     preset: Literal["close", "gentle", "paper"] = "gentle"
     """When and how fast affects change: see `player.presets`."""
     dwell: Annotated[float, msgspec.Meta(ge=0.0, le=600.0)] = 8.0

@@ -248,3 +248,11 @@ def test_endings_and_pictures_are_passed_over(bank_folder, tmp_path):
     assert material.turns == ((0, 0), (1, 0), (0, 1), (1, 1))
     assert {len(x) for s in material.sections for v in s.sounds for x in v} == {BAR * BARS}
     assert material.sections[0].rho == load(bank_folder).sections[0].rho
+
+
+def test_a_bank_that_was_changed_meanwhile_is_not_played(bank_folder):
+    """Where a hash is expected, another content is refused; approvals alone change nothing."""
+    manifest = bank.read(bank_folder)
+    assert load(bank_folder, expected=manifest.content_sha256).affects == manifest.affects
+    with pytest.raises(FormatError, match="was approved for this session"):
+        load(bank_folder, expected="0" * 64)
