@@ -81,6 +81,7 @@ def load(found: weights.Weights, chosen: AceStep) -> Any:
                     found.folder,
                     local_files_only=True,
                     use_safetensors=True,
+                    trust_remote_code=False,
                     torch_dtype=torch.bfloat16 if where == "cuda" else torch.float32,
                 )
         # A damaged folder, or one of another model, makes this library raise nearly anything.

@@ -273,11 +273,11 @@ class Diffuser:
             return _load(self._found, self._settings, self._device)
         # A damaged folder makes these libraries raise nearly anything.
         except Exception as error:
-            said = str(error).strip().partition("\n")[0].rstrip(".")
+            # Its kind alone is told: what the library says often names a path.
             raise FormatError(
-                f"The model {self.maker.model} cannot be opened: {said or type(error).__name__}.",
+                f"The model {self.maker.model} cannot be opened: {type(error).__name__}.",
                 "Fetch it again with download = true, or name a folder that is whole.",
-            ) from error
+            ) from None
 
 
 def _find(settings: Diffusion) -> list[Weights]:
@@ -317,7 +317,7 @@ def _load(found: list[Weights], settings: Diffusion, device: str) -> Any:
             options["controlnet"] = net
         if not settings.safety_checker:
             options |= {"safety_checker": None, "requires_safety_checker": False}
-        pipeline = kind.from_pretrained(found[0].folder, **options)
+        pipeline = kind.from_pretrained(found[0].folder, trust_remote_code=False, **options)
         pipeline.scheduler = diffusers.DDIMScheduler.from_config(pipeline.scheduler.config)
         pipeline.set_progress_bar_config(disable=True)
         if device == "cpu":

@@ -128,7 +128,7 @@ def load(found: weights.Weights, chosen: MusicGen) -> tuple[Any, Any]:
         # Networks are filled with draws before their weights are read.
         with torch.random.fork_rng(devices=[]):
             tokenizer = transformers.AutoTokenizer.from_pretrained(
-                found.folder, local_files_only=True
+                found.folder, local_files_only=True, trust_remote_code=False
             )
             model = transformers.MusicgenMelodyForConditionalGeneration.from_pretrained(
                 found.folder, local_files_only=True, use_safetensors=True, dtype=precision

@@ -223,11 +223,11 @@ def _opening(weights: Weights) -> Iterator[None]:
             yield
         # A damaged folder makes the library raise nearly anything.
         except Exception as error:
-            said = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+            # Its kind alone is told: what the library says often names a path.
             raise FormatError(
-                f"The model {weights.name} cannot be opened: {said}.",
+                f"The model {weights.name} cannot be opened: {type(error).__name__}.",
                 "Fetch it again with download = true, or name a folder that is whole.",
-            ) from error
+            ) from None
 
 
 def _open(weights: Weights, kind: Any) -> tuple[Any, Callable[..., Any]]:
@@ -235,7 +235,9 @@ def _open(weights: Weights, kind: Any) -> tuple[Any, Callable[..., Any]]:
     import transformers
 
     model = kind.from_pretrained(weights.folder, use_safetensors=True, local_files_only=True)
-    tokens = transformers.AutoTokenizer.from_pretrained(weights.folder, local_files_only=True)
+    tokens = transformers.AutoTokenizer.from_pretrained(
+        weights.folder, local_files_only=True, trust_remote_code=False
+    )
     return model.eval(), tokens
 
 

@@ -75,11 +75,12 @@ def _opened(folder: str) -> tuple[Any, Any]:
             "Install it with: pip install -e '.[generate]' (from the clone).",
         ) from None
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True
-        )
-    except (OSError, ValueError, KeyError) as error:
+        # Left unsaid, the library asks on the terminal whether to run the folder's code.
+        options = {"local_files_only": True, "trust_remote_code": False}
+        tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+        model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, **options)
+    # A damaged folder makes this library raise nearly anything.
+    except Exception as error:
         raise DeviceError(
             f"The language model's folder cannot be opened ({type(error).__name__}).",
             "It must hold config.json, a tokenizer and weights as safetensors.",

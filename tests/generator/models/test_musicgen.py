@@ -5,8 +5,12 @@
 
 from __future__ import annotations
 
+import builtins
+import contextlib
 import importlib.util
+import json
 import logging
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -46,8 +50,8 @@ def guide() -> Composer:
 def folder(tmp_path_factory) -> Path:
     """Return the folder of a saved tiny model."""
     path = tmp_path_factory.mktemp("models") / "tiny-melody"
-    tiny.melodytiny.melody_model().save_pretrained(path)
-    tiny.melodytiny.melody_tokenizer().save_pretrained(path)
+    tiny.melody_model().save_pretrained(path)
+    tiny.melody_tokenizer().save_pretrained(path)
     return path
 
 
@@ -232,6 +236,23 @@ def test_a_damaged_model_is_named(folder, guide, tmp_path) -> None:
     with pytest.raises(FormatError, match=f"^The weights of {tmp_path.name} do not load") as error:
         player.play(LOOP, 0)
     assert str(tmp_path) not in str(error.value)
+
+
+def test_code_in_the_folder_is_never_run(folder, guide, tmp_path, monkeypatch) -> None:
+    """Nor is it asked about on the terminal, where somebody may say yes."""
+    place = Path(shutil.copytree(folder, tmp_path / "own"))
+    config = json.loads((place / "tokenizer_config.json").read_bytes())
+    config |= {"auto_map": {"AutoTokenizer": ["own.Own", None]}, "tokenizer_class": "Own"}
+    (place / "tokenizer_config.json").write_text(json.dumps(config))
+    mark = tmp_path / "mark"
+    (place / "own.py").write_text(f"open({str(mark)!r}, 'w').close()\nclass Own: pass\n")
+    asked = []
+    monkeypatch.setattr(builtins, "input", lambda *_: asked.append(1) or "y")
+    # A library that knows a class of its own takes that instead.
+    with contextlib.suppress(FormatError):
+        _player(place, guide).play(LOOP, 0)
+    assert asked == []
+    assert not mark.exists()
 
 
 def test_weights_that_can_run_code_are_refused(guide, tmp_path) -> None:

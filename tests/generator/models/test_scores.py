@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import builtins
+import contextlib
 import itertools
 import shutil
 import socket
@@ -26,6 +28,7 @@ from generator.models.scores import ScoreSettings, score_bank
 from generator.models.scoring import Row
 from generator.pictures import files
 from rym.bank import SCHEMA, Bank, Clip, Frame, Maker, Scene
+from rym.errors import FormatError
 from rym.messages import AFFECTS, Affect
 from tests.generator.models import tiny
 
@@ -287,3 +290,29 @@ def test_models_that_cannot_be_used_are_said(bank, models, tmp_path) -> None:
     assert "fusing cannot be opened" in missing(fusing)
     weights.rename(fusing / "pytorch_model.bin")
     assert "pytorch_model.bin, but no safetensors" in missing(fusing)
+
+
+def test_code_in_the_folder_is_never_run(models, tmp_path, monkeypatch) -> None:
+    """Nor is it asked about on the terminal, where somebody may say yes."""
+    place = Path(shutil.copytree(models[0], tmp_path / "own"))
+    config = msgspec.json.decode((place / "tokenizer_config.json").read_bytes())
+    config |= {"auto_map": {"AutoTokenizer": ["own.Own", None]}, "tokenizer_class": "Own"}
+    (place / "tokenizer_config.json").write_bytes(msgspec.json.encode(config))
+    mark = tmp_path / "mark"
+    (place / "own.py").write_text(f"open({str(mark)!r}, 'w').close()\nclass Own: pass\n")
+    asked = []
+    monkeypatch.setattr(builtins, "input", lambda *_: asked.append(1) or "y")
+    # A library that knows a class of its own takes that instead.
+    with contextlib.suppress(FormatError):
+        scores._Eyes(ScoreSettings(clip=str(place), clap=""))
+    assert not mark.exists()
+    assert asked == []
+
+
+def test_sentence_of_a_damaged_model_tells_no_path(models, tmp_path) -> None:
+    """Libraries name the file with its folder, which may bear a person's name."""
+    place = Path(shutil.copytree(models[0], tmp_path / "whole"))
+    (place / "config.json").write_text("{")
+    with pytest.raises(FormatError, match=r"whole cannot be opened: [A-Za-z]+\.") as error:
+        scores._Eyes(ScoreSettings(clip=str(place), clap=""))
+    assert str(tmp_path) not in str(error.value)
