@@ -1,8 +1,8 @@
 """Whose bank may be played to whom: what a session with a participant refuses.
 
 A participant hears and sees only what does not flash and was approved by operator and by
-themselves, as it was then, made of their own memory, and kept with what is theirs. In every other session the first of these reasons
-is said once, and the music plays.
+themselves, as it was then, made of their own memory, and kept with what is theirs. In every other
+session the first of these reasons is said once, and the music plays.
 """
 
 from __future__ import annotations

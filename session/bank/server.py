@@ -7,13 +7,14 @@ Every answer looks at the folder as it is now; nothing is kept but previews.
 from __future__ import annotations
 
 import hmac
+import os
 import re
 import secrets
+import sys
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -29,7 +30,10 @@ from .previews import Previews
 LONGEST = 1 << 20
 """Bytes of an order: approving a thousand clips takes a fifth of it."""
 TYPES = {".flac": "audio/flac", ".webp": "image/webp", ".wav": "audio/wav"}
-RANGE = re.compile(r"bytes=(?=-?\d)(\d*)-(\d*)")
+RANGE = re.compile(r"bytes=(?=-?[0-9])([0-9]*)-([0-9]*)")
+LENGTH = re.compile(r"[0-9]{1,9}")
+DIGITS = 19
+"""Of a number in a range; no file is as long as one with more."""
 ICON = "/favicon.ico"
 RELOAD = "Load the page again."
 POLICY = (
@@ -78,6 +82,13 @@ class Audition(ThreadingHTTPServer):
         self.token = secrets.token_urlsafe(24)
         self.previews = Previews(folder)
         self.hosts = {f"{name}:{self.server_port}" for name in ("127.0.0.1", "localhost")}
+
+    def handle_error(self, *_: Any) -> None:
+        """Say in one line that an answer failed; the others go on.
+
+        The address is not told: it holds the token.
+        """
+        sys.stderr.write(f"One request failed ({type(sys.exception()).__name__}).\n")
 
     @property
     def url(self) -> str:
@@ -135,6 +146,13 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
 
+    def handle(self) -> None:
+        """Answer until the other side has enough; that it went away is no fault of anybody."""
+        try:
+            super().handle()
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
+
     def do_GET(self) -> None:
         """Answer with the page, what was said, or a file."""
         if self.path == ICON and self.headers.get("Host") in self.server.hosts:
@@ -154,8 +172,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self._refuse(HTTPStatus.NOT_FOUND, "There is nothing of that name.", RELOAD)
         except RymError as error:
             self._refuse(HTTPStatus.CONFLICT, error.error, error.remedy)
-        except ConnectionError:
-            self.close_connection = True  # a player that has enough closes while it is sent
+        except (ConnectionError, TimeoutError):
+            raise  # a player that has enough closes while it is sent
+        except OSError as error:
+            said = f"The bank cannot be read: {error.strerror}."
+            self._refuse(HTTPStatus.CONFLICT, said, "Check the folder's rights, and load again.")
 
     do_HEAD = do_GET  # noqa: N815
 
@@ -178,6 +199,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.BAD_REQUEST, f"That cannot be understood: {error}.", RELOAD)
         except RymError as error:
             self._refuse(HTTPStatus.CONFLICT, error.error, error.remedy)
+        except (ConnectionError, TimeoutError):
+            raise
         except OSError as error:
             said = f"It could not be written down: {error.strerror}."
             remedy = "Check the folder's rights and the free space."
@@ -193,7 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
         """
         host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
         own = {f"http://{name}" for name in self.server.hosts}
-        first, _, rest = urlsplit(self.path).path.removeprefix("/").partition("/")
+        first, _, rest = self.path.partition("?")[0].removeprefix("/").partition("/")
         allowed = (
             host in self.server.hosts
             and hmac.compare_digest(first.encode(), self.server.token.encode())
@@ -209,7 +232,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes | None:
         kind = self.headers.get_content_type()
         length = self.headers.get("Content-Length", "")
-        if kind != "application/json" or not length.isdigit() or int(length) > LONGEST:
+        if kind != "application/json" or not LENGTH.fullmatch(length) or int(length) > LONGEST:
             self.close_connection = True
             said = f"An order is JSON of {LONGEST} bytes at most."
             self._refuse(HTTPStatus.BAD_REQUEST, said, RELOAD)
@@ -241,16 +264,24 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.NOT_FOUND, why, RELOAD)
             return
         kind = TYPES.get(Path(name).suffix, "application/octet-stream")
-        whole = (self.server.folder / name).stat().st_size
+        try:
+            file = (self.server.folder / name).open("rb")
+        except FileNotFoundError:
+            self._refuse(HTTPStatus.NOT_FOUND, f"{name} is missing.", RELOAD)
+            return
+        with file:
+            self._part_of(file, kind)
+
+    def _part_of(self, file: BinaryIO, kind: str) -> None:
+        whole = os.fstat(file.fileno()).st_size
         asked = RANGE.fullmatch(self.headers.get("Range", ""))
         begin, end = _part(asked, whole)
         if asked and begin >= end:
             nothing = {"Content-Range": f"bytes */{whole}"}
             self._send(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, kind, b"", nothing)
             return
-        with (self.server.folder / name).open("rb") as file:
-            file.seek(begin)
-            data = file.read(end - begin)
+        file.seek(begin)
+        data = file.read(end - begin)
         if asked:
             which = {"Content-Range": f"bytes {begin}-{end - 1}/{whole}"}
             self._send(HTTPStatus.PARTIAL_CONTENT, kind, data, which)
@@ -280,6 +311,12 @@ def _part(asked: re.Match[str] | None, whole: int) -> tuple[int, int]:
     """Return first byte and end of what was asked for; all where nothing that is understood was."""
     if asked is None:
         return 0, whole
-    if not asked[1]:
-        return max(0, whole - int(asked[2])), whole
-    return int(asked[1]), min(int(asked[2]) + 1, whole) if asked[2] else whole
+    first, last = (_number(digits) for digits in asked.groups())
+    if first is None:
+        return max(0, whole - (last or 0)), whole
+    return first, whole if last is None else min(last + 1, whole)
+
+
+def _number(digits: str) -> int | None:
+    """Return a number, one that is too long cut short; `int` refuses thousands of digits."""
+    return int(digits.lstrip("0")[:DIGITS] or "0") if digits else None

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from rym import bank
 from rym.errors import FormatError
 from session.bank.approvals import Judgement, ask_again, judge
-from session.bank.figures import peaks
 from session.bank.cards import Shown
+from session.bank.figures import peaks
 from session.bank.page import render
 from session.bank.previews import Previews
 from session.bank.show import show

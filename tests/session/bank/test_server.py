@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -286,7 +287,7 @@ def test_a_folder_that_may_not_be_written_is_told(
         raise OSError(28, "No space left on device")
 
     sha = bank.read(folder).judged[FIRST]
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "replace", full)
     answer = tab.say(FIRST, sha)
     assert answer.status == 500
     assert "No space left on device" in answer.told["error"]
@@ -312,3 +313,83 @@ def test_the_address_is_told_and_the_end_counts(
     (url,) = re.findall(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", "".join(told))
     assert url.split("/")[-2] not in opened[0]
     assert not Path(opened[0].removeprefix("file://")).exists()
+
+
+def raw(server: Audition, sent: str) -> bytes:
+    """Send bytes as they are; return the first line of the answer."""
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=20) as line:
+        line.sendall(sent.encode("latin-1"))
+        with line.makefile("rb") as answer:
+            return answer.readline()
+
+
+def test_an_address_that_is_none_is_refused(
+    server: Audition, tab: Tab, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An open bracket, and a length that only looks like a number: 4xx, and nothing is printed."""
+    assert b" 403 " in raw(server, "GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n")
+    for length in ("\u00b2", "9" * 5000):
+        own = f"127.0.0.1:{server.server_port}"
+        sent = (
+            f"POST /{server.token}/judge HTTP/1.1\r\nHost: {own}\r\nOrigin: http://{own}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        )
+        assert b" 400 " in raw(server, sent)
+    assert tab.ask("state").status == 200
+    assert capfd.readouterr().err == ""
+
+
+def test_a_range_of_thousands_of_digits_is_none(
+    tab: Tab, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Behind the end there is nothing; up to far behind it, everything."""
+    path = "file/" + bank.read(folder).judged[FIRST]
+    whole = tab.ask(path).data
+    many = "9" * 5000
+    assert tab.ask(path, Range=f"bytes={many}-").status == 416
+    for asked in (f"bytes=0-{many}", f"bytes=-{many}", "bytes=" + "0" * 5000 + "-"):
+        answer = tab.ask(path, Range=asked)
+        assert (answer.status, answer.data) == (206, whole)
+    assert capfd.readouterr().err == ""
+
+
+def test_what_cannot_be_read_is_told(
+    server: Audition, tab: Tab, folder: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """A manifest that may not be read, and a file that goes while it is looked at."""
+    path = "file/" + bank.read(folder).judged[FIRST]
+    with monkeypatch.context() as patch:
+        patch.setattr(server.previews, "damage", lambda *_: "")
+        (folder / FIRST).rename(folder / "gone")
+        answer = tab.ask(path)
+        assert answer.status == 404
+        assert answer.told["error"] == f"{FIRST} is missing."
+        (folder / "gone").rename(folder / FIRST)
+
+    def refused(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("session.bank.server.bank.read", refused)
+        answer = tab.ask("state")
+    assert answer.status == 409
+    assert "The bank cannot be read: Permission denied." in answer.told["error"]
+    assert tab.ask("state").status == 200
+    assert capfd.readouterr().err == ""
+
+
+def test_somebody_who_goes_away_in_an_order_leaves_no_trace(
+    server: Audition, tab: Tab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The socket is closed while it is answered: nothing is printed, the server goes on."""
+
+    def closed(*_: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(server, "judge", closed)
+        with pytest.raises(http.client.RemoteDisconnected):
+            tab.say(FIRST, "0")
+    assert tab.ask("state").status == 200
+    assert capfd.readouterr().err == ""
