@@ -49,6 +49,31 @@ IRREGULAR = tuple(
         "fly flew flown flight flies",
         "blow blew blown",
         "die died dying dead death",
+        "ice icy icier iciest icily",
+        "run ran",
+        "drink drank drunk",
+        "fight fought",
+        "shoot shot",
+        "leave left",
+        "lose lost loss losses loser losing",
+        "break broke broken",
+        "hang hung",
+        "steal stole stolen",
+        "bite bit bitten",
+        "bleed bled blood",
+        "choke choking",
+        "drive drove driven",
+        "eat ate eaten",
+        "hide hid hidden",
+        "hold held",
+        "lie lay lain lying",
+        "sleep slept asleep",
+        "strike struck stricken",
+        "swear swore sworn",
+        "tear tore torn",
+        "throw threw thrown",
+        "wake woke woken awake",
+        "wear wore worn",
         "ski skiing",
         "singen sang sange gesungen gesang lied lieder",
         "sterben starb gestorben tod tot",
@@ -62,11 +87,22 @@ IRREGULAR = tuple(
 )
 SHORT_PARTS = frozenset(("set", "day", "ray", "dew", "bed", "top", "tan", "bow", "tag", "hut"))
 """What makes a compound with a word of three letters although it has only three itself."""
+BEFORE = frozenset(
+    {"grand", "great", "step", "god", "post", "pre", "anti", "non", "under", "over", "out", "mid"}
+    | {"snow", "fire", "police", "fisher", "milk", "watch", "guard", "sheep", "bull", "hand"}
+    | {"shot", "ur", "urur", "stief", "gross", "schwieger", "halb", "ost", "nord", "frei"}
+)
+"""What makes a compound when it stands before a word of two or three letters.
+
+Anything else before so few letters is mostly no part: `pa` in `spa`, `ice` in `nice`.
+"""
 SPACELESS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u303f\u3040-\u30ff\u3400-\u9fff"
     "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 """Letters of scripts that put no space between words, or (Korean) join particles to them."""
+OUR = re.compile("(?<=[a-z]{2})our")
+"""As in colour and harbour, not as in hour and four."""
 VOWEL = re.compile("[aeiouy]")
 _LATIN = re.compile(r"[a-z0-9]+\Z")
 
@@ -83,7 +119,7 @@ def same(avoided: str, word: str) -> bool:
     if any(word in row for row in _irregular().get(avoided, ())):
         return True
     return any(
-        _inflected(one, other) or _compound(one, other)
+        _inflected(one, other) or _within(one, other)
         for one in _spellings(avoided)
         for other in _spellings(word)
         if one[:2] == other[:2] or one[:3] in other
@@ -98,8 +134,9 @@ def _irregular() -> dict[str, list[frozenset[str]]]:
 
 @functools.lru_cache(maxsize=65_536)
 def _spellings(word: str) -> frozenset[str]:
-    """Return a word and what it is if `ae`, `oe`, `ue` stand for letters with two dots."""
-    return frozenset((word, word.replace("ae", "a").replace("oe", "o").replace("ue", "u")))
+    """Return a word, also as `ae`, `oe`, `ue` for letters with two dots, and as in America."""
+    dotted = word.replace("ae", "a").replace("oe", "o").replace("ue", "u")
+    return frozenset((word, dotted, OUR.sub("or", word).replace("grey", "gray")))
 
 
 def _inflected(avoided: str, word: str) -> bool:
@@ -136,6 +173,30 @@ def _shared(one: str, other: str) -> int:
             break
         length += 1
     return length
+
+
+def _within(avoided: str, word: str) -> bool:
+    """Tell whether `word` holds `avoided`, alone or in the singular, as a part."""
+    # Five letters and more hardly ever come together by chance.
+    if len(avoided) >= 5 and avoided in word:
+        return True
+    return any(_compound(one, word) or _prefixed(one, word) for one in _singulars(avoided))
+
+
+def _singulars(word: str) -> tuple[str, ...]:
+    """Return a word and what it may be the plural of."""
+    if len(word) < 4 or not word.endswith("s") or word.endswith("ss"):
+        return (word,)
+    shorter = (word[:-1], word[:-2]) if len(word) > 4 and word.endswith("es") else (word[:-1],)
+    return (word, *shorter)
+
+
+def _prefixed(avoided: str, word: str) -> bool:
+    """Tell whether a short `avoided` stands behind one of the parts that go before such words."""
+    return 2 <= len(avoided) <= 3 and any(
+        word.endswith(end) and word.removesuffix(end) in BEFORE
+        for end in (avoided, avoided + "s", avoided + "es", avoided + "n")
+    )
 
 
 def _compound(avoided: str, word: str) -> bool:
