@@ -348,7 +348,7 @@ def _with_files(memory: Memory, name: str, folder: Path) -> Memory:
     """Return the memory with absolute paths to song and sketch, and the hashes of both."""
     if memory.song is not None:
         what = f"The song of {name}"
-        path = _place(memory.song.file, folder, what)
+        path = place(memory.song.file, folder, what)
         memory = msgspec.structs.replace(
             memory,
             song=SongWish(file=str(path), kind=memory.song.kind),
@@ -356,15 +356,30 @@ def _with_files(memory: Memory, name: str, folder: Path) -> Memory:
         )
     if memory.sketch is not None:
         what = f"The sketch of {name}"
-        path = _place(memory.sketch, folder, what)
+        path = place(memory.sketch, folder, what)
         memory = msgspec.structs.replace(
             memory, sketch=str(path), sketch_sha256=private.sha256(path, what, MAX_SKETCH)
         )
     return memory
 
 
-def _place(written: str, folder: Path, what: str) -> Path:
-    """Return the absolute path of a file that a memory names."""
+def place(written: str, folder: Path, what: str) -> Path:
+    """Return the absolute path of a file that a memory names.
+
+    Parameters
+    ----------
+    written : str
+        The path as the memory has it.
+    folder : Path
+        The memory's own, where a relative path starts and must stay.
+    what : str
+        What to call the file in an error.
+
+    Raises
+    ------
+    UsageError
+        If it is empty, or a relative path leads out of the folder.
+    """
     if not written.strip():
         raise UsageError(f"{what} has an empty path.", "Name a file or leave it out.")
     try:

@@ -154,10 +154,15 @@ def _kept(arguments: argparse.Namespace) -> Path:
     """Keep the memory with the person's other things; return where."""
     from generator.words.keeping import keep
 
+    return keep(arguments.memory, _memory_folder(arguments))
+
+
+def _memory_folder(arguments: argparse.Namespace) -> Path:
+    """Return where a person's memory is kept."""
     from ..folder import check_label
 
-    label = check_label("subject", arguments.subject)
-    return keep(arguments.memory, arguments.root / "people" / label / "memory")
+    root: Path = arguments.root
+    return root / "people" / check_label("subject", arguments.subject) / "memory"
 
 
 def _settings(arguments: argparse.Namespace) -> GeneratorSettings:
@@ -317,18 +322,11 @@ def _ask(folder: Path) -> None:
 
 def _hum(arguments: argparse.Namespace) -> None:
     """Record the file that the memory names as its song."""
-    import tomllib
-
     from generator.song.humming import Moment, record
 
-    try:
-        table = tomllib.loads(arguments.memory.read_text(encoding="utf-8"))
-        path = arguments.memory.parent / table["song"]["file"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UsageError(
-            f"{arguments.memory} does not name the file of its song.",
-            'Add a table [song] with file = "hum.wav" and kind = "hummed".',
-        ) from None
+    from .humming import to_hum
+
+    path = to_hum(arguments.memory, _memory_folder(arguments))
 
     def told(moment: Moment) -> None:
         if sys.stderr.isatty():

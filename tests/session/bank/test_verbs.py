@@ -9,6 +9,7 @@ import pytest
 
 from rym import bank
 from rym.clock import ManualClock
+from rym.errors import DeviceError
 from session.bank.verbs import _duration, _ready_by
 from session.cli import main
 
@@ -169,3 +170,61 @@ def test_a_song_is_understood_played_back_and_answered(tmp_path, capsys):
     assert Path(told["heard"]).is_file()
     kept = json.loads((tmp_path / "people/sim/memory/song.json").read_text())
     assert kept["answer"] == "nearly"
+
+
+@pytest.fixture
+def hum(tmp_path, monkeypatch, capsys):
+    """Return a function that asks to hum and returns exit code, files recorded, and the words."""
+    recorded = []
+
+    def record(path, *_):
+        recorded.append(path)
+        raise DeviceError("No microphone here.", "None is needed.")
+
+    monkeypatch.setattr("generator.song.humming.record", record)
+
+    def ask(song, name="memory.toml"):
+        memory = tmp_path / "own" / name
+        memory.parent.mkdir(exist_ok=True)
+        memory.write_text(f'text = "{TEXT}"\n[song]\n{song}\n')
+        words = ["bank", "song", "--memory", str(memory), "--root", str(tmp_path), "--hum", "5"]
+        code = main(words)
+        return code, recorded, capsys.readouterr().err
+
+    return ask
+
+
+def test_humming_is_recorded_where_the_memory_says(hum, tmp_path):
+    """A new .wav of kind hummed, beside the memory."""
+    code, recorded, _ = hum('file = "hum.wav"\nkind = "hummed"')
+    assert (code, recorded) == (1, [tmp_path / "own" / "hum.wav"])
+
+
+@pytest.mark.parametrize(
+    ("song", "says"),
+    [
+        ('file = "hum.wav"', "another kind"),
+        ('file = "hum.wav"\nkind = "recording"', "another kind"),
+        ('file = "memory.toml"\nkind = "hummed"', "no .wav"),
+        ('file = "../hum.wav"\nkind = "hummed"', "outside the memory's own folder"),
+        ('file = "there.wav"\nkind = "hummed"', "is there already"),
+    ],
+)
+def test_humming_writes_nowhere_else(hum, tmp_path, song, says):
+    """Another kind, form or folder, or a file that is there: refused before anything is heard."""
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "there.wav").write_bytes(b"mine")
+    code, recorded, said = hum(song)
+    assert (code, recorded) == (2, [])
+    assert says in said
+    assert (tmp_path / "own" / "there.wav").read_bytes() == b"mine"
+
+
+def test_humming_is_refused_where_a_memory_is_kept(hum, tmp_path):
+    """What was hummed could not be kept under this label afterwards."""
+    kept = tmp_path / "people" / "sim" / "memory" / "memory.toml"
+    kept.parent.mkdir(parents=True)
+    kept.write_text('text = "Another one."\n')
+    code, recorded, said = hum('file = "hum.wav"\nkind = "hummed"')
+    assert (code, recorded) == (2, [])
+    assert "keeps a memory already" in said
