@@ -1,7 +1,7 @@
 """The procedural music over many seeds, as tools that are not ours hear it.
 
     python benchmarks/music.py --first 100 --seeds 20     # about 10 minutes on one core
-    python benchmarks/music.py --figures docs/bank       # spectrograms and notes of the three affects
+    python benchmarks/music.py --figures docs/bank       # spectrograms and notes
 
 Each row: a measure, its mean over what was measured, and the share of it that holds what it should.
 """

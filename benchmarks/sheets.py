@@ -32,11 +32,11 @@ NAMES = {"negative": "unpleasant", "neutral": "neither", "positive": "pleasant"}
 
 
 def draw(folder: Path) -> None:
-    """Write `bank_sound.png` and `bank_notes.png`, of the example memory's first section."""
+    """Write `sound.png` and `notes.png`, of the example memory's first section."""
     composer = Composer(load(EXAMPLE), GeneratorSettings())
     drafts = [composer.play(Place(0, 0, affect), 0) for affect in AFFECTS]
-    _sound(drafts, folder / "bank_sound.png")
-    _notes(drafts, folder / "bank_notes.png")
+    _sound(drafts, folder / "sound.png")
+    _notes(drafts, folder / "notes.png")
 
 
 def _sound(drafts: list[Draft], path: Path) -> None:
@@ -54,7 +54,7 @@ def _sound(drafts: list[Draft], path: Path) -> None:
             axis.axvline(at / draft.grid.rate, color="white", lw=0.4, alpha=0.5)
     axes[-1].set_xlabel("s (lines: bars)")
     figure.tight_layout()
-    figure.savefig(path, dpi=60)
+    figure.savefig(path, dpi=56)
     plt.close(figure)
 
 
