@@ -130,8 +130,9 @@ def _foreign(session: SessionSettings, folder: Path, found: Bank) -> UsageError 
             f"{session.subject}.",
             "Take this person's own bank, made with `rym bank build --subject`.",
         )
-    if session.memory != SessionSettings().memory:
-        of = load_memory(Path(session.memory)).fingerprint
+    memory = _memory(session)
+    if memory is not None:
+        of = load_memory(memory).fingerprint
         if of != found.memory_sha256:
             return UsageError(
                 f"The bank is of memory {found.memory_sha256[:16]}…, the session's memory is "
@@ -145,6 +146,14 @@ def _foreign(session: SessionSettings, folder: Path, found: Bank) -> UsageError 
             "Move it there.",
         )
     return None
+
+
+def _memory(session: SessionSettings) -> Path | None:
+    """Return the memory that a person's bank must be of: the named one, else the kept one."""
+    if session.memory != SessionSettings().memory:
+        return Path(session.memory)
+    kept = people(session) / "memory" / "memory.toml"
+    return kept if kept.exists() else None
 
 
 def people(session: SessionSettings) -> Path:

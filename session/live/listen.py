@@ -56,7 +56,7 @@ def listen(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
     tables = tables_of.tables(resolved)
     check(tables)
     folder = new_folder(tables)
-    bank = ready_bank(tables, folder, quiet=quiet)
+    bank, remarks = ready_bank(tables, folder, quiet=quiet)
     tables = tables._replace(player=msgspec.structs.replace(tables.player, bank=str(bank)))
     supervisor = Supervisor(
         tables,
@@ -66,6 +66,7 @@ def listen(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
         epoch=round(clock.wall() * 1000),
         only=("player",),
     )
+    supervisor.warnings += remarks
     try:
         run_async(_play(supervisor, quiet=quiet))
     except RymError as error:

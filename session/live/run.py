@@ -70,7 +70,8 @@ def run_session(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
     session = tables.session
     notes = check(tables)
     folder = new_folder(tables)
-    bank = ready_bank(tables, folder, quiet=quiet)
+    bank, remarks = ready_bank(tables, folder, quiet=quiet)
+    notes += remarks
     if session.kind != "participant":
         notes += remark(session, bank)
     tables = settled(tables, folder, bank, epoch)
@@ -264,8 +265,10 @@ def _close_failed(folder: Folder, record: Record, warnings: list[str], error: Ry
         folder.give_up()
 
 
-def ready_bank(tables: Tables, folder: Folder, *, quiet: bool) -> Path:
-    """Return the bank that is to be played, built first where there is none.
+def ready_bank(tables: Tables, folder: Folder, *, quiet: bool) -> tuple[Path, tuple[str, ...]]:
+    """Return the bank to be played, built first where there is none, and what to note of it.
+
+    A session whose bank cannot be built leaves no folder behind.
 
     Raises
     ------
@@ -273,17 +276,20 @@ def ready_bank(tables: Tables, folder: Folder, *, quiet: bool) -> Path:
         If the memory cannot be read, or its bank not be built.
     """
     if tables.session.bank or tables.session.kind == "participant":
-        return own_bank(tables.session).resolve()
-    memory = load_memory(Path(tables.session.memory))
-    build(
-        memory,
-        folder.bank,
-        tables.generator,
-        progress=_teller(quiet=quiet),
-        subject=folder.subject,
-        jobs=0,
-    )
-    return folder.bank
+        return own_bank(tables.session).resolve(), ()
+    try:
+        built = build(
+            load_memory(Path(tables.session.memory)),
+            folder.bank,
+            tables.generator,
+            progress=_teller(quiet=quiet),
+            subject=folder.subject,
+            jobs=0,
+        )
+    except BaseException:  # Ctrl-C as well: nothing was recorded yet
+        folder.give_up()
+        raise
+    return folder.bank, built.remarks
 
 
 def _teller(*, quiet: bool) -> Callable[[Progress], None]:

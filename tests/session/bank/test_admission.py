@@ -5,17 +5,19 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
+from generator.making.build import Built
 from generator.memory import Memory
 from rym import bank
 from rym.errors import FormatError, RymError, UsageError
 from rym.messages import AFFECTS, Affect
 from session.bank.admission import check_affects, remark
 from session.bank.approvals import Judgement, approve, judge
+from session.live import run
 from session.live.run import check, ready_bank
 from session.settings import Tables, load, tables
 
@@ -45,7 +47,7 @@ def test_an_approved_bank_of_their_own_is_taken(approved: Path) -> None:
     root = approved.parents[2]
     for settings in (settings_of(root), settings_of(root, bank=str(approved))):
         assert check(settings) == []
-        assert ready_bank(settings, None, quiet=True) == approved  # type: ignore[arg-type]
+        assert ready_bank(settings, None, quiet=True) == (approved, ())  # type: ignore[arg-type]
 
 
 def test_a_participant_s_session_builds_no_bank(tmp_path: Path) -> None:
@@ -132,6 +134,48 @@ def test_a_foreign_bank_is_refused(approved: Path, tmp_path: Path) -> None:
     said = refusal(root, bank=str(elsewhere))
     assert str(elsewhere) in said
     assert str(root / "people" / "p07") in said
+
+
+def test_a_bank_is_of_the_memory_that_is_kept_with_it(approved: Path) -> None:
+    """Where no memory is named, the person's own counts: both fingerprints."""
+    root = approved.parents[2]
+    kept = approved.parent / "memory" / "memory.toml"
+    kept.parent.mkdir()
+    kept.write_text('text = "Something else."\n')
+    memory = Memory(text="Something else.")
+    said = refusal(root)
+    assert "abababababababab…" in said
+    assert memory.fingerprint[:16] in said
+    own = msgspec.structs.replace(bank.read(approved), memory_sha256=memory.fingerprint)
+    bank.save(own, approved)
+    assert check(settings_of(root)) == []
+
+
+def test_what_a_build_remarks_is_noted_and_a_failed_one_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The remarks are handed on to the session; without a bank there is no session's folder."""
+    memory = tmp_path / "memory.toml"
+    memory.write_text('text = "A lake."\n')
+    root = tmp_path / "root"
+    settings = settings_of(root, kind="pilot", memory=str(memory))
+    remarks = ("There is no song.", "One more.")
+
+    def built(*_: object, **__: object) -> Built:
+        return Built(cast(bank.Bank, None), remarks)
+
+    monkeypatch.setattr(run, "build", built)
+    folder = run.new_folder(settings)
+    assert ready_bank(settings, folder, quiet=True) == (folder.bank, remarks)
+    before = sorted(root.rglob("*"))
+
+    def failed(*_: object, **__: object) -> Built:
+        raise UsageError("No bank.", "None.")
+
+    monkeypatch.setattr(run, "build", failed)
+    with pytest.raises(UsageError):
+        ready_bank(settings, run.new_folder(settings), quiet=True)
+    assert sorted(root.rglob("*")) == before
 
 
 def test_a_bank_that_names_nobody_is_foreign(approved: Path) -> None:
