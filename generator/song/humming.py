@@ -188,9 +188,13 @@ def _taken(
         ):
             _wait(tape, rate, told, stop)
     except (ValueError, sounddevice.PortAudioError) as error:
+        try:
+            there = ", ".join(microphones()) or "none"
+        except (ValueError, sounddevice.PortAudioError):
+            there = "none that can be listed"
         raise DeviceError(
             f"{device or 'The default input'!r} is no microphone that can be opened ({error}); "
-            f"there are: {', '.join(microphones()) or 'none'}.",
+            f"there are: {there}.",
             "Name one of these, or record with another program and give the file.",
         ) from None
     return tape.samples[: tape.kept], rate

@@ -116,6 +116,12 @@ def understand(data: bytes) -> Understood:
     factor = folded(tempo)
     bar = factor * (score.beats or 4)
     notes = tidy([Tone(t.beat * factor, t.length * factor, t.pitch) for t in tones], bar)
+    if not notes:
+        raise FormatError(
+            f"There is no tune in the song's MIDI file: at {tempo:.0f} bpm every one of its "
+            f"{len(line)} notes is too short.",
+            "Export it again at the tempo at which it is sung.",
+        )
     if score.beats not in (None, 2, 4):
         remarks.append(
             f"The song counts {score.beats} beats to a bar, the bank 4: its accents will shift."

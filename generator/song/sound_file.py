@@ -109,6 +109,12 @@ def read(file: io.BufferedReader) -> Heard:
         raise FormatError(
             f"The song is no sound that can be read: {_said(error)}.", CONVERT
         ) from None
+    except TypeError:
+        # Of headerless sound, known by its file's ending, rate and channels would have to be told.
+        raise FormatError(
+            "The song is no sound that can be read: it says neither its rate nor its channels.",
+            CONVERT,
+        ) from None
     remarks = _length_remarks(file, len(samples), declared, rate, broken)
     samples = _checked(samples, rate)
     if rate < FULL_RATE:

@@ -163,3 +163,15 @@ def likeness(kept, played):
     """Return the highest correlation of a recording with what was played."""
     found = signal.fftconvolve(kept, played[::-1])
     return float(np.abs(found).max() / np.linalg.norm(kept) / np.linalg.norm(played))
+
+
+def test_a_sound_system_that_fails_twice_is_told_once(monkeypatch, tmp_path):
+    """Where not even a list of microphones can be had, the sentence says so."""
+
+    class Broken(Microphone):
+        def query_devices(self, name=None, kind=None):
+            raise self.PortAudioError("not initialised")
+
+    monkeypatch.setattr(humming, "_sounddevice", lambda: Broken(np.zeros(0)))
+    with pytest.raises(DeviceError, match="none that can be listed"):
+        humming.record(tmp_path / "hummed.wav", lambda _: None)

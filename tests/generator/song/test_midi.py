@@ -187,3 +187,10 @@ def test_without_mido_the_sentence_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "mido", None)
     with pytest.raises(UsageError, match=r"pip install -e '\.\[song\]'"):
         midi.understand(b"MThd" + bytes(20))
+
+
+@pytest.mark.parametrize("bpm", [1200, 4000])
+def test_a_tune_that_is_over_at_once_is_none(bpm):
+    """At such a tempo no note is long enough to be one: refused, nothing empty is handed on."""
+    with pytest.raises(FormatError, match="no tune"):
+        midi.understand(file_of(track([(0.25 * k, 0.25, 60 + k) for k in range(8)], bpm=bpm)))

@@ -233,3 +233,12 @@ def test_without_soxr_the_sentence_says_how_to_install_it(listen, tune, monkeypa
     monkeypatch.setitem(sys.modules, "soxr", None)
     with pytest.raises(UsageError, match=r"pip install -e '\.\[song\]'"):
         listen(np.tile(tune, 2), 44_100)
+
+
+def test_sound_without_a_header_is_refused(tmp_path):
+    """A .raw file tells neither rate nor channels: one sentence, as for any other file."""
+    path = tmp_path / f"{SECRET}.raw"
+    path.write_bytes(bytes(range(256)) * 100)
+    with sound_file.open_song(path) as file, pytest.raises(FormatError, match="no sound") as caught:
+        sound_file.read(file)
+    assert SECRET not in caught.value.error
