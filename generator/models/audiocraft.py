@@ -21,6 +21,7 @@ import weakref
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -50,7 +51,8 @@ class AudiocraftMusician:
     """Makes clips with audiocraft; its child lives as long as it does."""
 
     def __init__(self, chosen: Audiocraft, guide: Guide, prompter: Prompter) -> None:
-        if not chosen.python or shutil.which(chosen.python) is None:
+        python = shutil.which(chosen.python) if chosen.python else None
+        if python is None:
             raise DeviceError(
                 "Music by audiocraft needs a Python that has it; "
                 + (f"{Path(chosen.python).name} is none." if chosen.python else "none is named."),
@@ -58,6 +60,14 @@ class AudiocraftMusician:
             )
         name = Path(chosen.model).name if Path(chosen.model).exists() else chosen.model
         clips.warn_licence(name, chosen.licence)
+        # The child runs in a folder of its own, where relative paths lead elsewhere. Links stay: an
+        # environment's Python is one.
+        folder = Path(chosen.model)
+        chosen = msgspec.structs.replace(
+            chosen,
+            python=str(Path(python).absolute()),
+            model=str(folder.absolute()) if folder.is_dir() else chosen.model,
+        )
         self._chosen, self._score = chosen, clips.Score(guide, prompter)
         self._child: Child | None = None
         self.maker = Maker(backend="audiocraft", model=name, licence=chosen.licence)
@@ -115,23 +125,15 @@ class Child:
     def __init__(self, chosen: Audiocraft) -> None:
         self._chosen = chosen
         self._folder = tempfile.TemporaryDirectory(prefix="rym-")
-        self._process = subprocess.Popen(
-            [chosen.python, str(WORKER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            cwd=self._folder.name,
-            env=_environment(chosen.download),
-        )
+        self._process = _started(chosen, self._folder)
         self.close = weakref.finalize(self, _end, self._process, self._folder)
         self._answers: queue.Queue[str | None] = queue.Queue()
         self._last: list[str] = [""]
         self._prompts: list[str] = []
         for target, pipe in ((_each, self._process.stdout), (_latest, self._process.stderr)):
             kept = self._answers if target is _each else self._last
-            threading.Thread(target=target, args=(pipe, kept), daemon=True).start()
+            self._reader = threading.Thread(target=target, args=(pipe, kept), daemon=True)
+            self._reader.start()
         self._orders = 0
         self._begin()
 
@@ -197,7 +199,7 @@ class Child:
             self._process.stdin.write(json.dumps(question) + "\n")
             self._process.stdin.flush()
         except OSError:
-            raise ChildLostError(self._said()) from None
+            raise self._lost() from None
         try:
             line = self._answers.get(timeout=self._chosen.timeout)
         except queue.Empty:
@@ -207,7 +209,7 @@ class Child:
                 "Raise music.timeout, or use a machine with a GPU.",
             ) from None
         if line is None:
-            raise ChildLostError(self._said())
+            raise self._lost()
         try:
             answer = json.loads(line)
         except ValueError:
@@ -216,16 +218,48 @@ class Child:
             raise _strange()
         return answer
 
-    def _said(self) -> str:
-        """Return the last line of the child's standard error, unless words of a prompt are in it.
+    def _lost(self) -> ChildLostError:
+        # What it said last may still be on its way, though its answers have ended.
+        self._reader.join(GRACE_S)
+        return ChildLostError(self._said())
 
-        Escaped letters may be anybody's words.
+    def _said(self) -> str:
+        """Return what stands before the first colon of the child's last line on standard error.
+
+        That is the kind of an error; what follows may quote a path or a prompt. Escaped and foreign
+        letters, and words of a prompt, may be the person's and are not told.
         """
-        line = self._last[0].strip()
+        line = self._last[0].partition(":")[0].strip()
         words = {word for text in self._prompts for word in re.findall(r"\w{3,}", text.casefold())}
-        if not line or "\\" in line or words & set(re.findall(r"\w{3,}", line.casefold())):
+        if (
+            not line
+            or not (line.isascii() and line.isprintable())
+            or "\\" in line
+            or words & set(re.findall(r"\w{3,}", line.casefold()))
+        ):
             return ""
         return f" ({line[:200]})"
+
+
+def _started(chosen: Audiocraft, folder: tempfile.TemporaryDirectory[str]) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(
+            [chosen.python, str(WORKER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+            cwd=folder.name,
+            env=_environment(chosen.download),
+        )
+    except OSError as error:
+        folder.cleanup()
+        raise DeviceError(
+            f"music.python names {Path(chosen.python).name}, which does not start "
+            f"({type(error).__name__}).",
+            ENVIRONMENT,
+        ) from None
 
 
 def _strange() -> DeviceError:
@@ -252,8 +286,15 @@ def _kind(name: object) -> str:
 
 
 def _environment(download: bool) -> dict[str, str]:
+    """Return the child's environment: no key of ours, and the hub's only where it is asked."""
     offline = {} if download else {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    return {**os.environ, **offline, "PYTHONUNBUFFERED": "1"}
+    held_back = () if download else ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACE_HUB_TOKEN")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("RYM_") and name not in held_back
+    }
+    return {**kept, **offline, "PYTHONUNBUFFERED": "1"}
 
 
 def _each(pipe: IO[str], into: queue.Queue[str | None]) -> None:

@@ -42,6 +42,15 @@ class MusicGen:
         print("loading", name, flush=True)
         if name == "missing":
             torch.hub.download_url_to_file("https://example.invalid/weights", "x")
+        if os.path.isdir(name):
+            torch.load(os.path.join(name, "state_dict.bin"), map_location="cpu")
+        if os.path.isdir(name):
+            checkpoints = os.path.join(os.environ["TORCH_HOME"], "hub", "checkpoints")
+            os.makedirs(checkpoints)
+            torch.save({"klass": MusicGen}, os.path.join(checkpoints, "separator.th"))
+            url = "https://example.invalid/separator.th"
+            assert torch.hub.load_state_dict_from_url(url)["klass"] is MusicGen
+        (HERE / "environ").write_text(" ".join(os.environ))
         return MusicGen()
 
     def set_generation_params(self, duration, cfg_coef):
@@ -159,7 +168,10 @@ def test_a_crash_is_forgiven_once(guide, package, order) -> None:
 def test_two_crashes_are_told_with_the_last_line(guide, package, order) -> None:
     """The sentence has what the child said last."""
     (package / "how").write_text("crash always")
-    with _player(guide) as player, pytest.raises(DeviceError, match=r"twice.*no memory left"):
+    with (
+        _player(guide) as player,
+        pytest.raises(DeviceError, match=r"twice over one clip \(Killed\)"),
+    ):
         player._make(order)
     assert len(_pids(package)) == 2
 
@@ -175,7 +187,10 @@ def test_no_word_of_the_prompt_comes_back(guide, package, order) -> None:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("Killed: no memory left\n", " (Killed: no memory left)"),
+        ("Killed: no memory left\n", " (Killed)"),
+        ("FileNotFoundError: /home/anybody/model\n", " (FileNotFoundError)"),
+        ("Фehler: no\n", ""),
+        ("\x1b[31mError: no\n", ""),
         ("could not sing LANTERN\n", ""),
         (r"what is \u0437\u0430?", ""),
         ("  \n", ""),
@@ -245,6 +260,79 @@ def test_a_missing_python_is_refused_at_once(guide, python) -> None:
     assert "/nowhere" not in str(error.value)
 
 
+def test_paths_are_those_of_where_rym_runs(guide, package, order, tmp_path, monkeypatch) -> None:
+    """A relative Python and a relative model are found, though the child runs elsewhere.
+
+    What torch's hub keeps, as Demucs, may hold a class.
+    """
+    import torch  # noqa: PLC0415
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+    monkeypatch.chdir(tmp_path)
+    program = tmp_path / "env" / "python"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    (tmp_path / "weights").mkdir()
+    torch.save({"w": torch.zeros(2)}, tmp_path / "weights" / "state_dict.bin")
+    with _player(guide, "env/python", model="weights") as player:
+        assert player._make(order).shape == (24_000, 2)
+        assert player.maker.model == "weights"
+
+
+class _Runs:
+    """Runs code where it is unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self):
+        return Path.touch, (self.mark,)
+
+
+def test_weights_cannot_run_code(guide, package, order, tmp_path, monkeypatch) -> None:
+    """A pickle that would do something is refused, and nothing is done."""
+    import torch  # noqa: PLC0415
+
+    mark = tmp_path / "mark"
+    (tmp_path / "weights").mkdir()
+    torch.save({"w": _Runs(mark)}, tmp_path / "weights" / "state_dict.bin")
+    # As torch was before 2.6, which took in everything.
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+    with (
+        _player(guide, model=str(tmp_path / "weights")) as player,
+        pytest.raises(DeviceError, match="does not load: UnpicklingError"),
+    ):
+        player._make(order)
+    assert not mark.exists()
+
+
+def test_a_program_that_does_not_start_is_told(guide, order, tmp_path) -> None:
+    """A file that may be run but cannot be is a sentence with the remedy."""
+    program = tmp_path / "python"
+    program.write_bytes(b"\x00\x01")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    with (
+        _player(guide, str(program)) as player,
+        pytest.raises(DeviceError, match=r"python, which does not start.*music\.python") as error,
+    ):
+        player._make(order)
+    assert str(tmp_path) not in str(error.value)
+
+
+@pytest.mark.parametrize("download", [True, False])
+def test_the_child_gets_no_keys(guide, package, order, monkeypatch, download) -> None:
+    """Keys of language models stay here; the hub's goes along only where it is asked."""
+    monkeypatch.setenv("RYM_LANGUAGE_MODEL_KEY", "x")
+    monkeypatch.setenv("HF_TOKEN", "x")
+    with _player(guide, download=download) as player:
+        player._make(order)
+    names = (package / "environ").read_text().split()
+    assert not any(name.startswith("RYM_") for name in names)
+    assert ("HF_TOKEN" in names) == download
+
+
 def test_the_worker_is_a_script_for_older_pythons() -> None:
     """It imports nothing of RYM and parses as Python 3.9."""
     import ast  # noqa: PLC0415
@@ -253,6 +341,17 @@ def test_the_worker_is_a_script_for_older_pythons() -> None:
     names = {alias.name for x in ast.walk(tree) if isinstance(x, ast.Import) for alias in x.names}
     names |= {str(x.module) for x in ast.walk(tree) if isinstance(x, ast.ImportFrom)}
     assert {name.partition(".")[0] for name in names} == {
-        *["__future__", "json", "os", "platform", "sys", "wave", "typing", "audiocraft", "torch"]
+        *[
+            "__future__",
+            "functools",
+            "json",
+            "os",
+            "platform",
+            "sys",
+            "wave",
+            "typing",
+            "audiocraft",
+            "torch",
+        ]
     }
     assert textwrap.dedent(WORKER.read_text()).startswith('"""')
