@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from ..drafts import Sense
 from .avoiding import Avoided, tokens
 from .cleaning import clean, control, fold, wordless
+from .forms import inflected
 from .lexicon import lexicon
 
 MAX_WORDS = 60
@@ -20,7 +21,6 @@ REFUSAL = re.compile(
     r"|\bHere(?: is|['’]s) (?:the|a|your)\b",
     re.IGNORECASE,
 )
-ENDINGS = ("", "s", "es", "d", "ed", "ing", "ly")
 
 
 def tidy(answer: str) -> str:
@@ -73,5 +73,5 @@ def _latin(text: str) -> bool:
 def _never(text: str, sense: Sense) -> bool:
     never = lexicon().never
     words = {*never.anywhere, *(never.sight if sense == "sight" else ())}
-    forms = {word + ending for word in words for ending in ENDINGS}
-    return any(token.word in forms for token in tokens(text))
+    found = {token.word for token in tokens(text)} - {*never.other}
+    return any(inflected(word, one) for word in words for one in found)

@@ -126,6 +126,14 @@ def same(avoided: str, word: str) -> bool:
     )
 
 
+@functools.lru_cache(maxsize=65_536)
+def inflected(one: str, other: str) -> bool:
+    """Tell whether two words, both folded and Latin, are forms of one; compounds are left out."""
+    if one == other or any(other in row for row in _irregular().get(one, ())):
+        return True
+    return any(_inflected(a, b) for a in _spellings(one) for b in _spellings(other))
+
+
 @functools.cache
 def _irregular() -> dict[str, list[frozenset[str]]]:
     """Return the rows in which a word stands."""

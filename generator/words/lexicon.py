@@ -43,6 +43,8 @@ class Never(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     anywhere: tuple[str, ...]
     sight: tuple[str, ...]
     """Nor those, where it is about pictures: nobody is to be made up, and nothing written."""
+    other: tuple[str, ...]
+    """What looks like a form of one of those and is another word."""
 
 
 class Lexicon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
