@@ -55,7 +55,7 @@ class AceStepMusician:
         return load(self._weights, self._chosen)
 
     def _make(self, pipeline: Any, order: clips.Order) -> Stereo:
-        with weights.quiet(*LIBRARIES):
+        with clips.fitting(), weights.quiet(*LIBRARIES):
             return cover(pipeline, self._chosen, order)
 
 

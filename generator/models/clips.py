@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from scipy import signal
 
 from rym.clock import Clock
-from rym.errors import FormatError
+from rym.errors import DeviceError, FormatError
 from rym.messages import AFFECTS
 
 from ..drafts import Draft, Guide, Place, Prompter
@@ -211,6 +212,27 @@ def stereo(channels: npt.NDArray[np.floating], rate: int, to: int) -> Stereo:
         )
     both = np.repeat(channels, 2, axis=0) if len(channels) == 1 else channels
     return np.ascontiguousarray(resampled(both.T, rate, to))
+
+
+@contextlib.contextmanager
+def fitting() -> Iterator[None]:
+    """Turn a GPU's lack of memory into a sentence.
+
+    Raises
+    ------
+    DeviceError
+        If a clip does not fit.
+    """
+    import torch  # noqa: PLC0415
+
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise DeviceError(
+            "A clip does not fit into the GPU's memory.",
+            "Close other programs on the GPU, take a smaller model, or set device = 'cpu' in the "
+            "settings of the music.",
+        ) from None
 
 
 _warned: set[str] = set()

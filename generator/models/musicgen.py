@@ -77,7 +77,7 @@ class MusicGenMusician:
 
     def _make(self, tokenizer: Any, model: Any, order: clips.Order) -> Stereo:
         mono = clips.resampled(order.guide.mean(axis=1), order.rate, RATE)
-        with weights.quiet("transformers"):
+        with clips.fitting(), weights.quiet("transformers"):
             words = tokenizer([order.prompt], return_tensors="pt")
             made = generate(model, words, melody(mono), self._chosen, order)
         return clips.stereo(made, RATE, order.rate)

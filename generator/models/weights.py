@@ -65,7 +65,11 @@ def find(model: str, revision: str, wanted: Iterable[str], *, download: bool) ->
     DeviceError
         If the model is not here and may not or cannot be fetched.
     """
-    folder = Path(model).expanduser()
+    try:
+        folder = Path(model).expanduser()
+    # The home of somebody who is not on this machine.
+    except RuntimeError:
+        folder = Path(model)
     if model and folder.is_dir():
         return Weights(folder, folder.resolve().name, "")
     if folder.exists() or not re.fullmatch(r"\w[\w.-]*(/[\w.-]+)?", model):

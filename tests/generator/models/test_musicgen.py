@@ -226,6 +226,24 @@ def test_missing_weights_say_how_to_get_them(guide, tmp_path, monkeypatch) -> No
         _player(Path("facebook/musicgen-melody-nowhere"), guide)
 
 
+def test_a_home_that_is_nobodys_is_a_missing_model(guide) -> None:
+    """The path of an unknown person's home is a sentence, not a crash."""
+    with pytest.raises(DeviceError, match="There is no folder"):
+        _player(Path("~nobody-here/x"), guide)
+
+
+def test_too_little_memory_is_a_sentence(folder, guide, monkeypatch) -> None:
+    """What the GPU cannot hold is told with its remedy."""
+    import torch
+
+    def full(*_):
+        raise torch.OutOfMemoryError("of 2 GiB")
+
+    monkeypatch.setattr(musicgen, "generate", full)
+    with pytest.raises(DeviceError, match=r"does not fit into the GPU's memory.*smaller model"):
+        _player(folder, guide).play(LOOP, 0)
+
+
 def test_a_damaged_model_is_named(folder, guide, tmp_path) -> None:
     """Weights that are cut off give a sentence with the folder's name and no path."""
     for file in folder.iterdir():
@@ -241,9 +259,14 @@ def test_a_damaged_model_is_named(folder, guide, tmp_path) -> None:
 def test_code_in_the_folder_is_never_run(folder, guide, tmp_path, monkeypatch) -> None:
     """Nor is it asked about on the terminal, where somebody may say yes."""
     place = Path(shutil.copytree(folder, tmp_path / "own"))
-    config = json.loads((place / "tokenizer_config.json").read_bytes())
-    config |= {"auto_map": {"AutoTokenizer": ["own.Own", None]}, "tokenizer_class": "Own"}
-    (place / "tokenizer_config.json").write_text(json.dumps(config))
+    changes = {
+        "config.json": {"auto_map": {"AutoConfig": "own.Own"}, "model_type": "own"},
+        "tokenizer_config.json": {"auto_map": {"AutoTokenizer": ["own.Own", None]}},
+    }
+    for name, change in changes.items():
+        config = json.loads((place / name).read_bytes()) | change
+        config.pop("tokenizer_class", None)
+        (place / name).write_text(json.dumps(config))
     mark = tmp_path / "mark"
     (place / "own.py").write_text(f"open({str(mark)!r}, 'w').close()\nclass Own: pass\n")
     asked = []

@@ -295,9 +295,14 @@ def test_models_that_cannot_be_used_are_said(bank, models, tmp_path) -> None:
 def test_code_in_the_folder_is_never_run(models, tmp_path, monkeypatch) -> None:
     """Nor is it asked about on the terminal, where somebody may say yes."""
     place = Path(shutil.copytree(models[0], tmp_path / "own"))
-    config = msgspec.json.decode((place / "tokenizer_config.json").read_bytes())
-    config |= {"auto_map": {"AutoTokenizer": ["own.Own", None]}, "tokenizer_class": "Own"}
-    (place / "tokenizer_config.json").write_bytes(msgspec.json.encode(config))
+    changes = {
+        "config.json": {"auto_map": {"AutoConfig": "own.Own"}, "model_type": "own"},
+        "tokenizer_config.json": {"auto_map": {"AutoTokenizer": ["own.Own", None]}},
+    }
+    for name, change in changes.items():
+        config = msgspec.json.decode((place / name).read_bytes()) | change
+        config.pop("tokenizer_class", None)
+        (place / name).write_bytes(msgspec.json.encode(config))
     mark = tmp_path / "mark"
     (place / "own.py").write_text(f"open({str(mark)!r}, 'w').close()\nclass Own: pass\n")
     asked = []
