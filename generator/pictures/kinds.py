@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import re
+import functools
 from collections.abc import Iterable, Mapping
 
 import numpy as np
+
+from ..words import avoiding
+from ..words.cleaning import fold
 
 WORDS: Mapping[str, str] = {
     "lake": "lake pond jetty reed boathouse swan rowing canoe see seen badesee bergsee weiher"
@@ -38,8 +41,8 @@ WORDS: Mapping[str, str] = {
 """Kind of scene and words that ask for it, lower case; a word of the text may go on after them."""
 
 ELEMENTS: Mapping[str, str] = {
-    "water": "water lake sea river pond ocean drown swim flood wasser see fluss meer teich ozean"
-    " ertrinken schwimmen flut",
+    "water": "water lake sea river pond ocean brook stream creek drown swim flood wasser see -see"
+    " fluss meer teich ozean bach -bach ertrinken schwimmen flut",
     "rain": "rain storm thunder drizzle shower regen sturm gewitter donner niesel schauer",
     "snow": "snow ice winter frost schnee eis kälte",
     "dark": "dark night black gloom shadow dunkel nacht schwarz finster düster schatten",
@@ -54,7 +57,7 @@ ELEMENTS: Mapping[str, str] = {
     "inside": "room house home window inside zimmer haus zuhause fenster drinnen",
     "lamp": "lamp lantern candle fire lampe laterne kerze feuer",
 }
-"""What can be left out of a scene, and the avoid-words that say so."""
+"""What can be left out of a scene, and the avoid-words that say so; `-see` is a word's end."""
 
 NEEDS: Mapping[str, frozenset[str]] = {
     "lake": frozenset({"water"}),
@@ -65,18 +68,24 @@ NEEDS: Mapping[str, frozenset[str]] = {
     "path": frozenset(),
     "forest": frozenset({"tree"}),
     "garden": frozenset({"flower"}),
-    "city": frozenset({"people", "lamp"}),
+    "city": frozenset({"people", "lamp", "dark"}),
     "room": frozenset({"inside"}),
     "night": frozenset({"dark"}),
     "sky": frozenset(),
 }
-"""What a kind of scene cannot do without."""
+"""What a kind of scene cannot do without; a city is painted at dusk."""
 
 
 def barred(avoid: Iterable[str]) -> frozenset[str]:
-    """Return the elements that an avoid-list keeps out of every picture."""
+    """Return the elements that an avoid-list keeps out of every picture, in whatever form."""
+    avoid = tuple(avoid)
     tokens = [token for word in avoid for token in _tokens(word)]
-    return frozenset(name for name, words in ELEMENTS.items() if _hits(tokens, words))
+    bound = avoiding.Avoided(avoid)
+    return frozenset(
+        name
+        for name, words in ELEMENTS.items()
+        if _hits(tokens, words) or bound.mentioned(words.replace("-", "").replace(" ", ", "))
+    )
 
 
 def kinds(text: str, avoid: Iterable[str], rng: np.random.Generator) -> tuple[str, ...]:
@@ -106,16 +115,29 @@ def kinds(text: str, avoid: Iterable[str], rng: np.random.Generator) -> tuple[st
 
 
 def _tokens(text: str) -> list[str]:
-    return re.findall(r"[^\W\d_]+", text.lower())
+    return [token.word for token in avoiding.tokens(text)]
 
 
 def _hits(tokens: list[str], words: str) -> int:
-    return sum(any(_means(token, word) for word in words.split()) for token in tokens)
+    known = _folded(words)
+    return sum(any(_means(form, word) for form in _forms(t) for word in known) for t in tokens)
+
+
+@functools.cache
+def _folded(words: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(fold(word) for word in words.split()))
+
+
+def _forms(token: str) -> tuple[str, ...]:
+    """Return a word and, where `ae` may stand for a letter with two dots, that word folded."""
+    return token, token.replace("ae", "a").replace("oe", "o").replace("ue", "u")
 
 
 def _means(token: str, word: str) -> bool:
     # Endings go on after a word ("hills", "Wiesenblumen"); German also joins words in front of it
     # ("Stoppelfeld"). Short ones would be found in too many others ("see" in "seek").
+    if word.startswith("-"):
+        return token.endswith(word[1:])
     if len(word) <= 3:
         return token in (word, word + "s", word + "n", word + "e", word + "en", word + "es")
     return token.startswith(word) or (len(word) >= 5 and token.endswith(word))

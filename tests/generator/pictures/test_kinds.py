@@ -55,6 +55,15 @@ def test_every_kind_comes_once() -> None:
         ("rain", "rain", set()),
         ("Berge", "height", {"mountain"}),
         ("crowds", "people", {"city"}),
+        ("Strasse", "people", {"city", "path"}),
+        ("Kaelte", "snow", set()),
+        ("Baeume", "tree", {"forest"}),
+        ("the brook", "water", {"lake", "sea"}),
+        ("streams", "water", {"lake", "sea"}),
+        ("Mühlbach", "water", {"lake", "sea"}),
+        ("Bodensee", "water", {"lake", "sea"}),
+        ("swam", "water", {"lake", "sea"}),
+        ("Dunkelheit", "dark", {"night", "city"}),
     ],
 )
 def test_what_is_to_be_avoided_is_barred(word: str, element: str, gone: set[str]) -> None:
@@ -63,6 +72,13 @@ def test_what_is_to_be_avoided_is_barred(word: str, element: str, gone: set[str]
     order = kinds("a lake by the sea at night", (word,), np.random.default_rng(0))
     assert order
     assert not gone & set(order)
+
+
+@pytest.mark.parametrize("word", ["Hügel", "Huegel", "HUEGEL", "Hu\u0308gel"])
+def test_a_place_is_avoided_however_it_is_spelt(word: str) -> None:
+    """Two dots, an e in their place, capitals, composed or not."""
+    assert "hills" not in kinds("a lake", (word,), np.random.default_rng(0))
+    assert first(f"Auf dem {word}") == "hills"
 
 
 def test_the_sky_is_always_left() -> None:
