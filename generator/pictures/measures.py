@@ -162,25 +162,36 @@ class Redness:
     """Turns to and from a saturated red, cell by cell."""
 
     def __init__(self) -> None:
-        self._red: npt.NDArray[np.bool_] | None = None
-        self._last: Cells
+        self._other: Cells | None = None
+        """The least red colour since the last turn."""
+        self._red: Cells
+        """The reddest of the saturated reds since the last turn, counted as a turn or not; NaN
+        where there was none."""
+        self._way: npt.NDArray[np.int8]
 
     def turn(self, light: Cells) -> Cells:
         """Return 1 where a change to or from saturated red is complete."""
         colour = _ucs(light)
         share = light[..., 0] / np.maximum(light.sum(axis=-1), 1e-6)
         saturated = share >= RED
-        if self._red is None:
-            self._red, self._last = saturated, colour
-        # While nothing has turned, `last` follows the colour as far as it gets from where it may
-        # turn to: the reddest one in red, the least red one elsewhere.
-        moved = np.hypot(*np.moveaxis(colour - self._last, -1, 0)) > RED_CHANGE
-        turned = moved & (self._red | saturated)
-        extreme = np.where(self._red, colour[..., 0] > self._last[..., 0],
-                           colour[..., 0] < self._last[..., 0])  # fmt: skip
-        self._last = np.where((extreme | turned)[..., None], colour, self._last)
-        self._red = np.where(turned, ~self._red, self._red)
+        here = np.where(saturated[..., None], colour, np.nan)
+        if self._other is None:
+            self._other, self._red = colour, here
+            self._way = np.zeros(saturated.shape, np.int8)
+        to = saturated & (_apart(colour, self._other) > RED_CHANGE) & (self._way <= 0)
+        away = (_apart(colour, self._red) > RED_CHANGE) & (self._way >= 0) & ~to
+        self._way[to], self._way[away] = 1, -1
+        turned = to | away
+        less = turned | (colour[..., 0] < self._other[..., 0])
+        # Against NaN no comparison holds.
+        more = turned | (saturated & ~(here[..., 0] <= self._red[..., 0]))
+        self._other = np.where(less[..., None], colour, self._other)
+        self._red = np.where(more[..., None], here, self._red)
         return np.asarray(turned, np.int16)
+
+
+def _apart(one: Cells, other: Cells) -> Cells:
+    return np.asarray(np.hypot(*np.moveaxis(one - other, -1, 0)))
 
 
 def _cells(picture: Picture) -> Cells:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from generator.memory import Memory
-from generator.pictures.measures import MAX_FLASHES, flashes, flashes_of, look
+from generator.pictures.measures import MAX_FLASHES, Redness, flashes, flashes_of, look
 from generator.pictures.painter import Landscapes
 from generator.settings import GeneratorSettings
 
@@ -132,3 +132,25 @@ def test_hue_of_one_colour(colour: tuple[int, int, int]) -> None:
 def test_gray_has_no_hue() -> None:
     """Without any colour, hue and saturation are 0."""
     assert look(np.full((3, 4, 3), 90, np.uint8))[:2] == (0.0, 0.0)
+
+
+def test_a_red_that_was_come_to_in_small_steps_is_left_as_any_other() -> None:
+    """Its first saturated frame is near the colour before it; what leaves it still is a turn."""
+    near, red = (
+        np.array([[[0.7, 0.2, 0.1]]], np.float32),
+        np.array([[[0.85, 0.1, 0.05]]], np.float32),
+    )
+    far = np.array([[[0.1, 0.5, 0.1]]], np.float32)
+    found = Redness()
+    assert [int(found.turn(colour).sum()) for colour in (near, red, far)] == [0, 0, 1]
+    assert [int(found.turn(colour).sum()) for colour in (near, red, far) * 2] == [0, 1, 1] * 2
+
+
+def test_a_red_with_steps_between_blinks_as_often() -> None:
+    """A frame half-way, saturated or not, hides no flash."""
+    gray, half, red = (
+        np.array([[c]], np.float32) for c in ((0.3,) * 3, (0.8, 0.1, 0.1), (0.9, 0, 0))
+    )
+    found = Redness()
+    turns = [int(found.turn(colour).sum()) for colour in (gray, half, red, half) * 4]
+    assert sum(turns) == 7
