@@ -225,7 +225,10 @@ def settled(tables: Tables, folder: Folder, bank: Path, epoch: int) -> Tables:
         Of the supervisor; makes the sender's id unique.
     """
     replace = msgspec.structs.replace
-    tables = tables._replace(player=replace(tables.player, bank=str(bank)))
+    player = replace(tables.player, bank=str(bank))
+    if tables.session.kind == "participant":
+        player = replace(player, bank_sha256=hash_bank(bank))
+    tables = tables._replace(player=player)
     if tables.session.model:
         needs = models.load(Path(tables.session.model)).manifest
         stream = replace(tables.stream, model_channels=needs.channels, rate=needs.rate)

@@ -50,6 +50,15 @@ def test_an_approved_bank_of_their_own_is_taken(approved: Path) -> None:
         assert ready_bank(settings, None, quiet=True) == (approved, ())  # type: ignore[arg-type]
 
 
+def test_the_player_of_a_participant_is_told_what_was_approved(approved: Path) -> None:
+    """It takes no other content, whenever it is started; other sessions take what is there."""
+    root = approved.parents[2]
+    for kind, told in (("participant", bank.read(approved).content_sha256), ("pilot", "")):
+        before = settings_of(root, kind=kind)
+        after = run.settled(before, run.new_folder(before), approved, 1)
+        assert after.player.bank_sha256 == told
+
+
 def test_a_participant_s_session_builds_no_bank(tmp_path: Path) -> None:
     """The sentence says where it should be."""
     assert "builds no bank" in refusal(tmp_path)
