@@ -33,6 +33,7 @@ ADAPTERS = {
         "decoder/methods/network.py",
         "generator/models/acestep.py",
         "generator/models/audiocraft_worker.py",
+        "generator/models/clips.py",
         "generator/models/diffusion.py",
         "generator/models/musicgen.py",
         "generator/models/scores.py",
