@@ -77,6 +77,26 @@ def prepare(out: Path) -> None:
     (out / BUILD).mkdir(exist_ok=True, mode=0o700)
 
 
+def refuse_other_memory(out: Path, memory: Memory) -> None:
+    """Refuse a finished bank of another memory, before anything of this one is kept anywhere.
+
+    Raises
+    ------
+    UsageError
+        With both hashes.
+    """
+    try:
+        found = bank.read(out).memory_sha256
+    except FormatError:
+        return  # nothing finished is there; `claim` looks again
+    if found != memory.fingerprint:
+        raise UsageError(_other_memory(out, found, memory.fingerprint), "Choose another --out.")
+
+
+def _other_memory(out: Path, found: str, wanted: str) -> str:
+    return f"{out} holds the bank of memory {found[:16]}…, this memory is {wanted[:16]}…."
+
+
 def claim(out: Path, memory: Memory, settings: GeneratorSettings) -> None:
     """Mark a prepared and locked folder as this memory's, or refuse it.
 
@@ -156,10 +176,7 @@ def _has_content(out: Path) -> bool:
 
 def _difference(out: Path, found: Origin, wanted: Origin) -> str:
     if found.memory_sha256 != wanted.memory_sha256:
-        return (
-            f"{out} holds the bank of memory {found.memory_sha256[:16]}…, "
-            f"this memory is {wanted.memory_sha256[:16]}…."
-        )
+        return _other_memory(out, found.memory_sha256, wanted.memory_sha256)
     for field in GeneratorSettings.__struct_fields__:
         before, now = getattr(found.settings, field), getattr(wanted.settings, field)
         if before != now:

@@ -121,12 +121,15 @@ def _add_score(inner: Any, verb: Verb) -> None:
 
 def _build(arguments: argparse.Namespace) -> Outcome:
     from generator.__main__ import in_words, table
+    from generator.making import rows
     from generator.making.build import build
     from generator.memory import load
     from generator.words.explaining import explain
     from rym.clock import SystemClock
 
     clock = SystemClock()
+    if arguments.out:
+        rows.refuse_other_memory(arguments.out, load(arguments.memory))
     kept = _kept(arguments)
     memory = load(kept)
     out = arguments.out or kept.parent.parent / "bank"
