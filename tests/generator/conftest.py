@@ -11,7 +11,7 @@ from generator.memory import Memory, load
 from generator.settings import GeneratorSettings, NoPictures
 
 TEXT = "Zitronenfalter über dem Stoppelfeld, a lantern swings, warm bread."
-FULL = GeneratorSettings(variants=1, pictures=NoPictures())
+FULL = GeneratorSettings(sections=2, variants=1, pictures=NoPictures())
 EXAMPLE = Path(__file__).resolve().parents[2] / "configs" / "memory.example.toml"
 
 

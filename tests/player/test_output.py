@@ -119,6 +119,7 @@ def place_of(part, whole):
 
 @pytest.mark.real
 @pytest.mark.alone
+@pytest.mark.quiet
 def test_the_device_was_given_what_the_recording_says(sound_server, bank_folder, tmp_path):
     """No break although Python stands still 100 ms at a time; a stop is silence in time."""
     raw = tmp_path / "captured.raw"

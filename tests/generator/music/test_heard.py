@@ -20,7 +20,7 @@ SETTINGS = GeneratorSettings(sections=1, variants=2)
 RATE = SETTINGS.rate
 
 
-@pytest.fixture(scope="module", params=[3, 8])
+@pytest.fixture(scope="module", params=[8])
 def piece(request):
     """Return a composer, and its clips by variant and affect: the sound, and what is heard."""
     composer = Composer(Memory(text="x", seed=request.param), SETTINGS)

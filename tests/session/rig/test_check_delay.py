@@ -81,6 +81,7 @@ class Loop(threading.Thread):
 
 @pytest.mark.real
 @pytest.mark.alone
+@pytest.mark.quiet
 def test_120_ms_more_are_found_as_120_ms_more(sound_server, tmp_path):
     """Within 3 ms; each delay is kept in rig.toml, whose other lines stay as they are."""
     source_id = f"loop-{uuid.uuid4().hex[:8]}"
