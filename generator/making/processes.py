@@ -8,8 +8,8 @@ from typing import TypeVar
 from joblib import Parallel, parallel_config
 
 IDLE_S = 10
-"""Seconds after which a process without work ends. Those of a build that was killed know nothing of
-it: with joblib's own five minutes each would keep a quarter of a gigabyte that long."""
+"""Seconds after which joblib lets a process without work go while a build lives. Those of a build
+that was killed are not told: they stay, a quarter of a gigabyte each, until somebody ends them."""
 ENOUGH = 4
 """Calls below which further processes take longer to start than they save."""
 
