@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from joblib import Parallel, parallel_config
 
-IDLE_S = 10
-"""Seconds after which joblib lets a process without work go while a build lives. Those of a build
-that was killed are not told: they stay, a quarter of a gigabyte each, until somebody ends them."""
+ALONE_S = 1.0
+"""Seconds between two looks at whether the process that asks is still there."""
 ENOUGH = 4
 """Calls below which further processes take longer to start than they save."""
 
@@ -30,5 +32,26 @@ def spread(calls: Sequence[Callable[[], T]], n_processes: int) -> Iterator[T]:
         for call in calls:
             yield call()
         return
-    with parallel_config("loky", n_jobs=n_processes or -1, idle_worker_timeout=IDLE_S):
-        yield from Parallel(return_as="generator_unordered")((call, (), {}) for call in calls)
+    with parallel_config("loky", n_jobs=n_processes or -1):
+        found = Parallel(return_as="generator_unordered")((_guarded, (call,), {}) for call in calls)
+        yield from found
+
+
+def _guarded(call: Callable[[], T]) -> T:
+    _end_with_parent()
+    return call()
+
+
+@functools.cache
+def _end_with_parent() -> None:
+    """See to it, once, that this process ends when the one that started it was killed.
+
+    joblib's own would wait for work for minutes, a quarter of a gigabyte each.
+    """
+    threading.Thread(target=_watch, args=(os.getppid(),), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        threading.Event().wait(ALONE_S)
+    os._exit(1)

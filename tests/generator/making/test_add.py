@@ -19,18 +19,6 @@ from rym.errors import FormatError, UsageError
 HERE = Place(0, 0, "positive")
 
 
-@pytest.fixture
-def copy(small_bank, tmp_path):
-    """Return a copy of the small bank, which a test may change."""
-    out = tmp_path / "bank"
-    for path in small_bank.rglob("*"):
-        if path.is_file():
-            target = out / path.relative_to(small_bank)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(path.read_bytes())
-    return out
-
-
 def given(folder, tmp_path, *, rate=48_000, turns=1.0, turn=0, gain=0.3, name="mine.wav"):
     """Write the neutral clip as somebody else might give it: other rate, level, length."""
     sound, _ = decode((folder / "audio/s0-v0-neutral.flac").read_bytes())

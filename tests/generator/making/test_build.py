@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import psutil
 import pytest
 import soundfile
 from scipy import signal
@@ -17,6 +18,14 @@ from rym.bank import Approval
 from rym.errors import FormatError, UsageError
 from rym.messages import AFFECTS
 
+SPREAD = """
+import os, sys, time
+from generator.making.processes import spread
+
+for pid in spread([os.getpid] * 4, 2):
+    print(pid, flush=True)
+time.sleep(60)
+"""
 STOPPED = """
 import sys
 from pathlib import Path
@@ -110,6 +119,21 @@ def kill_after(n_files: int, out: Path, text: str) -> None:
         while int(child.stdout.readline()) < n_files:
             pass
         child.kill()
+
+
+def test_the_processes_of_a_killed_one_end():
+    """Who had them work is killed: within seconds they are gone, though nobody tells them."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", SPREAD],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).resolve().parents[3],
+    )
+    with child:
+        assert child.stdout is not None
+        workers = {psutil.Process(int(child.stdout.readline())) for _ in range(4)}
+        child.kill()
+    assert workers
+    assert psutil.wait_procs(workers, timeout=10.0)[1] == []
 
 
 @pytest.mark.parametrize("after", [1, 7])

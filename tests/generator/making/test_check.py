@@ -18,18 +18,6 @@ from rym import bank
 CLIP = "audio/s0-v0-neutral.flac"
 
 
-@pytest.fixture
-def copy(small_bank, tmp_path):
-    """Return a copy of the small bank, which a test may change."""
-    out = tmp_path / "bank"
-    for path in small_bank.rglob("*"):
-        if path.is_file():
-            target = out / path.relative_to(small_bank)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(path.read_bytes())
-    return out
-
-
 def changed(folder, change):
     """Change a clip's sound and have the manifest say that this is how it should be."""
     manifest = bank.read(folder)
