@@ -15,15 +15,15 @@ import numpy.typing as npt
 
 from rym.messages import AFFECTS, Affect, Command, Content, Identity, Played, Safety, Stop, Valence
 
-from .blocks import Blocks
-from .exposure import Exposure
-from .limiter import DELAY, Level, Limiter
-from .material import Material
-from .policy import Policy
-from .presets import Rule
+from .deciding.exposure import Exposure
+from .deciding.policy import Policy
+from .deciding.presets import Rule
+from .level.limiter import DELAY, Level, Limiter
+from .music.blocks import Blocks
+from .music.material import Material
+from .music.timeline import Timeline, View
 from .safety import DeadMan, Order
 from .settings import BLOCK, RATE, PlayerSettings
-from .timeline import Timeline, View
 
 TICK = RATE // 4
 """Frames between two `Played` when nothing changes."""
@@ -199,8 +199,8 @@ class Engine:
                 done = self._lower(value)
             case "steer":
                 done = self._steer(value)
-            case "follow" if value in ("on", "off"):
-                self._policy.following = value == "on"
+            case "course" if value in ("follow", "hold"):
+                self._policy.following = value == "follow"
                 done = True
             case "end":
                 self._safety.end(self.frame)

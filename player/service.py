@@ -19,17 +19,28 @@ from rym import bank
 from rym.bank import Clip
 from rym.bus import ALL, LATEST, Newest
 from rym.errors import FormatError
-from rym.messages import Applied, Command, Identity, Message, Played, Safety, Stop
+from rym.messages import (
+    Applied,
+    Command,
+    Content,
+    Identity,
+    Loudness,
+    Message,
+    Played,
+    Safety,
+    Shown,
+    Stop,
+)
 from rym.service import Shell
-from rym.topics import APPLIED, COMMAND, NOW, SAFETY, STOP, VALENCE
+from rym.topics import APPLIED, COMMAND, LEVEL, NOW, PICTURE, SAFETY, STOP, VALENCE, Topic
 
-from . import flac
 from .engine import Engine
-from .heard import Heard
 from .latch import Latch
-from .limiter import DELAY
-from .material import Material, Sound, Stretch, build
-from .output import Sink, open_sink
+from .level.limiter import DELAY
+from .music.material import Material, Sound, Stretch, build
+from .output import flac
+from .output.devices import Sink, open_sink
+from .output.heard import Heard
 from .settings import BLOCK, RATE, PlayerSettings
 
 STALE = 2.0
@@ -38,6 +49,15 @@ PAUSE = 0.005
 """Seconds between two looks at the sink: half a control block."""
 AWAKENING = ("release-stop", "resume")
 """Orders that bring sound back."""
+TOPIC_OF: dict[type[Content], Topic] = {
+    Played: NOW,
+    Shown: PICTURE,
+    Loudness: LEVEL,
+    Safety: SAFETY,
+}
+"""Where what the engine says is published."""
+TIMED = (Played, Shown)
+"""What is said together with the time at which its frame is heard."""
 FAREWELL = 10
 """Control blocks over which sound fades where the process is told to end."""
 
@@ -275,12 +295,11 @@ class Player:
         self._engine.render(self._block)
         self._give()
         for content, cause in self._engine.events():
-            if isinstance(content, Played):
-                heard = self._sink.audible_at(content.frame)
-                self._shell.bus.publish(NOW, content, cause=cause, audible_at=heard)
-            elif isinstance(content, Safety):
+            if isinstance(content, Safety):
                 self._latch.put(content.state == "STOP")
-                self._shell.bus.publish(SAFETY, content, cause=cause)
+            heard = self._sink.audible_at(content.frame) if isinstance(content, TIMED) else None
+            topic = TOPIC_OF[type(content)]
+            self._shell.bus.publish(topic, content, cause=cause, audible_at=heard)
 
     def _give(self) -> None:
         self._sink.write(self._block)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from rym.errors import UsageError
+from rym.messages import State
 
 RATE = 48_000
 """Frames per second of every bank and of every stream to a device."""
@@ -39,7 +40,22 @@ class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     there. A participant's session sets it: a player that is started again in the middle must not
     play what was built meanwhile and nobody approved."""
     preset: Literal["close", "gentle", "paper"] = "gentle"
-    """When and how fast affects change: see `player.presets`."""
+    """When and how fast affects change: see `player.deciding.presets`."""
+    mix: Literal["steps", "continuous"] = "steps"
+    """`steps`: one affect is heard, and fades lead from one to another. `continuous`: neutral and
+    one pole are mixed as the decoded valence says, however small it is."""
+    arm: Literal["real", "permuted", "yoked", "keys", "none"] = "real"
+    """What leads the music: the decoder; for `permuted` and `yoked` the `sequence`; held keys; or
+    nothing, which is neutral. All else, the limits and the dead-man switch above all, is the same
+    in every arm."""
+    sequence: tuple[tuple[State, Annotated[float, msgspec.Meta(gt=0.0, le=3600.0)]], ...] = ()
+    """State and seconds, one after the other from the player's first frame on; for `permuted` and
+    `yoked` only. After the last, neutral."""
+    course: Literal["follow", "hold", "neutral", "positive"] = "follow"
+    """Whereto a guided session goes: what leads is followed; nothing new is begun; or the music
+    goes towards neutral or positive a step at a time, and never back."""
+    course_step: Annotated[float, msgspec.Meta(ge=1.0, le=3600.0)] = 30.0
+    """Seconds between two steps of such a course."""
     dwell: Annotated[float, msgspec.Meta(ge=0.0, le=600.0)] = 8.0
     """Seconds from the end of a fade before the decoder may begin another one."""
     max_changes: Annotated[int, msgspec.Meta(ge=1, le=600)] = 6
@@ -50,7 +66,8 @@ class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     negative_longest: Annotated[float, msgspec.Meta(ge=0.0, le=3600.0)] = CAUTIOUS[
         "negative_longest"
     ]
-    """Seconds for which negative may be heard in one go, fades included: see `player.exposure`."""
+    """Seconds for which negative may be heard in one go, fades included: see
+    `player.deciding.exposure`."""
     negative_share: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = CAUTIOUS["negative_share"]
     """Largest share of the run (0…1) in which negative is heard; 0: never."""
     positive_longest: Annotated[float, msgspec.Meta(ge=0.0, le=3600.0)] = CAUTIOUS[
@@ -81,6 +98,20 @@ class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     every input waits."""
     latency: Annotated[float, msgspec.Meta(ge=0.01, le=0.5)] = 0.05
     """Seconds of buffer asked of the audio device."""
+    device_rate: Literal[0, 44_100, 48_000, 96_000] = 0
+    """Frames per second of the audio device; 0: 48 000 where it takes them, else its own. What is
+    played is brought to that rate behind the limiter."""
+    exclusive: bool = False
+    """Whether no other program may sound through this device (WASAPI, Core Audio, ALSA's `hw`)."""
+    monitor: str = ""
+    """Name of a second audio device on which the operator hears the same; empty: none."""
+    talkback: str = ""
+    """Name of the microphone through which the operator speaks while the music is ducked; empty:
+    none."""
+    full_scale_dba: Annotated[float, msgspec.Meta(ge=60.0, le=150.0)] | None = None
+    """Sound pressure level in dB(A) that a sine of full scale has at the ear with this device at
+    this system volume, as `rym check level` was told; null: not known. Without it no dose is
+    estimated."""
     device_delay: Annotated[float, msgspec.Meta(ge=-0.5, le=2.0)] = 0.0
     """Seconds by which sound is heard later than the device declares. `rym check delay` measures it
     against the EEG and writes it to `rig.toml`; 0: nobody has."""

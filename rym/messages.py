@@ -278,6 +278,39 @@ class Played(Content, frozen=True, kw_only=True):
         return None if self.level_db <= SILENT_DB else self.audible
 
 
+class Shown(Content, frozen=True, kw_only=True):
+    """What is seen while `frame` is heard; between two of them everything moves in a line.
+
+    Sent when it is rendered, a quarter of a second before it is heard: whoever shows it knows by
+    then where it goes. `cause` is empty: it follows from what is heard.
+    """
+
+    frame: int
+    """Player frames since the player's start."""
+    scene: int
+    """Number of the bank's scene."""
+    before: int
+    """Scene that it takes over from; the same where no dissolve runs."""
+    share: float
+    """How far the dissolve has come, 0…1; 1 where none runs."""
+    valence: float
+    """Place in the strips, −1…1."""
+
+
+class Loudness(Content, frozen=True, kw_only=True):
+    """How loud a stretch of what was given out is, after level and limiter; `cause` is empty."""
+
+    frame: int
+    """Player frames since the player's start, of the stretch's first frame."""
+    n_frames: int
+    lufs: float
+    """Loudness of the stretch (ITU-R BS.1770-4, ungated), in LUFS; −120 for silence."""
+    level_dba: float
+    """A-weighted level (IEC 61672-1), in dB below a sine of full scale; −120 for silence."""
+    peak_dbtp: float
+    """4× oversampled peak, in dBTP; −120 for silence."""
+
+
 class Safety(Content, frozen=True, kw_only=True):
     """State of the player's dead-man switch; retained."""
 
@@ -312,15 +345,18 @@ class Command(Content, frozen=True, kw_only=True):
         "set-level",
         "resume",
         "release-stop",
-        "follow",
+        "course",
+        "pin",
         "steer",
+        "duck",
         "end",
     ]
     """To the decoder: `load-model` (value: folder), `freeze` and `thaw` its learning, `undo`
     (value: seconds), `mark` (value: a name for the present state), `roll-back` (value: such a name,
     `start`, or a lesson's number). To the player: `set-level` (value: dB), `resume` and
-    `release-stop` (value: session), `follow` (value: `on` or `off`), `steer` (value: an affect),
-    `end` (come back)."""
+    `release-stop` (value: session), `course` (value: `follow`, `hold`, `neutral`, `positive`),
+    `pin` (value: an affect, or `off`), `steer` (value: an affect, asked for once), `duck` (value:
+    `on` or `off`; the music steps back while somebody speaks), `end` (come back)."""
     value: str
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from rym import messages as m
 from rym.errors import UsageError
 
-VERSION = 4
+VERSION = 5
 """Raised by one whenever a message changes its form."""
 
 RIG = re.compile(r"[a-z0-9-]{1,32}\Z")
@@ -37,6 +37,8 @@ LEARNED = Topic("decoder/learned", m.Learned, qos=1)
 LATENT = Topic("decoder/latent", m.Latent)
 DRIFT = Topic("decoder/drift", m.Drift, qos=1)
 NOW = Topic("player/now", m.Played)
+PICTURE = Topic("player/picture", m.Shown)
+LEVEL = Topic("player/level", m.Loudness)
 SAFETY = Topic("player/safety", m.Safety, retained=True, qos=1)
 LABEL = Topic("session/label", m.Label, qos=1)
 COMMAND = Topic("session/command", m.Command, qos=1)
@@ -47,7 +49,7 @@ TRUTH = Topic("simulator/truth", m.Truth, qos=1)
 FAULT = Topic("simulator/fault", m.Injected, qos=1)
 MISSING = Topic("journal/missing", m.Missing)
 
-SERVICES = ("stream", "decoder", "player", "session", "simulator", "journal")
+SERVICES = ("stream", "decoder", "player", "page", "outward", "session", "simulator", "journal")
 STATUS = {s: Topic(f"{s}/status", m.Status, retained=True, qos=1) for s in SERVICES}
 APPLIED = {s: Topic(f"{s}/applied", m.Applied, qos=1) for s in SERVICES}
 
@@ -62,6 +64,8 @@ TOPICS: dict[str, Topic] = {
         LATENT,
         DRIFT,
         NOW,
+        PICTURE,
+        LEVEL,
         SAFETY,
         LABEL,
         COMMAND,

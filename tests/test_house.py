@@ -54,7 +54,11 @@ ADAPTERS = {
     "joblib": {"generator/making/processes.py", "session/evaluation/run.py"},
     "distributed": {"session/evaluation/run.py"},
     "ray": {"session/evaluation/run.py"},
-    "soundfile": {"player/flac.py", "generator/making/finish.py", "generator/song/sound_file.py"},
+    "soundfile": {
+        "player/output/flac.py",
+        "generator/making/finish.py",
+        "generator/song/sound_file.py",
+    },
     "mido": {"generator/song/midi.py"},
     "soxr": {"generator/song/sound_file.py"},
     "pyloudnorm": {"generator/sound/mastering.py"},
@@ -64,8 +68,8 @@ ADAPTERS = {
         "generator/pictures/shapes.py",
         "generator/pictures/sketch.py",
     },
-    "sounddevice": {"player/output.py", "generator/song/humming.py"},
-    "rtmixer": {"player/output.py"},
+    "sounddevice": {"player/output/devices.py", "generator/song/humming.py"},
+    "rtmixer": {"player/output/devices.py"},
     "rich": {"session/live/view.py"},
 }
 CLOCK_CALLS = {"time", "monotonic", "perf_counter", "sleep", "time_ns", "monotonic_ns"}

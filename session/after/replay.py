@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from player.material import Material
+from player.music.material import Material
 from player.service import load
 from player.settings import PlayerSettings
 from rym import messages as m
@@ -25,8 +25,10 @@ from rym.topics import (
     DRIFT,
     LATENT,
     LEARNED,
+    LEVEL,
     NOW,
     PHASE,
+    PICTURE,
     QUALITY,
     SAFETY,
     STATUS,
@@ -40,7 +42,18 @@ from ..live.lines import Journal, read
 from . import rerun
 from .compare import Difference, difference, missing, named
 
-VERIFIED: tuple[Topic, ...] = (WINDOW, QUALITY, VALENCE, LEARNED, LATENT, DRIFT, SAFETY, NOW)
+VERIFIED: tuple[Topic, ...] = (
+    WINDOW,
+    QUALITY,
+    VALENCE,
+    LEARNED,
+    LATENT,
+    DRIFT,
+    SAFETY,
+    NOW,
+    PICTURE,
+    LEVEL,
+)
 """What is made again, in the order in which one rests on the other."""
 DECISIVE = ("machine", "cpu", "python", "numpy", "scipy")
 """Where these differ, numbers may differ in their last bits."""

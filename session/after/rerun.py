@@ -20,8 +20,9 @@ from decoder.decoder import Decoder
 from decoder.service import TOPIC_OF, carry_out, heard_at, lessons_in
 from decoder.settings import DecoderSettings
 from player.engine import Engine
-from player.limiter import DELAY
-from player.material import Material
+from player.level.limiter import DELAY
+from player.music.material import Material
+from player.service import TOPIC_OF as SAID_ON
 from player.settings import BLOCK, PlayerSettings
 from rym import messages as m
 from rym.errors import FormatError, UsageError
@@ -36,6 +37,7 @@ from rym.topics import (
     STOP,
     VALENCE,
     WINDOW,
+    Topic,
 )
 from stream.files.xdf import replay_file
 from stream.settings import StreamSettings
@@ -322,7 +324,7 @@ def player(
     for topic in (VALENCE, COMMAND, STOP):
         contents.update((message.id, message.content) for message in journal.of(topic))
     engine = _engine(journal, epoch, material, settings)
-    said = [*journal.of(NOW, "player", epoch), *journal.of(SAFETY, "player", epoch)]
+    said = [x for topic in SAID_ON.values() for x in journal.of(topic, "player", epoch)]
     until = max((message.content.frame for message in said), default=-1)
     waiting = inputs(journal, epoch)
     unsaid = _unsaid(said, waiting)
@@ -331,16 +333,16 @@ def player(
     # The limiter's delay is left out of the first block, so that every `render` makes one block.
     scratch = np.zeros((BLOCK, 2), dtype=np.float32)
     out = scratch[DELAY:]
-    count = {NOW.short: 0, SAFETY.short: 0}
+    count: Counter[Topic] = Counter()
     while engine.frame <= until:
         while waiting and waiting[0].at <= engine.frame:
             _apply(engine, waiting.pop(0), contents)
         engine.render(out)
         out = scratch
         for content, cause in engine.events():
-            short = NOW.short if isinstance(content, m.Played) else SAFETY.short
-            yield made(m.Identity("player", epoch, short, count[short]), content, cause)
-            count[short] += 1
+            topic = SAID_ON[type(content)]
+            yield made(m.Identity("player", epoch, topic.short, count[topic]), content, cause)
+            count[topic] += 1
     if unsaid is not None:
         raise FormatError(
             f"The player followed {unsaid[0]} by frame {unsaid[1]}, and the journal does not say "

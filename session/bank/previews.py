@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from generator.pictures.files import contact_sheet, decode, encode
-from player import flac
+from player.output import flac
 from rym import bank
 from rym.bank import Bank
 from rym.errors import FormatError

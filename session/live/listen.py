@@ -115,5 +115,5 @@ async def _steer(supervisor: Supervisor, keys: asyncio.Queue[str] | None) -> Non
 async def _ask(supervisor: Supervisor, affect: Affect) -> None:
     # Each time, not once: a player that was started again follows an estimate, of which there is
     # none here, and would turn back to neutral.
-    await supervisor.command(Command(to="player", action="follow", value="off"))
+    await supervisor.command(Command(to="player", action="course", value="hold"))
     await supervisor.command(Command(to="player", action="steer", value=affect))

@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from player.clicks import Clicks, clicks
-from player.output import Sink, open_sink
+from player.output.clicks import Clicks, clicks
+from player.output.devices import Sink, open_sink
 from player.settings import BLOCK, RATE, PlayerSettings
 from rym.clock import Clock, timeout
 from rym.errors import SignalError, UsageError

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from decoder import model as models
-from player.output import device_name
+from player.output.devices import device_name
 from player.settings import PlayerSettings
 from rym.clock import Clock
 from rym.errors import DeviceError, RymError, SignalError

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from player.engine import Engine
-from player.material import Material, Section
+from player.music.material import Material, Section
 from player.settings import RATE, PlayerSettings
 from rym.messages import AFFECTS, Affect, Identity, Played, Valence
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from player.engine import Engine
-from player.material import Material, Section
+from player.music.material import Material, Section
 from player.settings import RATE, PlayerSettings
 from rym.messages import AFFECTS, Affect, Identity, Played, Valence
 

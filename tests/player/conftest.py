@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from player.material import Material, Section
+from player.music.material import Material, Section
 from rym.bank import SCHEMA, Bank, Clip, Correlation, Maker, save, sha256
 from rym.messages import AFFECTS, Affect
 

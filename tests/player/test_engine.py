@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from player.engine import Engine
-from player.limiter import CEILING, DELAY
+from player.level.limiter import CEILING, DELAY
 from player.settings import BLOCK, RATE, PlayerSettings
 from rym.messages import AFFECTS, Command, Identity, Label, Played, Safety, Stop, Valence
 
@@ -282,10 +282,10 @@ def test_the_level_only_goes_down(material):
 
 
 def test_steering_is_heard_and_named_as_the_cause(material):
-    """`steer` moves the music without a decoder; `follow off` keeps the decoder out."""
+    """`steer` moves the music without a decoder; `course hold` keeps the decoder out."""
     engine = start(material)
     run = Run(engine).until(RATE)
-    engine.apply(name("session/command", 0), command("follow", "off"))
+    engine.apply(name("session/command", 0), command("course", "hold"))
     engine.apply(name("session/command", 1), command("steer", "negative"))
     engine.apply(name("session/command", 2), command("steer", "furious"))
     run.until(4 * RATE, "positive")

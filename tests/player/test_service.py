@@ -266,7 +266,7 @@ def test_a_bank_that_is_not_there_is_refused(tmp_path):
 
 def test_a_named_device_that_is_not_there_is_refused_an_unnamed_one_is_not(caplog, tmp_path):
     """Asked for by name: an error that lists what there is. Else one warning and the clock."""
-    from player.output import PacedSink, open_sink  # noqa: PLC0415
+    from player.output.devices import PacedSink, open_sink  # noqa: PLC0415
 
     with pytest.raises(DeviceError, match=r"no such|There is no PortAudio"):
         open_sink(PlayerSettings(device="no such device"), ManualClock())

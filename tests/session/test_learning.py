@@ -24,7 +24,7 @@ KEYS: tuple[m.LabelState, ...] = ("positive", "negative", "neutral")
 
 def mixed(session: Any, seconds: float = 9.0, rounds: int = 2) -> None:
     """Hold every key under two clips that have nothing to do with it."""
-    session.order("follow", "off")
+    session.order("course", "hold")
     for i in range(rounds):
         for j, state in enumerate(KEYS):
             session.order("steer", CLIPS[(i + j) % 3])

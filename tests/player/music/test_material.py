@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from player import flac
-from player.material import build
-from player.score import Score
+from player.music.material import build
+from player.music.score import Score
+from player.output import flac
 from player.service import load, named
 from rym import bank
 from rym.errors import FormatError

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from player.limiter import CEILING, DELAY, SILENCE_DB, Level, Limiter
+from player.level.limiter import CEILING, DELAY, SILENCE_DB, Level, Limiter
 from player.settings import BLOCK, RATE
 
 

@@ -14,8 +14,8 @@ from rym.bank import Bank, Clip, Correlation
 from rym.errors import FormatError
 from rym.messages import AFFECTS, Affect
 
+from ..settings import BLOCK, RATE
 from .crossfade import Pairs, clamp
-from .settings import BLOCK, RATE
 
 Sound = npt.NDArray[np.float32]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from .settings import BLOCK
+from ..settings import BLOCK
 
 
 class Blocks:

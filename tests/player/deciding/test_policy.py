@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from player.policy import Policy
+from player.deciding.policy import Policy
 from player.settings import RATE, PlayerSettings
 from rym.messages import AFFECTS, Identity, Valence
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from player.output import PacedSink, open_sink
+from player.output.devices import PacedSink, open_sink
 from player.settings import BLOCK, RATE, PlayerSettings
 from rym.clock import ManualClock
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 # The player's own loop without broker: valence at once and then never again, a GIL held for 100 ms
 # five times a second.

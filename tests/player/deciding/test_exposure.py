@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from player.deciding.exposure import BEGINNING, Exposure
+from player.deciding.policy import Policy
 from player.engine import Engine
-from player.exposure import BEGINNING, Exposure
-from player.limiter import DELAY
-from player.material import Material, Section
-from player.policy import Policy
+from player.level.limiter import DELAY
+from player.music.material import Material, Section
+from player.music.timeline import Timeline
 from player.settings import BLOCK, RATE, PlayerSettings
-from player.timeline import Timeline
 from rym.errors import UsageError
 from rym.messages import AFFECTS, Command, Identity, Played, Stop, Valence
 
@@ -85,7 +85,7 @@ class Listener:
 
     def alone(self):
         """Let no decoder have a say."""
-        self.apply(Command(to="player", action="follow", value="off"))
+        self.apply(Command(to="player", action="course", value="hold"))
         return self
 
     def play(self, blocks, state=None):
@@ -153,8 +153,8 @@ acts = st.one_of(
     st.sampled_from(POLES).map(steer),
     st.sampled_from(POLES).map(steer),
     st.just(USELESS),
-    st.just(Command(to="player", action="follow", value="off")),
-    st.just(Command(to="player", action="follow", value="on")),
+    st.just(Command(to="player", action="course", value="hold")),
+    st.just(Command(to="player", action="course", value="follow")),
     st.just(Stop(by="distress", t=0.0)),
     st.just(Command(to="player", action="release-stop", value="s")),
 )

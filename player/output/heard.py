@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from rym.errors import DeviceError
 
+from ..settings import RATE
 from .flac import Recording
-from .settings import RATE
 
 Frames = npt.NDArray[np.float32]
 

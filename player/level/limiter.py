@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from .settings import BLOCK, RATE
+from ..settings import BLOCK, RATE
 
 Frames = npt.NDArray[np.float32]
 

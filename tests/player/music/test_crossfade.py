@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from player import crossfade
+from player.music import crossfade
 from player.settings import BLOCK
 
 shares = st.floats(0.0, 1.0)

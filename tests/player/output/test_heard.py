@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from player.heard import Heard, free_name
+from player.output.heard import Heard, free_name
 from player.settings import BLOCK, RATE
 from rym.errors import DeviceError
 
@@ -22,7 +22,7 @@ WRITER = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from player.heard import Heard
+from player.output.heard import Heard
 heard = Heard(Path(sys.argv[1]))
 x = np.random.default_rng(0).uniform(-0.5, 0.5, (4 * 48000, 2)).astype(np.float32)
 begin = time.monotonic()
@@ -79,7 +79,7 @@ def test_after_sigkill_it_is_readable_to_the_last_second(tmp_path):
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(tmp_path)],
         stdout=subprocess.PIPE,
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=Path(__file__).resolve().parents[3],
     )
     try:
         for line in writer.stdout:
@@ -109,7 +109,7 @@ def test_a_disk_that_fills_up_is_said_once_and_does_not_stop_the_player(tmp_path
     def full(*_args, **_kwargs):
         raise DeviceError("The disk is full.", "Free space.")
 
-    monkeypatch.setattr("player.flac.Recording.keep", full)
+    monkeypatch.setattr("player.output.flac.Recording.keep", full)
     for _ in range(100):
         heard.write(np.zeros((BLOCK, 2), dtype=np.float32))
     end = time.monotonic() + 5

@@ -16,7 +16,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from .settings import BLOCK
+from ..settings import BLOCK
 
 Base = tuple[float, float, float]
 """A direction: shares of (negative, neutral, positive), each ≥ 0, of length 1."""

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from player import crossfade
-from player.presets import Rule
-from player.score import Score
+from player.deciding.presets import Rule
+from player.music import crossfade
+from player.music.score import Score
+from player.music.timeline import Timeline
 from player.settings import BLOCK, RATE, PlayerSettings
-from player.timeline import Timeline
 from rym.messages import AFFECTS
 
 BAR = 24_000

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from player.clicks import EVERY_S, LEAD_S, PEAK, clicks
+from player.output.clicks import EVERY_S, LEAD_S, PEAK, clicks
 from player.settings import BLOCK, RATE
 
 

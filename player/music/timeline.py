@@ -15,13 +15,13 @@ import numpy.typing as npt
 
 from rym.messages import AFFECTS, Affect, Fade
 
+from ..deciding.presets import PRESETS, Preset, Rule
+from ..settings import BLOCK, RATE, PlayerSettings
 from . import crossfade
 from .blocks import Blocks
 from .crossfade import Base, Curve, Pairs
 from .material import Material
-from .presets import PRESETS, Preset, Rule
 from .score import Score, Spot
-from .settings import BLOCK, RATE, PlayerSettings
 
 Frames = npt.NDArray[np.float32]
 

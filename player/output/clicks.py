@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .settings import BLOCK, RATE
+from ..settings import BLOCK, RATE
 
 PEAK = 0.1
 """Largest amplitude of full scale, 1: −20 dB."""

@@ -38,8 +38,8 @@ from typing import NamedTuple, Protocol
 
 from rym.messages import Affect, Fade
 
+from ..settings import BLOCK, RATE, SHORTEST, PlayerSettings
 from .presets import Rule
-from .settings import BLOCK, RATE, SHORTEST, PlayerSettings
 
 BEGINNING = 200 * RATE
 """Frames that a run is taken to have lasted at least where a share of it is asked for."""

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from rym.clock import Clock
 from rym.errors import DeviceError
 
-from .settings import RATE, PlayerSettings
+from ..settings import RATE, PlayerSettings
 
 Frames = npt.NDArray[np.float32]
 

@@ -4,7 +4,7 @@ Hysteresis and the confidence gate proper are the decoder's. Here a change is he
 last fade is younger than the dwell, and while the minute has seen enough fades; a fade that has not
 begun may always be withdrawn or turned. A person's `steer` waits for neither, and the decoder has
 to leave it alone until it is heard and its dwell is over. What the exposure limits bar
-(`player.exposure`) is answered with neutral; a barred `steer` is refused.
+(`player.deciding.exposure`) is answered with neutral; a barred `steer` is refused.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Protocol
 
 from rym.messages import Affect, Identity, State, Valence
 
-from .settings import RATE, PlayerSettings
+from ..settings import RATE, PlayerSettings
 
 
 class Heard(Protocol):

@@ -1,0 +1,1 @@
+"""What is asked of the music: who leads, and what limits them."""

@@ -1,0 +1,1 @@
+"""How loud it is, and the limiter that is the last thing before the ear."""

@@ -1,0 +1,1 @@
+"""What the music is at every frame: pure."""

@@ -1,0 +1,1 @@
+"""Where frames go: devices, and the recording of what was heard."""
