@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 DECODERS = ("auto", "cebra-knn", "lda", "riemann")
+PRESETS = ("close", "gentle", "paper")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -179,6 +180,12 @@ def _add_simulate(verbs: Any) -> None:
     parser.add_argument(
         "--learning", action="store_true", help="let the memory learn from keys in feedback"
     )
+    parser.add_argument(
+        "--preset",
+        choices=PRESETS,
+        default="gentle",
+        help="how soon and how fast the music changes",
+    )
     add_cohort(parser.add_subparsers(metavar="cohort"), _verb)
 
 
@@ -322,6 +329,7 @@ def _simulate(arguments: argparse.Namespace) -> Outcome:
         candidate=arguments.decoder,
         learning=arguments.learning,
         quiet=arguments.json,
+        preset=arguments.preset,
     )
     return result, 0
 

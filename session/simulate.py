@@ -12,21 +12,25 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
 
 from decoder.scoring.intervals import over_people
 from decoder.settings import DecoderSettings, TrainingSettings
+from player.settings import PlayerSettings
 from rym.messages import AFFECTS, Affect, LabelState, Window
 
 from .after.training import Asked
 from .simulated import life
 from .simulated.life import RATE, Plan
-from .simulated.measures import Heard, Measured, heard, measure
+from .simulated.measures import Answered, Heard, Measured, answered, heard, measure
 
 __all__ = ["RATE", "Life", "Outcome", "live", "run_one", "settings_for", "simulate", "summarize"]
+
+
+Preset = Literal["close", "gentle", "paper"]
 
 
 class Life(NamedTuple):
@@ -62,9 +66,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """Held-out score of the calibration against its keys: what the verdict rests on."""
     measured: Measured
     heard: dict[Affect, Heard]
+    answered: Answered
 
 
-def run_one(plan: Plan, candidate: Asked = "auto", learning: bool = False) -> Outcome:
+def run_one(
+    plan: Plan, candidate: Asked = "auto", learning: bool = False, preset: Preset = "gentle"
+) -> Outcome:
     """Run one session from rest to score.
 
     Parameters
@@ -75,17 +82,20 @@ def run_one(plan: Plan, candidate: Asked = "auto", learning: bool = False) -> Ou
         Which decoder is trained; `auto` lets the calibration choose.
     learning : bool
         Whether a memory learns from the keys of the feedback; else none of them is used.
+    preset : {'close', 'gentle', 'paper'}
+        How soon and how fast the music changes.
     """
     settings = settings_for(candidate, learning=learning)
     person = life.calibrated(plan)
     model, scores = life.learn(person, settings)
-    lived = life.live(person, model, [settings])
+    lived = life.live(person, model, [settings], PlayerSettings(preset=preset))
     return Outcome(
         decoder=scores.chosen,
         verdict=scores.verdict,
         keys=scores.score,
         measured=measure(lived, lived.told[0]),
         heard=heard(lived.played, plan.turn, plan.end),
+        answered=answered(lived),
     )
 
 
@@ -97,7 +107,13 @@ def settings_for(candidate: Asked, *, learning: bool) -> DecoderSettings:
 
 
 def simulate(
-    *, seeds: int, plan: Plan, candidate: Asked, learning: bool, quiet: bool
+    *,
+    seeds: int,
+    plan: Plan,
+    candidate: Asked,
+    learning: bool,
+    quiet: bool,
+    preset: Preset = "gentle",
 ) -> dict[str, Any]:
     """Run sessions with the seeds 0, 1, … and return their mean with its 95 % interval.
 
@@ -113,6 +129,8 @@ def simulate(
         Whether a memory learns from the keys of the feedback.
     quiet : bool
         True writes no progress.
+    preset : {'close', 'gentle', 'paper'}
+        How soon and how fast the music changes.
     """
     outcomes = []
     plans = [plan._replace(seed=seed) for seed in range(seeds)]
@@ -120,14 +138,14 @@ def simulate(
     os.environ["OMP_NUM_THREADS"] = "1"
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
-        done = pool.map(run_one, plans, repeat(candidate), repeat(learning))
+        done = pool.map(run_one, plans, repeat(candidate), repeat(learning), repeat(preset))
         for seed, outcome in enumerate(done):
             outcomes.append(outcome)
             if not quiet:
                 sys.stderr.write(f"{_in_words(seed, outcome)}\n")
     result = summarize(outcomes)
     if not quiet:
-        sys.stdout.write(f"{result['in_words']}\n")
+        sys.stdout.write(f"{result['in_words']}\n{result['felt_to_heard']['in_words']}\n")
     return result
 
 
@@ -160,10 +178,41 @@ def summarize(outcomes: list[Outcome]) -> dict[str, Any]:
         "interval": None if found.interval is None else list(found.interval),
         "chance": 1 / len(AFFECTS),
         "undelayed": float(np.mean([outcome.measured.undelayed for outcome in outcomes])),
+        "felt_to_heard": _felt_to_heard([outcome.answered for outcome in outcomes]),
         "verdicts": counts,
         "persons": [msgspec.to_builtins(outcome) for outcome in outcomes],
         "in_words": (
             f"{len(scores)} persons: balanced accuracy {found.mean:.3f} ± "
             f"{found.standard_error or 0.0:.3f} (standard error), {interval}, chance 0.333; {told}"
+        ),
+    }
+
+
+def _felt_to_heard(answers: list[Answered]) -> dict[str, Any]:
+    """Return the median over all changes, and the mean of the persons' medians with its interval.
+
+    Changes that were never answered lie in no median: how many there were is told beside it.
+    """
+    seconds = [s for one in answers for s in one.seconds]
+    medians = [one.median for one in answers if one.median is not None]
+    never, already = sum(one.never for one in answers), sum(one.already for one in answers)
+    told = {"n": len(seconds), "never": never, "already": already}
+    if not seconds:
+        return told | {"in_words": "Felt → half-way heard: no change was answered."}
+    p50, p90 = np.percentile(seconds, [50, 90]).tolist()
+    found = over_people(np.array(medians))
+    interval = "no 95 % interval"
+    if found.interval is not None:
+        interval = f"95 % interval {found.interval[0]:.2f} to {found.interval[1]:.2f} s"
+    return told | {
+        "p50": p50,
+        "p90": p90,
+        "median_of_a_person": found.mean,
+        "interval": None if found.interval is None else list(found.interval),
+        "in_words": (
+            f"Felt → half-way heard: median {p50:.2f} s, 90 % within {p90:.2f} s, of "
+            f"{len(seconds)} changes; a person's median {found.mean:.2f} s, {interval}; "
+            f"{never} changes were not answered before the next one, {already} were to what was "
+            "heard already"
         ),
     }

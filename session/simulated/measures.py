@@ -9,9 +9,12 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 
-from rym.messages import AFFECTS, Affect, Played, Valence
+from player.settings import RATE
+from rym.messages import AFFECTS, Affect, Identity, Message, Meta, Played, Valence
+from rym.topics import NOW
 
 from ..after.episodes import Span, Steps, score
+from ..after.latency import PlayerClock, felt_to_heard
 from .life import Life, Told
 
 QUARTERS = 4
@@ -24,6 +27,22 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds in one go."""
     share: float
     """Of the feedback, 0…1."""
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """How soon what was felt was heard, as the report of a session counts it."""
+
+    seconds: tuple[float, ...]
+    """From every answered change of what is felt to half-way heard."""
+    already: int
+    """Changes to what was being heard anyway."""
+    never: int
+    """Changes that were not answered before the next one."""
+
+    @property
+    def median(self) -> float | None:
+        """Of `seconds`; null where nothing was answered."""
+        return float(np.median(self.seconds)) if self.seconds else None
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +142,34 @@ def seconds_to_right(
         named = next((a.t for a in answers if begin <= a.t < until and a.state == state), None)
         found.append(None if named is None else named - begin)
     return tuple(found)
+
+
+def answered(life: Life) -> Answered:
+    """Return how soon every change of what was felt in feedback was half-way heard.
+
+    Parameters
+    ----------
+    life : Life
+        What was felt and what was played.
+    """
+    said = [
+        Message(
+            id=Identity("player", 0, NOW.short, n),
+            cause=(),
+            content=played,
+            meta=Meta(wall=t, mono=t, host="", pid=0, audible_at=t),
+        )
+        for n, (t, played) in enumerate(life.played)
+    ]
+    log = {NOW.short: said}
+    feedback = Span(name="feedback", index=2, start=life.plan.turn, end=life.plan.end, cut=False)
+    found = felt_to_heard(log, PlayerClock.of(said, RATE), life.felt, [feedback])
+    outcomes = [one.outcome for one in found]
+    return Answered(
+        seconds=tuple(one.seconds for one in found if one.seconds is not None),
+        already=outcomes.count("already heard"),
+        never=outcomes.count("not heard"),
+    )
 
 
 def heard(played: Sequence[tuple[float, Played]], start: float, end: float) -> dict[Affect, Heard]:

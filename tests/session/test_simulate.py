@@ -12,7 +12,7 @@ from scipy import stats
 from session.simulate import Outcome, live, run_one, summarize
 from session.simulated import life
 from session.simulated.life import Plan
-from session.simulated.measures import Measured
+from session.simulated.measures import Answered, Measured
 
 SHORT = Plan(2, calibration=80.0, feedback=30.0)
 
@@ -22,7 +22,10 @@ def _outcome(score: float, verdict: str = "guessing") -> Outcome:
         balanced_accuracy=score, undelayed=score - 0.1, quarters=(score,) * 4, n_states=10,
         to_right=(2.0,), unknown=0.1, lessons=0, drifts={}, delay=2.4,
     )  # fmt: skip
-    return Outcome(decoder="lda", verdict=verdict, keys=score, measured=measured, heard={})
+    answers = Answered(seconds=(score, 10 * score), already=1, never=2)
+    return Outcome(
+        decoder="lda", verdict=verdict, keys=score, measured=measured, heard={}, answered=answers
+    )
 
 
 def test_a_life_does_not_depend_on_how_it_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,3 +85,15 @@ def test_the_interval_is_students() -> None:
     assert two["interval"] is None
     assert "no 95 % interval" in two["in_words"]
     assert msgspec.json.encode(result)
+
+
+def test_felt_to_heard_is_summed_up_over_changes_and_over_persons() -> None:
+    """The median of all changes, the mean of the persons' medians; what was not answered beside."""
+    scores = [0.4, 0.6, 0.8]
+    found = summarize([_outcome(s) for s in scores])["felt_to_heard"]
+    assert (found["n"], found["never"], found["already"]) == (6, 6, 3)
+    assert found["p50"] == pytest.approx((0.8 + 4.0) / 2)
+    assert found["median_of_a_person"] == pytest.approx(5.5 * 0.6)
+    low, high = stats.t.interval(0.95, 2, loc=3.3, scale=stats.sem([5.5 * s for s in scores]))
+    assert found["interval"] == pytest.approx([low, high])
+    assert "6 changes were not answered" in found["in_words"]

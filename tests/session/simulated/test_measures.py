@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
+import msgspec
 import pytest
 
 from rym.messages import AFFECTS, Affect, Fade, Played, State, Valence
 from session.after.episodes import Steps
 from session.simulated.life import Life, Plan, Told
-from session.simulated.measures import heard, measure, seconds_to_right
+from session.simulated.measures import answered, heard, measure, seconds_to_right
 
 FPS = 48_000
 
@@ -68,3 +69,25 @@ def test_how_long_an_affect_is_heard() -> None:
     assert found["neutral"].longest == pytest.approx(20.0)  # 20 to 40 s
     assert found["neutral"].share == pytest.approx((12.0 + 20.0) / 40.0)
     assert found["negative"].share == 0.0
+
+
+def test_how_soon_what_is_felt_is_heard() -> None:
+    """To the middle of the fade that answers a change; what is heard already and never is told."""
+    said = [
+        (0.0, played(3.0, (0, 1, 0))),
+        (10.0, played(10.0, (0, 1, 0), "positive")),
+        (11.0, played(11.0, (0, 0.7, 0.7), "positive")),
+        (12.0, played(12.0, (0, 0, 1), "positive")),
+        (40.0, played(40.0, (0, 0, 1), "positive")),
+    ]
+    said = [(t, msgspec.structs.replace(x, audible="positive" if t > 10 else "neutral"))
+            for t, x in said]  # fmt: skip
+    felt = Steps(
+        times=(0.0, 7.5, 20.0, 30.0), states=("neutral", "positive", "negative", "positive")
+    )
+    plan = Plan(1, calibration=-20.0, feedback=40.0)
+    found = answered(Life(plan, felt, Steps(), (), said))
+    assert found.seconds == (pytest.approx(3.5),)
+    assert (found.never, found.already) == (1, 1)
+    assert found.median == pytest.approx(3.5)
+    assert answered(Life(plan, Steps(), Steps(), (), said)).median is None
