@@ -249,8 +249,9 @@ def _verify_sound(work: _Work, valences: Mapping[m.Identity, m.Content]) -> None
             materials = {left_out: load(bank, left_out=left_out)}
         material = materials[left_out]
         try:
-            for message in rerun.player(work.journal, epoch, material, settings, valences):
-                work.checker.see(message)
+            for piece in rerun.player(work.journal, epoch, material, settings, valences):
+                for message in piece.said:
+                    work.checker.see(message)
         except FormatError as error:
             work.checker.finish(str(error), service="player", epoch=epoch)
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from decoder import model as models
 from decoder.decoder import Decoder
@@ -293,14 +294,22 @@ def inputs(journal: Journal, epoch: int) -> list[Input]:
     return found
 
 
+class Piece(NamedTuple):
+    """One stretch of what the player gave out, and what it said while it made it."""
+
+    sound: npt.NDArray[np.float32]
+    """Shape (n_times, 2), from where the last piece ended; valid until the next one is made."""
+    said: list[m.Message]
+
+
 def player(
     journal: Journal,
     epoch: int,
     material: Material,
     settings: PlayerSettings,
     valences: Mapping[m.Identity, m.Content],
-) -> Iterator[m.Message]:
-    """Yield what one start of the player must have said, up to the last that the journal has.
+) -> Iterator[Piece]:
+    """Yield what one start of the player must have played and said, up to the journal's last word.
 
     Parameters
     ----------
@@ -338,11 +347,14 @@ def player(
         while waiting and waiting[0].at <= engine.frame:
             _apply(engine, waiting.pop(0), contents)
         engine.render(out)
-        out = scratch
+        said = []
         for content, cause in engine.events():
             topic = SAID_ON[type(content)]
-            yield made(m.Identity("player", epoch, topic.short, count[topic]), content, cause)
+            name = m.Identity("player", epoch, topic.short, count[topic])
+            said.append(made(name, content, cause))
             count[topic] += 1
+        yield Piece(out, said)
+        out = scratch
     if unsaid is not None:
         raise FormatError(
             f"The player followed {unsaid[0]} by frame {unsaid[1]}, and the journal does not say "
