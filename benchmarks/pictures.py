@@ -29,10 +29,11 @@ from threadpoolctl import threadpool_limits
 from generator.memory import Memory
 from generator.pictures.files import contact_sheet, decode, encode
 from generator.pictures.kinds import kinds
-from generator.pictures.measures import flashes, look
+from generator.pictures.measures import look
 from generator.pictures.painter import KINDS, Landscapes
 from generator.pictures.sketch import read
 from generator.settings import GeneratorSettings
+from rym.flashes import flashes
 
 SHOWN = (0, 3, 7, 10, 13, 17, 20)
 """Frames of a strip that a figure shows."""

@@ -12,11 +12,12 @@ import numpy as np
 from rym import bank
 from rym.bank import Bank, Clip, Scene
 from rym.errors import FormatError
+from rym.flashes import MAX_FLASHES, flashes
 from rym.messages import AFFECTS
 
 from ..music.render import Grid
 from ..pictures.files import decode as decode_picture
-from ..pictures.measures import MAX_FLASHES, flashes, look
+from ..pictures.measures import look
 from ..sound import mastering, measures
 from ..sound.faults import faults
 from ..sound.mastering import Stereo

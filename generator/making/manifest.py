@@ -11,11 +11,11 @@ import msgspec
 
 from rym import bank
 from rym.bank import Bank, Clip, Correlation, Frame, Kind, Scene
+from rym.flashes import MAX_FLASHES, flashes
 from rym.messages import AFFECTS
 
 from ..drafts import Picture
 from ..pictures.files import decode as decode_picture
-from ..pictures.measures import MAX_FLASHES, flashes
 from ..settings import NoPictures
 from ..sound import measures
 from . import rows

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from decoder import model as models
 from generator.memory import load as load_memory
-from generator.pictures.measures import MAX_FLASHES
 from player.service import load
 from rym import bank as bank_format
 from rym.bank import ROLES, Bank, Role
 from rym.errors import UsageError
+from rym.flashes import MAX_FLASHES
 from rym.messages import Affect
 
 from ..settings import SessionSettings
