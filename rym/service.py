@@ -36,7 +36,9 @@ __all__ = ["Lifeline", "Shell", "run", "run_async"]
 S = TypeVar("S", bound=msgspec.Struct)
 Serve = Callable[["Shell", S], Awaitable[None]]
 
-OTHER_TABLES = ("session", "source", "stream", "decoder", "player", "journal", "generator")
+OTHER_TABLES = (
+    "session", "source", "stream", "decoder", "player", "journal", "generator", "outward",
+)  # fmt: skip
 """Tables that a settings file may hold for other parts."""
 
 LOG = logging.getLogger(__name__)

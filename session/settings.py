@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from decoder.settings import DecoderSettings
 from generator.settings import GeneratorSettings
+from player.outward.settings import OutwardSettings
 from player.settings import PlayerSettings
 from rym import settings as layers
 from rym.errors import UsageError
@@ -96,6 +97,7 @@ class Tables(NamedTuple):
     player: PlayerSettings
     journal: JournalSettings
     generator: GeneratorSettings
+    outward: OutwardSettings
 
     def builtins(self) -> dict[str, dict[str, Any]]:
         """Return table → key → value, as session.json keeps it."""
@@ -111,6 +113,7 @@ SCHEMA: dict[str, Any] = {
     "player": PlayerSettings,
     "journal": JournalSettings,
     "generator": GeneratorSettings,
+    "outward": OutwardSettings,
 }
 
 

@@ -59,7 +59,8 @@ ADAPTERS = {
         "generator/making/finish.py",
         "generator/song/sound_file.py",
     },
-    "mido": {"generator/song/midi.py"},
+    "mido": {"generator/song/midi.py", "player/outward/midi.py"},
+    "pythonosc": {"player/outward/osc.py"},
     "soxr": {"generator/song/sound_file.py"},
     "pyloudnorm": {"generator/sound/mastering.py"},
     "PIL": {

@@ -45,8 +45,9 @@ MODULES = {
     "stream": "stream",
     "decoder": "decoder",
     "player": "player",
+    "outward": "player.outward",
 }
-STARTED_TOGETHER = (("journal",), ("simulator", "decoder", "player"), ("stream",))
+STARTED_TOGETHER = (("journal",), ("simulator", "decoder", "player", "outward"), ("stream",))
 """Groups in their order: the journal hears all, and a sender begins when `stream` opens it, whose
 first window then finds everyone listening."""
 
@@ -115,6 +116,8 @@ class Supervisor:
         self.broker = None if outside else self._part("broker", "rym.broker")
         if tables.session.eeg == "outside":
             only = tuple(name for name in only if name != "simulator")
+        if not tables.outward.on:
+            only = tuple(name for name in only if name != "outward")
         self.parts = {name: self._part(name, MODULES[name]) for name in MODULES if name in only}
         self.bus = MqttBus(
             self._url,
@@ -146,6 +149,8 @@ class Supervisor:
         settings = msgspec.to_builtins(getattr(self.tables, table))
         if name == "player":
             settings["origin"] = self._music_origin
+        if name == "outward":
+            settings["bank"] = self.tables.player.bank
         if name == "decoder":
             settings |= self._known_before(settings)
         return {
@@ -341,7 +346,7 @@ class Supervisor:
 
     async def _end_parts(self) -> None:
         """End the parts along the stream; the journal hears them all, the broker carries them."""
-        for name in ("simulator", "stream", "decoder", "player", "journal"):
+        for name in ("simulator", "stream", "decoder", "player", "outward", "journal"):
             part = self.parts.get(name)
             if part is not None:
                 part.end()

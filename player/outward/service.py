@@ -1,0 +1,145 @@
+"""The service `outward`: tells other programs by OSC and MIDI (thin shell).
+
+It hears what everybody hears and answers nobody: a receiver that hangs, a port that was pulled out
+or a name that cannot be found cost this process's own packets and nothing else. What is wrong
+stands in its status, and it is tried again every two seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from rym import bank
+from rym.bus import LATEST, Mailbox, queue
+from rym.errors import FormatError
+from rym.messages import Message, Played
+from rym.service import Shell
+from rym.topics import NOW, QUALITY, SAFETY, VALENCE
+
+from .beats import Beats, grids
+from .mapping import Mapping
+from .midi import LOOK_EVERY, Sender
+from .osc import Receiver
+from .settings import OutwardSettings, address
+
+LOOK = 0.02
+"""Seconds between two looks for messages where no tick is due earlier."""
+HELD = 64
+"""Places in the music that may wait to be taken in: each is an anchor of the beat."""
+STALE = 2.0
+"""Seconds after which an answer is too old to be told: the player would not follow it either."""
+
+
+async def serve(shell: Shell, settings: OutwardSettings) -> None:
+    """Tell until told to end.
+
+    Parameters
+    ----------
+    shell : Shell
+        Bus and clock.
+    settings : OutwardSettings
+        Table `[outward]`.
+    """
+    outward = Outward(shell, settings)
+    try:
+        await outward.tell()
+    finally:
+        outward.close()
+
+
+class Outward:
+    """Both bridges on one bus.
+
+    Parameters
+    ----------
+    shell : Shell
+        Bus and clock.
+    settings : OutwardSettings
+        Table `[outward]`.
+    """
+
+    def __init__(self, shell: Shell, settings: OutwardSettings) -> None:
+        self._shell = shell
+        self._clock = shell.clock
+        # The newest alone counts of what is a state; a beat rests on every place that is said.
+        self._state = shell.bus.subscribe(VALENCE, QUALITY, SAFETY, overload=LATEST)
+        self._now: Mailbox | None = None
+        self._mapping = Mapping(settings)
+        self._receiver = Receiver(address(settings.osc)) if settings.osc else None
+        self._sender = Sender(settings.midi, settings.midi_channel) if settings.midi else None
+        self._beats = Beats({})
+        self._note = ""
+        if self._sender and settings.midi_clock and settings.bank:
+            self._now = shell.bus.subscribe(NOW, overload=queue(HELD))
+            self._beats, self._note = _beats(Path(settings.bank))
+        self._told = " "
+
+    async def tell(self) -> None:
+        """Take in what comes and tell it, for ever."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_looking(), name="look")
+            group.create_task(self._keep_telling(), name="tell")
+
+    async def _keep_telling(self) -> None:
+        while True:
+            now = self._clock.now()
+            for message in self._state.drain():
+                self._tell(message, now)
+            if self._sender is not None:
+                self._tick(self._sender, now)
+            await self._clock.sleep_until(self._next(now))
+
+    def close(self) -> None:
+        """End the note that is held and give the port back."""
+        if self._sender is not None:
+            self._sender.send([*self._beats.stop(), *self._mapping.silence()])
+            self._sender.close()
+
+    def _tell(self, message: Message, now: float) -> None:
+        # A retained message may be an hour old; what is decided is told while it is true.
+        if message.id.topic == VALENCE.short and now - message.content.t > STALE:
+            return
+        packets, midi = self._mapping.take(message.content)
+        if self._receiver is not None:
+            self._receiver.send(packets)
+        if self._sender is not None:
+            self._sender.send(midi)
+
+    def _tick(self, sender: Sender, now: float) -> None:
+        for message in self._now.drain() if self._now else []:
+            content, at = message.content, message.meta.audible_at
+            if isinstance(content, Played) and at is not None:
+                self._beats.hear(content, at, now)
+        sender.send(self._beats.due(now))
+
+    def _next(self, now: float) -> float:
+        tick = self._beats.next_at()
+        return now + LOOK if tick is None else min(now + LOOK, max(tick, now))
+
+    async def _keep_looking(self) -> None:
+        """Look for what is missing; beside the telling, since a name may take seconds."""
+        while True:
+            self._say()
+            if self._receiver is not None:
+                await asyncio.to_thread(self._receiver.find)
+            if self._sender is not None:
+                self._sender.look()
+            await self._clock.sleep_until(self._clock.now() + LOOK_EVERY)
+
+    def _say(self) -> None:
+        """Say what is wrong where that is new."""
+        parts = (self._receiver, self._sender)
+        wrong = " ".join(part.trouble for part in parts if part is not None and part.trouble)
+        said = " ".join(filter(None, (wrong, self._note)))
+        if said != self._told:
+            self._told = said
+            self._shell.ready(said)
+
+
+def _beats(folder: Path) -> tuple[Beats, str]:
+    """Return the beats of a bank; none, and a sentence, where it cannot be read."""
+    try:
+        return Beats(grids(bank.read(folder))), ""
+    except (FormatError, KeyError) as error:
+        return Beats({}), f"No MIDI clock is sent: {error}"
