@@ -173,7 +173,7 @@ class DeadMan:
     def step(self, frame: int) -> list[Order]:
         """Look at the control block that begins with `frame`; return what is to be done there."""
         if self._gone is not None:
-            if self._quiet is None and frame >= self._gone + round(GONE_AFTER * RATE):
+            if frame >= self._gone + round(GONE_AFTER * RATE):
                 self._hush(frame, GONE_FADE)
         elif self._quiet is not None:
             if self._asked and frame >= self._quiet:
@@ -189,9 +189,11 @@ class DeadMan:
         return self._asked
 
     def _hush(self, frame: int, seconds: float) -> None:
+        """Be silent in some seconds; a silence that comes sooner is left as it is."""
         quiet = frame + round(seconds * RATE)
-        self._quiet = quiet if self._quiet is None else min(self._quiet, quiet)
-        self._orders.append(Order("silence", seconds))
+        if self._quiet is None or quiet < self._quiet:
+            self._quiet = quiet
+            self._orders.append(Order("silence", seconds))
 
     def _rise(self, frame: int) -> None:
         self._asked, self._quiet = False, None
