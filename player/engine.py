@@ -13,8 +13,20 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from rym.messages import AFFECTS, Affect, Command, Content, Identity, Played, Safety, Stop, Valence
+from rym.messages import (
+    AFFECTS,
+    Affect,
+    Command,
+    Content,
+    Identity,
+    Label,
+    Played,
+    Safety,
+    Stop,
+    Valence,
+)
 
+from .deciding.course import GOALS
 from .deciding.exposure import Exposure
 from .deciding.policy import Policy
 from .deciding.presets import Rule
@@ -61,7 +73,10 @@ class Engine:
         session: str = "",
     ) -> None:
         self._timeline = Timeline(material, settings, place=place)
-        self._policy = Policy(material.affects, settings)
+        self._policy = Policy(material.affects, settings, place=place)
+        self._keyed = settings.arm == "keys"
+        self._continuous = settings.mix == "continuous"
+        self._glided = 0.0
         self._exposure = Exposure(settings, again=place > 0)
         self._safety = DeadMan(stopped=stopped)
         self._level = Level()
@@ -103,9 +118,10 @@ class Engine:
         ----------
         identity : Identity
             Names the input; it becomes the cause of what follows.
-        content : Valence, Command or Stop
-            Checked for age and order by the caller. A command of no use here (an unknown affect,
-            another session, a level that is not lower) changes nothing but is reported.
+        content : Valence, Label, Command or Stop
+            Checked for age and order by the caller; a Label in the arm `keys` only. A command of no
+            use here (an unknown affect, another session, a level that is not lower) changes nothing
+            but is reported.
 
         Returns
         -------
@@ -120,15 +136,19 @@ class Engine:
         match content:
             case Valence():
                 self._take(identity, content)
+            case Label() if self._keyed:
+                if self._policy.held(content, identity):
+                    self._note(identity, "held", rests=False)
             case Stop():
                 self._safety.stop(self.frame, content.by)
+                self._policy.stop()
                 self._note(identity, "stop", rests=True)
             case Command():
-                done = self._command(content)
+                done = self._command(identity, content)
                 self._note(
                     identity,
                     content.action if done else f"refused: {content.action}",
-                    rests=done and content.action == "steer",
+                    rests=done and self._asked(content),
                 )
             case _:
                 raise TypeError(f"The player has no use for {type(content).__name__}.")
@@ -187,7 +207,7 @@ class Engine:
         if rests:
             self._rests = (identity,)
 
-    def _command(self, command: Command) -> bool:
+    def _command(self, identity: Identity, command: Command) -> bool:
         """Carry a command out; return False where it is of no use."""
         value, done = command.value, False
         match command.action:
@@ -199,8 +219,10 @@ class Engine:
                 done = self._lower(value)
             case "steer":
                 done = self._steer(value)
-            case "course" if value in ("follow", "hold"):
-                self._policy.following = value == "follow"
+            case "pin":
+                done = self._pin(identity, value)
+            case "course" if value in GOALS:
+                self._policy.go(GOALS[GOALS.index(value)], identity)
                 done = True
             case "end":
                 self._safety.end(self.frame)
@@ -221,15 +243,43 @@ class Engine:
             self._level.move(self.frame, self._gain, max(_LOWER, rest))
         return True
 
+    def _asked(self, command: Command) -> bool:
+        """Return True where what is requested now rests on this command."""
+        pinned = command.action == "pin" and self._policy.requested == command.value
+        return command.action == "steer" or pinned
+
     def _steer(self, value: str) -> bool:
-        if value not in AFFECTS or not self._safety.follows:
+        if value not in AFFECTS:
+            return False
+        return self._at_once(AFFECTS[AFFECTS.index(value)])
+
+    def _pin(self, identity: Identity, value: str) -> bool:
+        """Pin an affect or none; what must not be heard now is asked for once it may be."""
+        if value == "off":
+            self._policy.pin(None, identity)
+            return True
+        if value not in self._policy.affects or self.stopped:
             return False
         affect: Affect = AFFECTS[AFFECTS.index(value)]
-        if affect in self._exposure.barred(self._timeline.heading):
+        self._policy.pin(affect, identity)
+        self._at_once(affect)
+        return True
+
+    def _at_once(self, affect: Affect) -> bool:
+        """Ask for an affect whatever the dwell says; return False where it must not be heard."""
+        if not self._safety.follows or affect in self._exposure.barred(self._timeline.heading):
             return False
         self._policy.steer(affect)
-        self._timeline.request(self._policy.requested)
+        self._ask()
         return True
+
+    def _ask(self) -> None:
+        """Pass on what is requested; the continuous mix glides towards a valence instead."""
+        if not self._continuous:
+            self._timeline.request(self._policy.requested)
+        elif self._policy.valence != self._glided:
+            self._glided = self._policy.valence
+            self._timeline.glide(self._glided)
 
     @property
     def _gain(self) -> float:
@@ -264,6 +314,7 @@ class Engine:
                 if not self.stopped:
                     self._rests = self._answer
                 self._policy.reset()
+                self._glided = 0.0
                 self._timeline.request("neutral", Rule("at once", order.seconds))
             case "silence":
                 self._level.move(frame, 0.0, order.seconds)
@@ -275,6 +326,7 @@ class Engine:
         turn = self._exposure.step(self._timeline)
         if turn is not None:
             self._policy.end()
+            self._glided = 0.0
             self._timeline.request("neutral", turn.rule)
             self._rests = ()
             self._why.append("exposure")
@@ -282,9 +334,10 @@ class Engine:
     def _follow(self, frame: int) -> None:
         barred = self._exposure.barred(self._timeline.heading)
         why = self._policy.step(frame, self._timeline, barred)
-        if why:
-            self._timeline.request(self._policy.requested)
+        if why or self._continuous:
+            self._ask()
             self._rests = self._policy.cause
+        if why:
             self._why.append(why)
 
     def _report(self, frame: int) -> None:

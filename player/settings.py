@@ -29,6 +29,9 @@ CAUTIOUS = {
 LEAST_NEUTRAL = 30.0
 """Seconds of neutral after a forced end below which a reason is needed."""
 
+WRITTEN = ("permuted", "yoked")
+"""Arms that are led by a sequence written beforehand."""
+
 
 class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of one player start."""
@@ -120,6 +123,17 @@ class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     the first start's, and so goes on where the music would be."""
 
     def __post_init__(self) -> None:
+        if self.arm in WRITTEN and not self.sequence:
+            raise UsageError(
+                f"The arm {self.arm!r} has no sequence.",
+                "Give the states and their seconds in sequence.",
+            )
+        if self.sequence and self.arm not in WRITTEN:
+            raise UsageError(
+                f"The arm {self.arm!r} has a sequence of {len(self.sequence)} states, which only "
+                f"{' and '.join(WRITTEN)} follow.",
+                "Leave the sequence away, or choose one of these arms.",
+            )
         for affect in ("negative", "positive"):
             longest = getattr(self, f"{affect}_longest")
             if longest < SHORTEST:

@@ -102,7 +102,7 @@ def test_an_affect_that_the_bank_lacks_is_answered_with_neutral():
 def test_steering_waits_for_nothing_and_following_can_be_turned_off():
     """A person's word counts at once; without following, the decoder's counts for nothing."""
     p = policy()
-    p.following = False
+    p.go("hold", NAME)
     p.take(valence("positive"), NAME)
     assert p.step(0, Heard()) == ""
     p.steer("negative")
