@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rym.flashes import LINEAR, LUMINANCE, MAX_FLASHES, Redness, flashes, flashes_of
+from rym.flashes import LINEAR, LUMINANCE, MAX_FLASHES, Redness, flashes, flashes_of, steepness
 
 FPS = 24
 SIZE = (36, 64)
@@ -113,3 +113,17 @@ def test_a_red_with_steps_between_blinks_as_often() -> None:
     found = Redness()
     turns = [int(found.turn(colour).sum()) for colour in (gray, half, red, half) * 4]
     assert sum(turns) == 7
+
+
+def test_steepness_counts_the_changes_of_the_fastest_cell() -> None:
+    """Black to white changes by ten tenths at least, by 2.4 times as many where it is fastest."""
+    assert 10 < steepness(even(BLACK), even(WHITE)) < 24
+    spot = even(GRAY)
+    spot[:4, :4] = 255
+    assert steepness(even(GRAY), spot) == pytest.approx(steepness(even(GRAY), even(WHITE)), rel=0.2)
+    assert steepness(even(GREEN), even(GREEN)) == 0.0
+
+
+def test_steepness_sees_colour_without_light() -> None:
+    """A red and a green of one luminance are more than one change apart."""
+    assert steepness(even(RED), even(GREEN)) > 1.5
