@@ -32,8 +32,9 @@ from rym.messages import (
     Stop,
 )
 from rym.service import Shell
-from rym.topics import APPLIED, COMMAND, LEVEL, NOW, PICTURE, SAFETY, STOP, VALENCE, Topic
+from rym.topics import APPLIED, COMMAND, LABEL, LEVEL, NOW, PICTURE, SAFETY, STOP, VALENCE, Topic
 
+from .deciding.leads import released
 from .engine import Engine
 from .latch import Latch
 from .level.limiter import DELAY
@@ -44,7 +45,11 @@ from .output.heard import Heard
 from .settings import BLOCK, RATE, PlayerSettings
 
 STALE = 2.0
-"""Seconds after which a decoded state is too old to be taken in."""
+"""Seconds after which a decoded state is too old to be taken in, and by which the time of a key may
+be off: what is held now is not known by it then."""
+NOT_NOW = "not of now"
+REMEMBERED = 4096
+"""Answers kept for inputs that are sent again; a sender repeats for ten seconds."""
 PAUSE = 0.005
 """Seconds between two looks at the sink: half a control block."""
 AWAKENING = ("release-stop", "resume")
@@ -178,6 +183,7 @@ class Player:
         bus = shell.bus
         self._valence = bus.subscribe(VALENCE, overload=LATEST)
         self._orders = bus.subscribe(STOP, COMMAND, overload=ALL)
+        self._keys = bus.subscribe(LABEL, overload=ALL) if settings.arm == "keys" else None
         self._newest = Newest()
         self._answers: dict[Identity, Message] = {}
         self._latch = Latch(shell.folder)
@@ -242,7 +248,7 @@ class Player:
     # -- in --------------------------------------------------------------------------------------
 
     def _take(self) -> None:
-        """Apply what has come: the life line first, then stops and commands, then valence."""
+        """Apply what has come: the life line, stops and commands, keys, valence."""
         if self._shell.lifeline.gone.is_set() and not self._gone:
             self._gone = True
             self._engine.supervisor_gone()
@@ -250,6 +256,8 @@ class Player:
             self._obey(self._shell.lifeline.orders.get_nowait())
         for message in self._orders.drain():
             self._take_order(message)
+        for message in self._keys.drain() if self._keys else ():
+            self._take_label(message)
         for message in self._valence.drain():
             age = self._clock.now() - message.content.t
             if self._newest.fresh(message) and age <= STALE:
@@ -280,13 +288,31 @@ class Player:
             # not bring sound back into this one.
             LOG.warning("%s came late and is not followed", content.action)
             return
-        self._answers[message.id] = self._apply(message)
+        self._remember(message, self._apply(message))
 
-    def _apply(self, message: Message) -> Message:
-        frame = self._engine.apply(message.id, message.content)
+    def _take_label(self, message: Message) -> None:
+        """Apply a key once, and none that a later one has overtaken.
+
+        One that comes late, or whose time lies ahead, ends what was held and begins nothing: it
+        says that the keys have moved, and what they are now is not known.
+        """
+        if message.id in self._answers:
+            self._shell.bus.resend(self._answers[message.id])
+        elif self._newest.fresh(message):
+            off = abs(self._clock.now() - message.content.t)
+            self._remember(message, self._apply(message, "" if off <= STALE else NOT_NOW))
+
+    def _remember(self, message: Message, answer: Message) -> None:
+        self._answers[message.id] = answer
+        if len(self._answers) > REMEMBERED:
+            del self._answers[next(iter(self._answers))]
+
+    def _apply(self, message: Message, refused: str = "") -> Message:
+        content = released(message.content) if refused else message.content
+        frame = self._engine.apply(message.id, content)
         if self._engine.stopped:
             self._latch.put(True)
-        applied = Applied(input=message.id, at=frame)
+        applied = Applied(input=message.id, at=frame, refused=refused)
         return self._shell.bus.publish(APPLIED["player"], applied, cause=(message.id,))
 
     # -- out -------------------------------------------------------------------------------------

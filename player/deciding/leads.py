@@ -23,6 +23,8 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import NamedTuple, Protocol
 
+import msgspec
+
 from rym.messages import Identity, Label, State, Valence
 
 from ..settings import BLOCK, RATE, PlayerSettings
@@ -171,6 +173,11 @@ class Nobody:
     def wish(self, _frame: int, /) -> Wish:
         """Return neutral."""
         return Wish("neutral", "none")
+
+
+def released(label: Label) -> Label:
+    """Return what a key counts for whose time is not that of now: nothing is held any more."""
+    return msgspec.structs.replace(label, state="none")
 
 
 ENDS: dict[State, float] = {"negative": -1.0, "neutral": 0.0, "positive": 1.0, "unknown": 0.0}

@@ -20,6 +20,7 @@ from decoder import model as models
 from decoder.decoder import Decoder
 from decoder.service import TOPIC_OF, carry_out, heard_at, lessons_in
 from decoder.settings import DecoderSettings
+from player.deciding.leads import released
 from player.engine import Engine
 from player.level.limiter import DELAY
 from player.music.material import Material
@@ -268,6 +269,8 @@ class Input(NamedTuple):
     at: int
     name: m.Identity | None
     """None where the supervisor was gone."""
+    refused: bool = False
+    """True for a key that only ended what was held, since its time was not that of now."""
 
 
 def inputs(journal: Journal, epoch: int) -> list[Input]:
@@ -284,7 +287,8 @@ def inputs(journal: Journal, epoch: int) -> list[Input]:
         Of the player.
     """
     found = [
-        Input(x.content.at, x.content.input) for x in journal.of(APPLIED["player"], "player", epoch)
+        Input(x.content.at, x.content.input, bool(x.content.refused))
+        for x in journal.of(APPLIED["player"], "player", epoch)
     ]
     for message in journal.of(SAFETY, "player", epoch):
         safety: m.Safety = message.content
@@ -330,7 +334,7 @@ def player(
         If the journal does not say how the player started, or lacks an input.
     """
     contents = dict(valences)
-    for topic in (VALENCE, COMMAND, STOP):
+    for topic in (VALENCE, LABEL, COMMAND, STOP):
         contents.update((message.id, message.content) for message in journal.of(topic))
     engine = _engine(journal, epoch, material, settings)
     said = [x for topic in SAID_ON.values() for x in journal.of(topic, "player", epoch)]
@@ -407,7 +411,9 @@ def _apply(engine: Engine, taken: Input, contents: Mapping[m.Identity, m.Content
     if taken.name is None:
         engine.supervisor_gone()
     elif taken.name in contents:
-        engine.apply(taken.name, contents[taken.name])
+        content = contents[taken.name]
+        key = isinstance(content, m.Label) and taken.refused
+        engine.apply(taken.name, released(content) if key else content)
     else:
         raise FormatError(
             f"The player took in {taken.name}, which neither the journal nor the replay has.",
