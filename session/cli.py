@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rym.settings import Resolved
 
     from .bar import Bar
+    from .folder import Folder
 
 
 DECODERS = ("auto", "cebra-knn", "lda", "riemann")
@@ -201,13 +202,16 @@ def _add_after(verbs: Any) -> None:
         choices=DECODERS,
         help="what is trained (default: as the newest session's settings say)",
     )
-    parser = _verb(verbs, "replay", "Run a recorded session again, without sound.", _replay)
+    parser = _verb(verbs, "replay", "Run a recorded session again, faster than it was.", _replay)
     parser.add_argument("session", type=Path, help="the session's folder")
     parser.add_argument(
-        "--verify",
-        action="store_true",
-        required=True,
-        help="compare with the journal, byte by byte",
+        "--verify", action="store_true", help="compare with the journal, byte by byte"
+    )
+    parser.add_argument(
+        "--bounce", action="store_true", help="write its sound as FLAC, with its pictures as MP4"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="folder of the bounce (default: where its sound lies)"
     )
     parser = _verb(verbs, "report", "Write a session's report again.", _report)
     parser.add_argument("session", type=Path, help="the session's folder")
@@ -362,17 +366,45 @@ def _bar() -> Bar:
 
 
 def _replay(arguments: argparse.Namespace) -> Outcome:
+    from .folder import Folder
+
+    if not (arguments.verify or arguments.bounce):
+        raise UsageError(
+            "Neither --verify nor --bounce is given.",
+            "Say whether the session is to be compared with its journal, or made audible again.",
+        )
+    folder = Folder(arguments.session)
+    result, code = _verify(folder, quiet=arguments.json) if arguments.verify else ({}, 0)
+    if arguments.bounce:
+        bounced, failed = _bounce(folder, arguments.out, quiet=arguments.json)
+        return result | {"bounce": bounced}, max(code, failed)
+    return result, code
+
+
+def _verify(folder: Folder, *, quiet: bool) -> tuple[dict[str, Any], int]:
     from rym.clock import SystemClock
 
     from .after.replay import verify
-    from .folder import Folder
 
     bar = _bar()
-    found = verify(Folder(arguments.session), SystemClock(), progress=bar)
+    found = verify(folder, SystemClock(), progress=bar)
     bar(1.0, "")  # what is compared last is not the end of it
-    if not arguments.json:
+    if not quiet:
         sys.stdout.write(found.sentence + "\n")
     return msgspec.to_builtins(found), 0 if found.identical else 1
+
+
+def _bounce(folder: Folder, out: Path | None, *, quiet: bool) -> tuple[dict[str, Any], int]:
+    from rym.clock import SystemClock
+
+    from .after.bounce import bounce
+
+    bar = _bar()
+    found = bounce(folder, SystemClock(), out, progress=bar)
+    bar(1.0, "")
+    if not quiet:
+        sys.stdout.write(found.sentence + "\n")
+    return msgspec.to_builtins(found), 0 if found.whole else 1
 
 
 def _report(arguments: argparse.Namespace) -> Outcome:

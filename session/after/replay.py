@@ -240,7 +240,7 @@ def _verify_sound(work: _Work, valences: Mapping[m.Identity, m.Content]) -> None
     if not epochs:
         return
     settings = msgspec.convert(work.record.settings.get("player", {}), PlayerSettings)
-    bank = _bank(work.folder, work.record, settings)
+    bank = bank_of(work.folder, work.record, settings)
     materials: dict[str, Material] = {}
     for i, epoch in enumerate(epochs):
         work.progress(i / len(epochs), "sound")
@@ -256,7 +256,14 @@ def _verify_sound(work: _Work, valences: Mapping[m.Identity, m.Content]) -> None
             work.checker.finish(str(error), service="player", epoch=epoch)
 
 
-def _bank(folder: Folder, record: Record, settings: PlayerSettings) -> Path:
+def bank_of(folder: Folder, record: Record, settings: PlayerSettings) -> Path:
+    """Return the bank that a session was played from.
+
+    Raises
+    ------
+    FormatError
+        If what lies there now is another one.
+    """
     path = folder.bank_of(record) if record.bank or not settings.bank else Path(settings.bank)
     expected = record.hashes.get("bank", "")
     found = hash_bank(path)
@@ -276,4 +283,4 @@ def _duration(journal: Journal) -> float:
     return max(times) - min(times) if times else 0.0
 
 
-__all__ = ["Checker", "Verdict", "verify"]
+__all__ = ["Checker", "Verdict", "bank_of", "verify"]
