@@ -12,9 +12,9 @@ from rym.errors import RymError
 from rym.logs import run_async
 from rym.messages import Affect, Command
 from rym.settings import Resolved, secret
+from rym.terminal import pressed
 
 from .. import settings as tables_of
-from .keys import pressed
 from .operator import Operator
 from .run import check, interrupts, new_folder, ready_bank
 from .supervisor import Supervisor

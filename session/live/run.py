@@ -26,6 +26,7 @@ from rym.errors import RymError, UsageError
 from rym.logs import run_async
 from rym.messages import AFFECTS, Affect
 from rym.settings import Resolved, secret
+from rym.terminal import pressed
 from rym.topics import prefix
 from stream.signal.filters import describe
 from stream.simulated.senders import build as build_source
@@ -35,7 +36,6 @@ from ..after import report
 from ..bank.admission import admit, check_affects, own_bank, remark
 from ..folder import Folder, Record, environment, hash_bank, hash_folder
 from ..settings import SessionSettings, Tables
-from .keys import pressed
 from .operator import Operator
 from .supervisor import Supervisor
 from .view import Board, Screen

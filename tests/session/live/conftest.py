@@ -348,7 +348,7 @@ class Ear:
         raw = b"".join(block for _, block in blocks)
         ends = np.cumsum([len(block) for _, block in blocks])
         n = len(raw) // (8 * STEP)
-        peaks = np.abs(np.frombuffer(raw[: n * 8 * STEP], "<f4").reshape(n, -1)).max(axis=1)
+        peaks = np.abs(np.frombuffer(raw[: n * 8 * STEP], "<f4").reshape(n, 2 * STEP)).max(axis=1)
         which = np.searchsorted(ends, (np.arange(n) + 1) * 8 * STEP)
         return np.array([blocks[k][0] for k in which]), peaks
 

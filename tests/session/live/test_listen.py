@@ -17,7 +17,7 @@ import soundfile
 
 from rym import bank as bank_format
 from rym.messages import AFFECTS
-from session.live.keys import split
+from rym.terminal import split
 
 ROOT = Path(__file__).resolve().parents[3]
 STEP = 4800

@@ -24,9 +24,10 @@ WINDOWS_ARROWS = {"H": "up", "P": "down", "M": "right", "K": "left"}
 async def pressed() -> AsyncIterator[asyncio.Queue[str] | None]:
     """Give a queue of the keys that are pressed, or None where there is no terminal.
 
-    Arrow keys come as `up`, `down`, `left`, `right`, all others as their character.
+    Arrow keys come as `up`, `down`, `left`, `right`, all others as their character. A process in
+    the background has no terminal either: the system would halt it, music and all, for touching it.
     """
-    if not sys.stdin.isatty():
+    if not sys.stdin.isatty() or _in_background():
         yield None
         return
     queue: asyncio.Queue[str] = asyncio.Queue()
@@ -44,6 +45,16 @@ async def pressed() -> AsyncIterator[asyncio.Queue[str] | None]:
     finally:
         ended.set()
         await asyncio.to_thread(thread.join, 1.0)
+
+
+def _in_background() -> bool:
+    """Return whether the terminal that controls this process now belongs to another one."""
+    if os.name == "nt":
+        return False
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) != os.getpgrp()
+    except OSError:
+        return False  # a terminal that does not control this process halts nobody
 
 
 def split(text: str) -> list[str]:
