@@ -42,6 +42,8 @@ class Operator:
                 supervisor.stopping.set()
             case " ":
                 await supervisor.stop()
+            case "d":
+                await supervisor.stop("distress")
             case "r":
                 supervisor.beside(self._release(), "release")
             case "y":

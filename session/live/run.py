@@ -309,6 +309,7 @@ async def _attended(supervisor: Supervisor, *, quiet: bool) -> None:
     """Run the supervisor with the screen, the operator's keys and Ctrl-C."""
     session = supervisor.tables.session
     note = "q ends   space silences at once   r lets the music come back"
+    note += "\nd says that the person is distressed: it fades in 2 s, said twice the run ends"
     if session.attended:
         note += "\n1 pleasant   2 neither   3 unpleasant   the same again lets go"
     note += "\nf freezes learning, and lets it go on   u takes back the last 30 s"

@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -37,8 +37,9 @@ TRIES = 3
 """Starts of a part that dies before it ever could say anything, after which the session ends."""
 END_WITHIN = 6.0
 """Seconds that a part may take to end in good order."""
-COME_BACK = 18.0
-"""Seconds that the music's end is waited for: its fade takes 15."""
+COME_BACK = 32.0
+"""Seconds that the music's end is waited for: it takes up to 29.5 (`player.music.homecoming`), and
+is heard as much later as is rendered ahead."""
 MODULES = {
     "journal": "session.live.journal",
     "simulator": "stream.source",
@@ -46,6 +47,11 @@ MODULES = {
     "decoder": "decoder",
     "player": "player",
     "outward": "player.outward",
+}
+STOPPED = {
+    "operator": "The music was stopped by the operator.",
+    "participant": "The music was stopped by the participant.",
+    "distress": "The music was stopped because of distress.",
 }
 STARTED_TOGETHER = (("journal",), ("simulator", "decoder", "player", "outward"), ("stream",))
 """Groups in their order: the journal hears all, and a sender begins when `stream` opens it, whose
@@ -108,6 +114,7 @@ class Supervisor:
         self._checked: set[str] = set()
         self._music_origin = 0.0
         self._lessons = Lessons()
+        self._distress: set[float] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         outside = tables.rig.broker
         self._port = free_port()
@@ -297,9 +304,11 @@ class Supervisor:
             match message.content:
                 case Stop() as stop:
                     # One press comes by two roads, and the player says the one from the pipe again.
-                    said = f"The music was stopped by the {stop.by}."
+                    said = STOPPED[stop.by]
                     if said not in self.warnings:
                         self.warnings.append(said)
+                    if message.id.service != "player":
+                        self._count_distress(stop)
                 case Learned() as learned:
                     self._lessons.take(learned)
                 case Status() as status if status.epoch >= self._epoch:
@@ -366,14 +375,29 @@ class Supervisor:
         except DeviceError as error:
             self.warnings.append(str(error))
 
-    async def stop(self) -> None:
-        """Silence, by both roads: the player's own pipe, and the topic."""
-        self.parts["player"].order({"stop": "operator"})
-        said = Stop(by="operator", t=self.clock.now())
+    async def stop(self, by: Literal["operator", "distress"] = "operator") -> None:
+        """Silence, by both roads: the player's own pipe, and the topic.
+
+        Parameters
+        ----------
+        by : str
+            Whose stop it is. The second distress ends the run.
+        """
+        self.parts["player"].order({"stop": by})
+        said = Stop(by=by, t=self.clock.now())
+        self._count_distress(said)
         try:
             await order(self.bus, topics.STOP, said, {"player"}, within=2.0)
         except DeviceError as error:
             self.warnings.append(str(error))
+
+    def _count_distress(self, stop: Stop) -> None:
+        """End the run at the second press, which is known from the first by its time."""
+        if stop.by == "distress":
+            self._distress.add(stop.t)
+        if len(self._distress) > 1 and not self.stopping.is_set():
+            self.warnings.append("Distress was told twice, which ended the run.")
+            self.stopping.set()
 
     def give_model(self, model: Path) -> None:
         """Hand a model to the decoder, now and after each of its restarts.
