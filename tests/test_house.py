@@ -69,6 +69,7 @@ ADAPTERS = {
         "generator/pictures/files.py",
         "generator/pictures/shapes.py",
         "generator/pictures/sketch.py",
+        "player/pictures/files.py",
         "session/after/bounce_pictures.py",
     },
     "sounddevice": {"player/output/devices.py", "generator/song/humming.py"},
