@@ -8,8 +8,6 @@ its `Applied` names, and `supervisor_gone` at the frame of the `Safety` with tha
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
@@ -30,7 +28,8 @@ from .deciding.course import GOALS
 from .deciding.exposure import Exposure
 from .deciding.policy import Policy
 from .deciding.presets import Rule
-from .level.limiter import DELAY, Level, Limiter
+from .level.limiter import DELAY
+from .level.master import Master
 from .music.blocks import Blocks
 from .music.material import Material
 from .music.timeline import Timeline, View
@@ -42,12 +41,9 @@ TICK = RATE // 4
 
 Event = tuple[Content, tuple[Identity, ...]]
 
-_LOWER = 1.0
-"""Seconds in which the level goes down to a lower setting."""
-
 
 class Engine:
-    """Policy, exposure limits, timeline, dead-man switch, level and limiter as one.
+    """Policy, exposure limits, timeline, dead-man switch and the last stage as one.
 
     Parameters
     ----------
@@ -61,6 +57,8 @@ class Engine:
         True where a STOP was latched before this start.
     session : str
         Session that `resume` and `release-stop` have to name.
+    full_scale_dba : float or None
+        Level in dB(A) at the ear of a sine of full scale, where a calibration holds for this start.
     """
 
     def __init__(
@@ -71,6 +69,7 @@ class Engine:
         place: int = 0,
         stopped: bool = False,
         session: str = "",
+        full_scale_dba: float | None = None,
     ) -> None:
         self._timeline = Timeline(material, settings, place=place)
         self._policy = Policy(material.affects, settings, place=place)
@@ -79,10 +78,8 @@ class Engine:
         self._glided = 0.0
         self._exposure = Exposure(settings, again=place > 0)
         self._safety = DeadMan(stopped=stopped)
-        self._level = Level()
-        self._limiter = Limiter()
+        self._master = Master(settings.level_db, full_scale_dba)
         self._session = session
-        self._level_db = settings.level_db
         self._rise = settings.rise
         self._said = ("", "")
         self._why: list[str] = []
@@ -147,7 +144,7 @@ class Engine:
                 done = self._command(identity, content)
                 self._note(
                     identity,
-                    content.action if done else f"refused: {content.action}",
+                    self._word(content) if done else f"refused: {content.action}",
                     rests=done and self._asked(content),
                 )
             case _:
@@ -201,6 +198,13 @@ class Engine:
             self._why.append("decided")
         self._safety.fresh(self.frame)
 
+    @staticmethod
+    def _word(command: Command) -> str:
+        """Return what is said of a command that was carried out."""
+        if command.action == "duck":
+            return "duck" if command.value == "on" else "unduck"
+        return command.action
+
     def _note(self, identity: Identity, why: str, *, rests: bool) -> None:
         self._why.append(why)
         self._now.append(identity)
@@ -216,7 +220,9 @@ class Engine:
             case "release-stop":
                 done = value == self._session and self._safety.release()
             case "set-level":
-                done = self._lower(value)
+                done = self._master.lower(value, self.frame)
+            case "duck":
+                done = self._master.duck(value, self.frame)
             case "steer":
                 done = self._steer(value)
             case "pin":
@@ -228,20 +234,6 @@ class Engine:
                 self._safety.end(self.frame)
                 done = True
         return done
-
-    def _lower(self, value: str) -> bool:
-        """Set the level; only down, since nobody is to be startled by a remote hand."""
-        try:
-            level_db = float(value)
-        except ValueError:
-            return False
-        if not math.isfinite(level_db) or not -60.0 <= level_db <= self._level_db:
-            return False
-        self._level_db = level_db
-        if self._level.target > 0.0:
-            rest = (self._level.end - self.frame) / RATE
-            self._level.move(self.frame, self._gain, max(_LOWER, rest))
-        return True
 
     def _asked(self, command: Command) -> bool:
         """Return True where what is requested now rests on this command."""
@@ -281,10 +273,6 @@ class Engine:
             self._glided = self._policy.valence
             self._timeline.glide(self._glided)
 
-    @property
-    def _gain(self) -> float:
-        return float(10.0 ** (self._level_db / 20.0))
-
     # -- rendering -------------------------------------------------------------------------------
 
     def _render_block(self, out: npt.NDArray[np.float32]) -> None:
@@ -300,9 +288,11 @@ class Engine:
         for mark in self._timeline.marks:
             self._played(mark.frame, mark.view, mark.why, ())
         self._timeline.marks.clear()
-        self._exposure.count(self._timeline.heard, sounding=self._level.sounding(frame))
-        self._level.apply(self._mixed, frame)
-        self._limiter.process(self._mixed, out)
+        self._exposure.count(self._timeline.heard, sounding=self._master.sounding(frame))
+        if self._master.give(self._mixed, out, frame):
+            self._why.append("loud")
+        if self._master.said is not None:
+            self._events.append((self._master.said, ()))
 
     def _obey(self, order: Order, frame: int) -> None:
         match order.kind:
@@ -317,9 +307,9 @@ class Engine:
                 self._glided = 0.0
                 self._timeline.request("neutral", Rule("at once", order.seconds))
             case "silence":
-                self._level.move(frame, 0.0, order.seconds)
+                self._master.fall(frame, order.seconds)
             case "sound":
-                self._level.move(frame, self._gain, self._rise)
+                self._master.rise(frame, self._rise)
 
     def _limit(self) -> None:
         """End what was heard for too long, whoever asked for it; it rests on no input."""
@@ -376,7 +366,7 @@ class Engine:
             variant=view.spot.variant,
             position=view.spot.position,
             fade=view.fade,
-            level_db=round(self._level.db(frame), 3),
+            level_db=round(self._master.db(frame), 3),
             safety=self._safety.state,
             why=why,
         )

@@ -37,6 +37,8 @@ from rym.topics import APPLIED, COMMAND, LABEL, LEVEL, NOW, PICTURE, SAFETY, STO
 from .deciding.leads import released
 from .engine import Engine
 from .latch import Latch
+from .level import volume as system_volume
+from .level.calibration import calibration
 from .level.limiter import DELAY
 from .music.material import Material, Sound, Stretch, build
 from .output import flac
@@ -93,7 +95,8 @@ async def serve(shell: Shell, settings: PlayerSettings) -> None:
     )
     # What was loaded stays: the collector need not walk through it while music plays.
     gc.freeze()
-    player = Player(shell, settings, material, note=told(faults))
+    volume = "" if settings.full_scale_dba is None else await asyncio.to_thread(system_volume.read)
+    player = Player(shell, settings, material, note=told(faults), volume=volume)
     try:
         await player.play()
     finally:
@@ -173,10 +176,17 @@ class Player:
         The bank's arrays.
     note : str
         What is to be known of them, one sentence for people.
+    volume : str
+        The system volume as it can be read; empty where it cannot.
     """
 
     def __init__(
-        self, shell: Shell, settings: PlayerSettings, material: Material, note: str = ""
+        self,
+        shell: Shell,
+        settings: PlayerSettings,
+        material: Material,
+        note: str = "",
+        volume: str = "",
     ) -> None:
         self._shell = shell
         self._clock = shell.clock
@@ -194,8 +204,14 @@ class Player:
         self._began = self._clock.now()
         origin = settings.origin or self._began
         place = max(0, round((self._began - origin) * RATE))
+        loudness = calibration(settings, self._sink.name, volume)
         self._engine = Engine(
-            material, settings, place=place, stopped=self._latch.set, session=shell.session
+            material,
+            settings,
+            place=place,
+            stopped=self._latch.set,
+            session=shell.session,
+            full_scale_dba=loudness.full_scale_dba,
         )
         self._block = np.zeros((BLOCK, 2), dtype=np.float32)
         self._gone = self._told = False
@@ -212,8 +228,12 @@ class Player:
             "limiter_ms": 1000 * DELAY / RATE,
             "heard": self._heard.path.name if self._heard else "",
             "left_out": named(material.left_out),
+            "loudness": loudness.sentence,
         }
-        self._note = " ".join(filter(None, (self._sink.note, note)))
+        if loudness.full_scale_dba is not None:
+            self._facts["full_scale_dba"] = loudness.full_scale_dba
+        void = loudness.sentence if loudness.void else ""
+        self._note = " ".join(filter(None, (self._sink.note, note, void)))
 
     async def play(self) -> None:
         """Feed the sink until the music has ended."""

@@ -114,7 +114,12 @@ class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     full_scale_dba: Annotated[float, msgspec.Meta(ge=60.0, le=150.0)] | None = None
     """Sound pressure level in dB(A) that a sine of full scale has at the ear with this device at
     this system volume, as `rym check level` was told; null: not known. Without it no dose is
-    estimated."""
+    estimated, and no cap can hold."""
+    calibrated_device: str = ""
+    """Name of the audio device for which `full_scale_dba` holds; with another one it is void."""
+    calibrated_volume: str = ""
+    """System volume at which it holds, as it is read by `player.level.volume`; empty where it could
+    not be read. At another one it is void."""
     device_delay: Annotated[float, msgspec.Meta(ge=-0.5, le=2.0)] = 0.0
     """Seconds by which sound is heard later than the device declares. `rym check delay` measures it
     against the EEG and writes it to `rig.toml`; 0: nobody has."""

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -338,7 +338,7 @@ def player(
         contents.update((message.id, message.content) for message in journal.of(topic))
     engine = _engine(journal, epoch, material, settings)
     said = [x for topic in SAID_ON.values() for x in journal.of(topic, "player", epoch)]
-    until = max((message.content.frame for message in said), default=-1)
+    until = max((_rendered(message.content) for message in said), default=-1)
     waiting = inputs(journal, epoch)
     unsaid = _unsaid(said, waiting)
     if unsaid is not None:
@@ -365,6 +365,13 @@ def player(
             "from which frame on: that line was lost with the connection.",
             "Its sound cannot be verified from there on.",
         )
+
+
+def _rendered(content: Any) -> int:
+    """Return the first frame of the control block in which a content was said."""
+    if isinstance(content, m.Loudness):
+        return int(content.frame) + content.n_frames + DELAY - BLOCK
+    return int(content.frame)
 
 
 def _unsaid(said: Iterable[m.Message], taken: Iterable[Input]) -> tuple[m.Identity, int] | None:
@@ -394,11 +401,17 @@ def _engine(journal: Journal, epoch: int, material: Material, settings: PlayerSe
                 place=int(facts["place"]),
                 stopped=bool(facts["stopped"]),
                 session=str(facts["session"]),
+                full_scale_dba=_full_scale(facts),
             )
     raise FormatError(
         f"The journal does not say where in the music the player of epoch {epoch} began.",
         "Its sound cannot be verified; the other parts can be looked at in the report.",
     )
+
+
+def _full_scale(facts: Mapping[str, str | int | float | bool]) -> float | None:
+    """Return the calibration that held for a start; None where none did."""
+    return float(facts["full_scale_dba"]) if "full_scale_dba" in facts else None
 
 
 def _apply(engine: Engine, taken: Input, contents: Mapping[m.Identity, m.Content]) -> None:

@@ -51,5 +51,13 @@ LINES = {
         "A model that knows what the bank lacks, or a bank without neutral: refused, both sets "
         "named; what the model never says is told once"
     ),
+    51: (
+        "Two segments that are alike, summed: at most −1 dBTP by another meter; a start comes from "
+        "silence, and no gain jumps"
+    ),
+    52: (
+        "Hearing: a week's allowance counted over restarts, more than 85 dB(A) over 30 s turned "
+        "down for good, no order louder; without a calibration nothing is claimed"
+    ),
     53: "Pictures that flash, in light or in red: more than three times a second is refused",
 }

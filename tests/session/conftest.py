@@ -28,7 +28,7 @@ from generator.making.build import build
 from generator.memory import Memory
 from generator.settings import GeneratorSettings, NoPictures
 from player.engine import Engine
-from player.service import load, named
+from player.service import TOPIC_OF, load, named
 from player.settings import BLOCK, RATE, PlayerSettings
 from rym import messages as m
 from rym.bank import SCHEMA, Bank, Clip, Correlation, Maker, save, sha256
@@ -40,10 +40,8 @@ from rym.topics import (
     CLOCK,
     COMMAND,
     LABEL,
-    NOW,
     PHASE,
     QUALITY,
-    SAFETY,
     STATUS,
     STOP,
     TOPICS,
@@ -282,8 +280,7 @@ class Rehearsal:
                     self._player.publish(APPLIED["player"], done, cause=(message.id,))
             self._engine.render(self._block)
             for content, cause in self._engine.events():
-                topic = NOW if isinstance(content, m.Played) else SAFETY
-                self._player.publish(topic, content, cause=cause)
+                self._player.publish(TOPIC_OF[type(content)], content, cause=cause)
 
     def write(self) -> None:
         """Bring to the journal what has been said."""

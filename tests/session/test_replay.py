@@ -21,7 +21,10 @@ from session.after.rerun import Step, inputs, steps
 from session.folder import Folder
 from session.live.lines import from_line, read, to_line
 
-TOPICS = {"stream/window", "stream/quality", "decoder/valence", "player/now", "player/safety"}
+TOPICS = {
+    "stream/window", "stream/quality", "decoder/valence", "player/now", "player/safety",
+    "player/level",
+}  # fmt: skip
 
 
 def check(folder: Folder) -> replay.Verdict:

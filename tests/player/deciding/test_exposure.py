@@ -258,7 +258,7 @@ def test_an_order_is_refused_while_neutral_lasts_and_followed_afterwards():
     listener.play(1870)
     listener.apply(steer("negative"))
     listener.play(1)
-    assert listener.said[-1][0].why.startswith("refused: steer")
+    assert listener.played[-1].why.startswith("refused: steer")
     listener.play(450)
     assert not listener.heard["negative"].any()
     listener.apply(steer("negative"))

@@ -1,0 +1,66 @@
+"""The cap and the week's allowance."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from player.level.dose import CAP, OVER, Cap, equivalent, share
+from player.settings import RATE
+from rym.messages import Loudness
+
+
+def second(level_dba):
+    """Return a second of this A-weighted level below full scale."""
+    return Loudness(frame=0, n_frames=RATE, lufs=-20.0, level_dba=level_dba, peak_dbtp=-6.0)
+
+
+@pytest.mark.fault(52)
+@pytest.mark.parametrize(("level", "hours"), [(80, 40), (83, 20), (86, 10), (89, 5), (77, 80)])
+def test_three_db_more_are_allowed_for_half_the_time(level, hours):
+    """H.870's rows: each uses up the whole allowance (3 dB are 0.2 % less than twice)."""
+    assert share(level, 3600.0 * hours) == pytest.approx(1.0, rel=0.01)
+
+
+@pytest.mark.fault(52)
+@given(st.lists(st.floats(-60.0, -0.1), min_size=1, max_size=200))
+def test_the_cap_speaks_exactly_when_30_seconds_were_too_loud(levels):
+    """Compared with the mean over the last 30 s since it last spoke; silence came before."""
+    cap, kept = Cap(100.0), []
+    for level in levels:
+        said = cap.take(second(level))
+        kept = [*kept, 10 ** ((100.0 + level) / 10)][-OVER:]
+        mean = sum(kept) / OVER
+        if abs(mean / 10 ** (CAP / 10) - 1) < 1e-9:
+            return
+        assert (said > 0.0) == (mean > 10 ** (CAP / 10))
+        if said:
+            assert 100.0 + max(levels) - said >= CAP - 1e-6
+            kept = []
+
+
+@pytest.mark.fault(52)
+def test_much_too_loud_is_found_at_once_and_a_little_within_30_seconds():
+    """100 dB(A) in one second, 86 in 24 (as much as 30 of 85); 84.9 never."""
+    for level, seconds, excess in ((-0.0, 1, 15.0), (-14.0, 24, 1.0)):
+        cap = Cap(100.0)
+        said = [cap.take(second(level)) for _ in range(seconds)]
+        assert said[:-1] == [0.0] * (seconds - 1)
+        assert said[-1] == pytest.approx(excess, abs=0.01)
+    cap = Cap(100.0)
+    assert not any(cap.take(second(-15.1)) for _ in range(300))
+
+
+@pytest.mark.fault(52)
+def test_without_a_calibration_nothing_is_claimed_and_nothing_done():
+    """Not even full scale."""
+    cap = Cap(None)
+    assert not any(cap.take(second(0.0)) for _ in range(100))
+
+
+def test_the_equivalent_level_is_that_of_the_energy():
+    """Half the time 10 dB louder is 7.4 dB more than the quieter half; silence has none."""
+    assert equivalent([second(-30.0), second(-20.0)], 100.0) == pytest.approx(77.4, abs=0.01)
+    assert equivalent([second(-120.0)], 100.0) is None
+    assert equivalent([], 100.0) is None
