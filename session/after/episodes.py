@@ -111,6 +111,17 @@ class Steps(msgspec.Struct, frozen=True, kw_only=True):
         return [(t, s) for t, s in pairs if start <= t < end and s != "none"]
 
 
+def typical(steps: Steps, phases: Sequence[Span], name: str = "feedback") -> float | None:
+    """Return the median length in seconds of the states in all phases of a name; null without any.
+
+    A state that a phase cuts off counts as long as it lasted there.
+    """
+    lengths = [
+        b - a for p in phases if p.name == name for a, b, _ in steps.episodes(p.start, p.end)
+    ]
+    return float(np.median(lengths)) if lengths else None
+
+
 class Score(msgspec.Struct, frozen=True, kw_only=True):
     """How well the decoded class agreed with a reference during feedback."""
 

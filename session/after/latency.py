@@ -319,6 +319,18 @@ def felt_to_heard(
     return tuple(out)
 
 
+def by_cause(felt: Iterable[Felt]) -> dict[str, list[float]]:
+    """Return the seconds to half-way heard by what the fade rests on, as `valence` or `command`.
+
+    A limit, or a sequence known beforehand, is no message.
+    """
+    out: dict[str, list[float]] = {}
+    for one in felt:
+        if one.seconds is not None:
+            out.setdefault(one.by or "no message", []).append(one.seconds)
+    return dict(sorted(out.items()))
+
+
 WHY: tuple[tuple[str, Literal["software", "music", "device"], str], ...] = (
     (AGE, "software", "transport, and the wait for the rest of a chunk"),
     (DECODED, "software", "broker, features, network, neighbours"),

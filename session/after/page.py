@@ -28,7 +28,7 @@ from . import figures, latent_page, signal_page
 from .analysis import Analysis, Log, heard_after, percentile
 from .episodes import Score
 from .injected import HEAD, cells
-from .latency import TOTAL, PlayerClock
+from .latency import TOTAL, PlayerClock, by_cause
 from .provenance import Change
 from .summary import FLATTERED, cautions
 
@@ -293,6 +293,7 @@ def _felt(a: Analysis) -> str:
     source = "what was felt (simulated)" if a.truth.times else f"the {_keys(a)}"
     p50, p90 = (percentile(heard_after(a), q) for q in (50, 90))
     typical = f"Median {p50:.1f} s, 90 % within {p90:.1f} s. " if p50 and p90 else ""
+    typical += _by_cause(a)
     notes = (
         f"{typical}Every change of {source} during feedback, until the fade towards it is half-way "
         "audible at the device. An answer must come before the next change. The player asks that a "
@@ -303,6 +304,17 @@ def _felt(a: Analysis) -> str:
     if not rows:
         return section(title, paragraph("No change was felt or reported during feedback."))
     return section(title, rows_of(head, rows, "") + caption(notes))
+
+
+def _by_cause(a: Analysis) -> str:
+    """Return median and nine of ten for every cause, where there is more than one."""
+    found = by_cause(a.felt)
+    rows = [
+        f"{cause} {percentile(times, 50):.1f} s, 90 % within {percentile(times, 90):.1f} s"
+        f" ({len(times)})"
+        for cause, times in found.items()
+    ]
+    return f"By what moved it: {'; '.join(rows)}. " if len(rows) > 1 else ""
 
 
 def _faults(a: Analysis) -> str:

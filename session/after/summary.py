@@ -13,7 +13,8 @@ from rym.messages import AFFECTS
 from ..drawing.svg import clock
 from ..words import never
 from .analysis import Analysis, QualityFacts, heard_after, percentile
-from .latency import TOTAL
+from .episodes import typical
+from .latency import TOTAL, by_cause
 from .learning import MEASURES, Learning
 from .signal_page import in_short
 
@@ -27,6 +28,9 @@ means of 12) agreement was 0.33 to 0.35 with states of 12 to 20 s, learned from 
 of 60 to 120 s it rose from 0.35 and 0.38 to 0.58 and 0.67."""
 OFTEN = 0.5
 """Share of the windows from which a channel, or low quality, is worth a warning."""
+LATE = 0.5
+"""Share of a typical state that may be over when it is half-way heard: beyond, what is heard
+answers the state before for longer than the one that is felt."""
 
 
 def cautions(a: Analysis) -> tuple[str, ...]:
@@ -37,8 +41,18 @@ def cautions(a: Analysis) -> tuple[str, ...]:
     a : Analysis
         The session.
     """
-    told = (*_files(a), *a.facts.warnings, *_signal(a.quality), *_model(a), *_drive(a))
+    told = (*_files(a), *_late(a), *a.facts.warnings, *_signal(a.quality), *_model(a), *_drive(a))
     return (*told, *_taught(a), *_drift(a))
+
+
+def _late(a: Analysis) -> list[str]:
+    """Where states pass faster than the music follows, a session says little about its music."""
+    median = percentile(heard_after(a), 50)
+    lasts = typical(a.truth if a.truth.times else a.keys, a.phases)
+    if median is None or lasts is None or median <= LATE * lasts:
+        return []
+    told = f"What was felt was half-way heard after {median:.1f} s (median), and a state lasted "
+    return [f"{told}{lasts:.1f} s (median): for more than half of it the state before was heard."]
 
 
 def _files(a: Analysis) -> list[str]:
@@ -160,6 +174,14 @@ def summary(a: Analysis, paths: Mapping[str, str | None]) -> dict[str, Any]:
         "felt_to_heard_s": {
             "p50": _round(percentile(seconds, 50)),
             "p90": _round(percentile(seconds, 90)),
+            "by": {
+                cause: {
+                    "n": len(times),
+                    "p50": _round(percentile(times, 50)),
+                    "p90": _round(percentile(times, 90)),
+                }
+                for cause, times in by_cause(a.felt).items()
+            },
         },
         "warnings": list(cautions(a)),
     }

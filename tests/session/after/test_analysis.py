@@ -27,7 +27,7 @@ def test_an_empty_journal_is_analysed_to_nothing() -> None:
         "n_states": 0,
         "verdict": None,
     }
-    assert found["felt_to_heard_s"] == {"p50": None, "p90": None}
+    assert found["felt_to_heard_s"] == {"p50": None, "p90": None, "by": {}}
 
 
 def test_the_summary_has_the_promised_form(story: Any) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rym import messages as m
-from session.after.episodes import Span, Steps, score, spans
+from session.after.episodes import Span, Steps, score, spans, typical
 
 FEEDBACK = (Span(name="feedback", index=0, start=0.0, end=1000.0, cut=False),)
 SURE = {"negative": (0.8, 0.1, 0.1), "neutral": (0.1, 0.8, 0.1), "positive": (0.1, 0.1, 0.8)}
@@ -55,6 +55,17 @@ def test_steps_hold_until_the_next_and_merge_repeats() -> None:
     assert steps.episodes(0.0, 20.0) == [(1.0, 5.0, "a"), (5.0, 9.0, "b")]
     assert steps.changes(0.0, 20.0) == [(5.0, "b")]
     assert steps.episodes(0.0, 5.5) == [(1.0, 5.0, "a")]
+
+
+def test_a_typical_state_is_the_median_of_those_in_feedback() -> None:
+    """Cut at its phase's borders; stretches without a report and other phases do not count."""
+    steps = Steps.of([(0.0, "neutral"), (10.0, "positive"), (14.0, "none"), (50.0, "negative")])
+    parts = (
+        Span(name="calibration", index=0, start=0.0, end=8.0, cut=False),
+        Span(name="feedback", index=1, start=8.0, end=59.0, cut=False),
+    )
+    assert typical(steps, parts) == 4.0  # of 2, 4 and 9 s
+    assert typical(steps, parts, "rest") is None
 
 
 @given(

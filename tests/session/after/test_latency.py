@@ -132,6 +132,18 @@ def test_felt_to_heard_ends_half_way_at_the_ear(talk: Any) -> None:
     assert found[0].by == "valence"
 
 
+def test_what_is_heard_is_told_by_its_cause() -> None:
+    """Seconds per cause, what was never heard left out; a limit has no message."""
+
+    def one(seconds: float | None, by: str) -> latency.Felt:
+        outcome: Any = "not heard" if seconds is None else "heard"
+        return latency.Felt(t=0.0, state="neutral", outcome=outcome, seconds=seconds, by=by)
+
+    felt = [one(3.0, "valence"), one(1.0, "command"), one(5.0, "valence"), one(9.0, "")]
+    found = latency.by_cause([*felt, one(None, "")])
+    assert found == {"command": [1.0], "no message": [9.0], "valence": [3.0, 5.0]}
+
+
 def test_a_fade_after_the_next_change_is_no_answer(talk: Any) -> None:
     """Too late is not heard."""
     tick(talk, 5.0, fade=fade_at(6.0))

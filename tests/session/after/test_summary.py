@@ -104,3 +104,41 @@ def test_an_estimate_that_steers_against_its_verdict_is_told(verdict: str, drive
     """Said where the settings overrule the verdict, and nowhere else."""
     told = cautions(analyse({}, Facts(verdict=verdict, drive=drive)))
     assert bool(told) == (drive == "always" and verdict != "follows")
+
+
+def moved(talk: Any, every: float, after: float) -> None:
+    """Feel something else every so many seconds of a feedback, and hear it half-way so much later.
+
+    The player renders 0.05 s ahead, and its fades last a second.
+    """
+    talk.phase("feedback", 0, 0.0, 6 * every)
+    talk.played(0, "neutral", 0.0)
+    for k in range(6):
+        t, state = k * every, ("neutral", "positive")[k % 2]
+        talk.truth(t, state)
+        if k:
+            half = round((t + after - 0.05) * 48_000)
+            fade = m.Fade(to=state, start=half - 24_000, half=half, end=half + 24_000)
+            talk.played(half - 24_000, "neutral", (half - 24_000) / 48_000, fade)
+            talk.played(half + 24_000, state, (half + 24_000) / 48_000)
+
+
+@pytest.mark.parametrize(("after", "warned"), [(4.9, False), (5.1, True)])
+def test_music_that_answers_the_state_before_is_warned_of(
+    talk: Any, after: float, warned: bool
+) -> None:
+    """States of 10 s: half of that is the limit, and both values stand in one sentence."""
+    moved(talk, 10.0, after)
+    told = [words for words in cautions(analyse(talk.log, Facts())) if "half-way heard" in words]
+    expected = (
+        "What was felt was half-way heard after 5.1 s (median), and a state lasted 10.0 s "
+        "(median): for more than half of it the state before was heard."
+    )
+    assert told == ([expected] if warned else [])
+
+
+def test_felt_to_heard_stands_by_cause_in_the_summary(talk: Any) -> None:
+    """One object per cause, with its number, median and nine of ten."""
+    moved(talk, 10.0, 3.0)
+    found = summary(analyse(talk.log, Facts()), {})["felt_to_heard_s"]
+    assert found == {"p50": 3.0, "p90": 3.0, "by": {"no message": {"n": 5, "p50": 3.0, "p90": 3.0}}}
