@@ -42,8 +42,8 @@ from .level.calibration import calibration
 from .level.limiter import DELAY
 from .music.material import Material, Sound, Stretch, build
 from .output import flac
-from .output.devices import Sink, open_sink
 from .output.heard import Heard
+from .output.outlet import Outlet
 from .settings import BLOCK, RATE, PlayerSettings
 
 STALE = 2.0
@@ -197,7 +197,7 @@ class Player:
         self._newest = Newest()
         self._answers: dict[Identity, Message] = {}
         self._latch = Latch(shell.folder)
-        self._sink: Sink = open_sink(settings, self._clock)
+        self._sink = Outlet(settings, self._clock, again=settings.origin > 0.0)
         self._heard = (
             None if shell.folder is None else Heard(shell.folder, wav=settings.sink == "wav")
         )
@@ -215,7 +215,7 @@ class Player:
         )
         self._block = np.zeros((BLOCK, 2), dtype=np.float32)
         self._gone = self._told = False
-        self._news = ("", 0)
+        self._news: tuple[object, ...] = ()
         self._news_from = 0.0
         self._facts: dict[str, Any] = {
             "rate": RATE,
@@ -233,14 +233,14 @@ class Player:
         if loudness.full_scale_dba is not None:
             self._facts["full_scale_dba"] = loudness.full_scale_dba
         void = loudness.sentence if loudness.void else ""
-        self._note = " ".join(filter(None, (self._sink.note, note, void)))
+        self._note = " ".join(filter(None, (note, void)))
 
     async def play(self) -> None:
         """Feed the sink until the music has ended."""
         LOG.info(
             "sound goes to %s, %g ms are rendered ahead", self._sink.name, self._facts["depth_ms"]
         )
-        self._shell.ready(self._note, **self._facts)
+        self._say()
         while not (self._told or self._engine.finished):
             self._take()  # also where a device stands still: a stop is latched all the same
             while self._sink.room() >= BLOCK and not self._told:
@@ -354,10 +354,16 @@ class Player:
 
     def _look_around(self) -> None:
         """Say in the status what went wrong beside the music, at most once a second."""
+        if self._clock.now() >= self._news_from and self._seen() != self._news:
+            self._news_from = self._clock.now() + 1.0
+            self._say()
+
+    def _say(self) -> None:
+        """Say how it is; interruptions one by one are in the log, here they are counted."""
+        self._news = unheard, note, *_ = self._seen()
+        detail = " ".join(filter(None, (unheard, note, self._note)))
+        self._shell.ready(detail, **self._facts, **self._sink.facts())
+
+    def _seen(self) -> tuple[str, str, dict[str, str | int | float | bool]]:
         unheard = self._heard.failed if self._heard else ""
-        news = (unheard, self._sink.xruns)
-        if news != self._news and self._clock.now() >= self._news_from:
-            if self._sink.xruns > self._news[1]:
-                LOG.warning("the sound was interrupted, %d times so far", self._sink.xruns)
-            self._news, self._news_from = news, self._clock.now() + 1.0
-            self._shell.ready(unheard or self._note, **self._facts, xruns=self._sink.xruns)
+        return unheard, self._sink.note, self._sink.facts()

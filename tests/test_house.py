@@ -62,7 +62,7 @@ ADAPTERS = {
     },
     "mido": {"generator/song/midi.py", "player/outward/midi.py"},
     "pythonosc": {"player/outward/osc.py"},
-    "soxr": {"generator/song/sound_file.py"},
+    "soxr": {"generator/song/sound_file.py", "player/output/resampling.py"},
     "pyloudnorm": {"generator/sound/mastering.py"},
     "PIL": {
         "generator/models/diffusion.py",
@@ -72,8 +72,8 @@ ADAPTERS = {
         "player/pictures/files.py",
         "session/after/bounce_pictures.py",
     },
-    "sounddevice": {"player/output/devices.py", "generator/song/humming.py"},
-    "rtmixer": {"player/output/devices.py"},
+    "sounddevice": {"player/output/portaudio.py", "generator/song/humming.py"},
+    "rtmixer": {"player/output/portaudio.py"},
     "rich": {"session/live/view.py"},
 }
 CLOCK_CALLS = {"time", "monotonic", "perf_counter", "sleep", "time_ns", "monotonic_ns"}

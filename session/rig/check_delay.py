@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from player.output.clicks import Clicks, clicks
-from player.output.devices import Sink, open_sink
+from player.output.devices import open_sink
+from player.output.sink import Sink
 from player.settings import BLOCK, RATE, PlayerSettings
 from rym.clock import Clock, timeout
 from rym.errors import SignalError, UsageError

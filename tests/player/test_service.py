@@ -236,11 +236,11 @@ def test_without_a_supervisor_it_ends_by_itself_within_30_s(bank_folder, tmp_pat
 
 
 def test_the_command_end_comes_back_and_returns(bank_folder, tmp_path):
-    """A fade of 15 s, then the service is over."""
+    """A fade of 15 s, silence and a tone, then the service is over."""
 
     async def body(rig):
         rig.session.publish(COMMAND, Command(to="player", action="end", value=""))
-        await rig.run(17, "positive")
+        await rig.run(20, "positive")
         await asyncio.wait_for(asyncio.shield(rig.task), 5)
 
     on_rig(bank_folder, tmp_path, body)
@@ -266,7 +266,8 @@ def test_a_bank_that_is_not_there_is_refused(tmp_path):
 
 def test_a_named_device_that_is_not_there_is_refused_an_unnamed_one_is_not(caplog, tmp_path):
     """Asked for by name: an error that lists what there is. Else one warning and the clock."""
-    from player.output.devices import PacedSink, open_sink  # noqa: PLC0415
+    from player.output.devices import open_sink  # noqa: PLC0415
+    from player.output.paced import PacedSink  # noqa: PLC0415
 
     with pytest.raises(DeviceError, match=r"no such|There is no PortAudio"):
         open_sink(PlayerSettings(device="no such device"), ManualClock())

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from player.output.devices import PacedSink, open_sink
+from player.output.devices import open_sink
+from player.output.paced import PacedSink
 from player.settings import BLOCK, RATE, PlayerSettings
 from rym.clock import ManualClock
 
