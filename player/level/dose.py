@@ -65,14 +65,17 @@ class Cap:
     def __init__(self, full_scale_dba: float | None) -> None:
         self._full = full_scale_dba
         self._seconds: deque[float] = deque(maxlen=OVER)
+        self._falling = False
 
     def take(self, said: Loudness) -> float:
         """Take in what a second was; return by how many dB it was too loud, mostly 0.
 
         A beginning counts as silence before it, so that 15 dB too much is found within one second
-        and 1 dB too much within 30.
+        and 1 dB too much within 30. The second in which the level goes down says nothing of where
+        it goes to, and is left out.
         """
-        if self._full is None:
+        if self._full is None or self._falling:
+            self._falling = False
             return 0.0
         here = pressure(self._full + said.level_dba) * said.n_frames / RATE
         self._seconds.append(here)
@@ -81,6 +84,7 @@ class Cap:
             return 0.0
         loudest = level(max(self._seconds))
         self._seconds.clear()
+        self._falling = True
         return loudest - CAP
 
 

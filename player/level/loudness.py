@@ -67,7 +67,7 @@ class Meter:
     """
 
     def __init__(self, skip: int = 0) -> None:
-        hz = np.fft.rfftfreq(RATE, 1 / RATE)
+        hz = np.arange(RATE // 2 + 1, dtype=np.float64)
         # Power of both halves of the spectrum, as a mean square per sample.
         whole = np.full(hz.shape, 2.0 / RATE**2)
         whole[[0, -1]] = 1.0 / RATE**2
@@ -99,7 +99,8 @@ class Meter:
         return said
 
     def _measure(self) -> Loudness:
-        np.fft.rfft(self._kept, axis=1, out=self._spectrum)
+        # NumPy's stubs know spectra of doubles only; singles are transformed as such.
+        np.fft.rfft(self._kept, axis=1, out=self._spectrum)  # type: ignore[arg-type]
         np.square(self._spectrum.real, out=self._power)
         self._power += np.square(self._spectrum.imag)
         n = RATE - self._skip
