@@ -28,6 +28,7 @@ from .deciding.course import GOALS
 from .deciding.exposure import Exposure
 from .deciding.policy import Policy
 from .deciding.presets import Rule
+from .level.gain import SILENCE_DB
 from .level.limiter import DELAY
 from .level.master import Master
 from .music.blocks import Blocks
@@ -231,7 +232,8 @@ class Engine:
                 self._policy.go(GOALS[GOALS.index(value)], identity)
                 done = True
             case "end":
-                self._safety.end(self.frame)
+                over = self._timeline.come_back() if self._safety.sounding else None
+                self._safety.end(self.frame, over)
                 done = True
         return done
 
@@ -366,7 +368,7 @@ class Engine:
             variant=view.spot.variant,
             position=view.spot.position,
             fade=view.fade,
-            level_db=round(self._master.db(frame), 3),
+            level_db=round(max(SILENCE_DB, self._master.db(frame) + view.level_db), 3),
             safety=self._safety.state,
             why=why,
         )

@@ -24,7 +24,9 @@ it up: while sound is made, it counts; while none is made, there is nothing to p
                                                 a restart
     supervisor gone                  SAFE       neutral at once, silence within 30 s, end; neither
                                                 resume nor release-stop is heard any more
-    end                              as it was  fades out over 15 s, end
+    end                              as it was  the music comes to its end, fades over 15 s, a soft
+                                                tone, end: 30 s at most (`player.music.homecoming`);
+                                                where silence is on its way, that silence, end
 
 An answer whose window could not be used says nothing of the person: it is not fresh, and only the
 reason tells it from an answer that never came. The newest answer gives the reason while it is
@@ -109,6 +111,7 @@ class DeadMan:
         self._asked = False
         self._gone: int | None = None
         self._ending = False
+        self._over: int | None = None
         self._orders: list[Order] = [] if stopped else [Order("sound")]
 
     @property
@@ -119,7 +122,12 @@ class DeadMan:
     @property
     def follows(self) -> bool:
         """True where the policy may ask for changes."""
-        return self.state == "RUN" and self._gone is None and self._quiet is None
+        return self.state == "RUN" and self.sounding and not self._ending
+
+    @property
+    def sounding(self) -> bool:
+        """True where music is heard and no silence is on its way."""
+        return self._gone is None and self._quiet is None
 
     def fresh(self, frame: int) -> None:
         """Note that a fresh, usable answer was taken in."""
@@ -160,13 +168,29 @@ class DeadMan:
         self._orders.append(Order("neutral", GONE_NEUTRAL))
         return True
 
-    def end(self, frame: int) -> None:
-        """Come back from the music: fade out, then the end."""
+    def end(self, frame: int, over: int | None = None) -> None:
+        """Come back from the music.
+
+        What is heard stays as it was from now on: only a person, or the loss of the supervisor, is
+        answered any more.
+
+        Parameters
+        ----------
+        frame : int
+            From which on.
+        over : int or None
+            Frame at which the music will have ended by itself; it must be `sounding`. None: it
+            fades out.
+        """
         self._ending, self._asked = True, False
-        self._hush(frame, END_FADE)
+        if over is None:
+            self._hush(frame, END_FADE)
+        self._over = over
 
     def finished(self, frame: int) -> bool:
         """Return True once there is nothing to be heard any more, for good."""
+        if self._over is not None and frame >= self._over:
+            return True
         last = self._ending or self._gone is not None
         return last and self._quiet is not None and frame >= self._quiet
 
@@ -178,7 +202,7 @@ class DeadMan:
         elif self._quiet is not None:
             if self._asked and frame >= self._quiet:
                 self._rise(frame)
-        else:
+        elif not self._ending:
             self._watch(frame)
         orders, self._orders = self._orders, []
         return orders

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ from .latch import Latch
 from .level import volume as system_volume
 from .level.calibration import calibration
 from .level.limiter import DELAY
-from .music.material import Material, Sound, Stretch, build
+from .music.material import ENDING, Material, Sound, Stretch, build, named, stretches
 from .output import flac
 from .output.heard import Heard
 from .output.outlet import Outlet
@@ -117,7 +117,7 @@ def load(
     folder : Path
         The bank's.
     left_out : str
-        Sections and variants that shall not be played, as `named` writes them.
+        What shall not be played, as `named` writes it.
     tell : callable
         Called with section, variant and reason where one cannot be played; it is left out then.
     expected : str
@@ -141,13 +141,7 @@ def load(
         bank.check_file(folder, clip.file, clip.sha256)
         return flac.read(folder / clip.file)
 
-    pairs = [name.split("/") for name in left_out.split()]
-    return build(manifest, read, left_out=[(int(s), int(v)) for s, v in pairs], tell=tell)
-
-
-def named(stretches: Iterable[Stretch]) -> str:
-    """Return sections and variants as the status has them: `0/1 2/0`."""
-    return " ".join(f"{section}/{variant}" for section, variant in sorted(stretches))
+    return build(manifest, read, left_out=stretches(left_out), tell=tell)
 
 
 def told(faults: Mapping[Stretch, FormatError]) -> str:
@@ -155,7 +149,10 @@ def told(faults: Mapping[Stretch, FormatError]) -> str:
 
     People count from 1, as on the page of the audition; the status counts from 0.
     """
-    names = [f"section {section + 1}, variant {variant + 1}" for section, variant in faults]
+    names = [
+        f"section {section + 1}, " + ("ending" if v == ENDING else f"variant {v + 1}")
+        for section, v in faults
+    ]
     for name, error in zip(names, faults.values(), strict=True):
         LOG.warning("%s is left out: %s", name, error)
     if not faults:

@@ -55,7 +55,11 @@ class Music(Protocol):
     """What exposure looks at in a timeline."""
 
     frame: int
-    fade_end: int | None
+
+    @property
+    def fade_end(self) -> int | None:
+        """Frame at which the last fade that has begun ends."""
+        ...
 
     @property
     def heading(self) -> Affect:

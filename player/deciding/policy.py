@@ -66,8 +66,15 @@ GLIDE = 4.0
 class Heard(Protocol):
     """What the policy looks at in a timeline."""
 
-    goal: Affect
-    fade_end: int | None
+    @property
+    def goal(self) -> Affect:
+        """What was asked for last."""
+        ...
+
+    @property
+    def fade_end(self) -> int | None:
+        """Frame at which the last fade that has begun ends."""
+        ...
 
     @property
     def heading(self) -> Affect:

@@ -96,6 +96,7 @@ class Curve:
 
     def __init__(self) -> None:
         self._index = np.arange(BLOCK, dtype=np.float64)
+        self._square = self._index**2
         self._t, self._c, self._q, self._w = (np.empty(BLOCK) for _ in range(4))
         self._g = [np.empty(BLOCK) for _ in range(3)]
         self.gains = [np.empty(BLOCK, dtype=np.float32) for _ in range(3)]
@@ -106,7 +107,7 @@ class Curve:
         base: Base,
         to: int,
         *,
-        t: tuple[float, float],
+        t: tuple[float, float, float],
         rho: Pairs,
         slope: Pairs,
     ) -> None:
@@ -119,7 +120,8 @@ class Curve:
         base, to : tuple of float, int
             The fade, as in `turn`.
         t : tuple of float
-            Share of the fade's time at the first frame, and what one frame adds to it.
+            Share of the fade's time at the first frame, its slope there in shares per
+            frame, and what one frame adds to the slope: 0 in a fade, which passes evenly.
         rho, slope : tuple of float
             Correlations at the first frame, and what one frame adds to them. They glide from bar to
             bar, since a jump of R within a fade would be a jump of the sound.
@@ -127,6 +129,9 @@ class Curve:
         index, theta, c, q, w = (a[:n] for a in (self._index, self._t, self._c, self._q, self._w))
         np.multiply(index, math.pi * t[1], out=theta)
         np.add(theta, math.pi * t[0], out=theta)
+        if t[2]:
+            np.multiply(self._square[:n], math.pi * t[2] / 2.0, out=w)
+            np.add(theta, w, out=theta)
         np.cos(theta, out=theta)
         np.subtract(1.0, theta, out=theta)
         np.multiply(theta, 0.25 * math.pi, out=theta)

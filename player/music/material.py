@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from rym.bank import Bank, Clip, Correlation
+from rym.bank import Bank, Clip, Correlation, Kind
 from rym.errors import FormatError
 from rym.messages import AFFECTS, Affect
 
+from ..pictures.path import Strip, strips
 from ..settings import BLOCK, RATE
+from . import tone
 from .crossfade import Pairs, clamp
 
 Sound = npt.NDArray[np.float32]
+T = TypeVar("T")
 
 _AGAIN = "Build the bank again with `rym bank build`."
 _MOST_DC = 0.05
 
 
 Stretch = tuple[int, int]
-"""Section and variant."""
+"""Section and variant; `ENDING` in the variant's place is the section's ending."""
+ENDING = -1
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How one section comes home, in every affect: played once, and rings out."""
+
+    n_frames: int
+    bars: tuple[int, ...]
+    """Frame of every bar's first beat."""
+    sounds: tuple[Sound | None, ...]
+    """Per affect an array of shape (n_frames, 2); None where the bank has no such affect."""
+    rho: tuple[Pairs, ...]
+    """Per bar the correlations of the affects."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +60,10 @@ class Section:
     where the bank has no such affect, and in a variant that is left out."""
     rho: tuple[tuple[Pairs, ...], ...]
     """Per variant and bar the correlations of the affects; nothing where it is left out."""
+    ending: Ending | None = None
+    """None where the bank has none, or it is left out."""
+    key: str = tone.KEY
+    """Tonal centre."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +74,8 @@ class Material:
     sections: tuple[Section, ...]
     left_out: frozenset[Stretch] = frozenset()
     """What is never played; sections and variants keep their numbers."""
+    scenes: tuple[Strip, ...] = ()
+    """What is seen meanwhile, as far as its path has to know it."""
 
     @property
     def turns(self) -> tuple[Stretch, ...]:
@@ -64,6 +89,17 @@ class Material:
         return len(self.sections[0].sounds)
 
 
+def named(stretches: Iterable[Stretch]) -> str:
+    """Return stretches as the status has them: `0/1 2/0 2/ending`."""
+    return " ".join(f"{s}/{'ending' if v == ENDING else v}" for s, v in sorted(stretches))
+
+
+def stretches(text: str) -> list[Stretch]:
+    """Return what `named` wrote."""
+    pairs = [name.split("/") for name in text.split()]
+    return [(int(s), ENDING if v == "ending" else int(v)) for s, v in pairs]
+
+
 def build(
     bank: Bank,
     read: Callable[[Clip], tuple[Sound, int]],
@@ -71,7 +107,7 @@ def build(
     left_out: Collection[Stretch] = (),
     tell: Callable[[Stretch, FormatError], None] | None = None,
 ) -> Material:
-    """Turn a manifest and its loops into arrays; endings and pictures are not looked at.
+    """Turn a manifest and its clips into arrays; of pictures only their measures are looked at.
 
     Parameters
     ----------
@@ -80,10 +116,10 @@ def build(
     read : callable
         Given a clip, returns its samples, shape (n_times, n_channels), and its rate in Hz.
     left_out : collection of (int, int)
-        Sections and variants that shall not be played.
+        Sections and variants, or sections and `ENDING`, that shall not be played.
     tell : callable
         Called with section, variant and reason where one cannot be played; it is left out then.
-        Without it the first reason is raised.
+        Without it the first reason is raised. An ending costs nothing but itself.
 
     Returns
     -------
@@ -104,36 +140,50 @@ def build(
         raise FormatError("The bank has no clips.", _AGAIN)
     out = set(left_out)
 
-    def layers(stretch: Stretch) -> Layers:
+    def attempt(stretch: Stretch, make: Callable[[], T], nothing: T) -> T:
         if stretch in out:
-            return _NOTHING
+            return nothing
         try:
-            return _layers(bank, *stretch, read)
+            return make()
         except FormatError as error:
             if tell is None:
                 raise
             tell(stretch, error)
             out.add(stretch)
-            return _NOTHING
+            return nothing
 
-    sections = tuple(
-        _section(bank, number, [layers((number, v)) for v in range(bank.n_variants)])
-        for number in range(bank.n_sections)
-    )
-    if len(out) == len(sections) * bank.n_variants:
+    def section(number: int) -> Section:
+        variants = [
+            attempt((number, v), functools.partial(_layers, bank, number, v, read), _NOTHING)
+            for v in range(bank.n_variants)
+        ]
+        ending = None
+        if any(sounds[_NEUTRAL] is not None for sounds, _ in variants):
+            make = functools.partial(_ending, bank, number, read)
+            ending = attempt((number, ENDING), make, None)
+        return _section(bank, number, variants, ending)
+
+    sections = tuple(section(number) for number in range(bank.n_sections))
+    if sum(v != ENDING for _, v in out) == len(sections) * bank.n_variants:
         raise FormatError(
             f"None of the {len(sections)} sections can be played, one is needed.", _AGAIN
         )
     affects = tuple(affect for affect in AFFECTS if affect in bank.affects)
-    return Material(affects=affects, sections=sections, left_out=frozenset(out))
+    return Material(
+        affects=affects,
+        sections=sections,
+        left_out=frozenset(out),
+        scenes=strips(bank.scenes),
+    )
 
 
 Layers = tuple[tuple[Sound | None, ...], tuple[Pairs, ...]]
 """One variant's sounds by affect, and its correlations by bar."""
 _NOTHING: Layers = ((None,) * len(AFFECTS), ())
+_NEUTRAL = AFFECTS.index("neutral")
 
 
-def _section(bank: Bank, number: int, variants: list[Layers]) -> Section:
+def _section(bank: Bank, number: int, variants: list[Layers], ending: Ending | None) -> Section:
     first = bank.clip(number, 0, "neutral")
     return Section(
         n_frames=first.n_samples,
@@ -141,6 +191,8 @@ def _section(bank: Bank, number: int, variants: list[Layers]) -> Section:
         beats=_beats(first),
         sounds=tuple(sounds for sounds, _ in variants),
         rho=tuple(rho for _, rho in variants),
+        ending=ending,
+        key=first.key,
     )
 
 
@@ -148,22 +200,40 @@ def _layers(
     bank: Bank, number: int, variant: int, read: Callable[[Clip], tuple[Sound, int]]
 ) -> Layers:
     first = bank.clip(number, 0, "neutral")
+    clips = [bank.clip(number, variant, affect) for affect in bank.affects]
+    sounds = _sounds(clips, first, read)
+    return sounds, _rho(bank, (number, variant, "loop"), len(first.downbeats))
+
+
+def _ending(bank: Bank, number: int, read: Callable[[Clip], tuple[Sound, int]]) -> Ending | None:
+    if not any(clip.kind == "ending" for clip in bank.clips):
+        return None
+    clips = [bank.clip(number, 0, affect, "ending") for affect in bank.affects]
+    first = bank.clip(number, 0, "neutral", "ending")
+    return Ending(
+        n_frames=first.n_samples,
+        bars=first.downbeats,
+        sounds=_sounds(clips, first, read),
+        rho=_rho(bank, (number, 0, "ending"), len(first.downbeats)),
+    )
+
+
+def _sounds(
+    clips: list[Clip], first: Clip, read: Callable[[Clip], tuple[Sound, int]]
+) -> tuple[Sound | None, ...]:
+    """Return the clips' samples in the order of `AFFECTS`; `first` has the bars they all have."""
     if first.n_samples < BLOCK or not first.downbeats:
         raise FormatError(
             f"{first.file} has {first.n_samples} samples and {len(first.downbeats)} bars, at least "
             f"{BLOCK} samples and one bar are needed.",
             _AGAIN,
         )
-    sounds: list[Sound | None] = []
-    for affect in AFFECTS:
-        if affect not in bank.affects:
-            sounds.append(None)
-            continue
-        clip = bank.clip(number, variant, affect)
+    sounds: dict[Affect, Sound] = {}
+    for clip in clips:
         if clip.downbeats != first.downbeats or clip.beats_per_bar != first.beats_per_bar:
             raise FormatError(f"{clip.file} has other bars than {first.file}.", _AGAIN)
-        sounds.append(_checked(clip, *read(clip)))
-    return tuple(sounds), _rho(bank, number, variant, len(first.downbeats))
+        sounds[clip.affect] = _checked(clip, *read(clip))
+    return tuple(sounds.get(affect) for affect in AFFECTS)
 
 
 def _checked(clip: Clip, samples: Sound, rate: int) -> Sound:
@@ -199,23 +269,22 @@ def _beats(clip: Clip) -> tuple[int, ...]:
     )
 
 
-def _rho(bank: Bank, section: int, variant: int, n_bars: int) -> tuple[Pairs, ...]:
+def _rho(bank: Bank, of: tuple[int, int, Kind], n_bars: int) -> tuple[Pairs, ...]:
     """Return the pairs per bar; the section's mean in every bar where a pair varies little.
 
     A pair that varies by 0.2 or less moves the level by less than 0.7 dB; its mean is the better
     estimate then, being of more sound.
     """
+    section, variant, kind = of
+    what = f"section {section}, " + (f"variant {variant}" if kind == "loop" else "its ending")
     for found in bank.correlations:
-        if (found.section, found.variant, found.kind) == (section, variant, "loop"):
+        if (found.section, found.variant, found.kind) == of:
             break
     else:
-        raise FormatError(
-            f"The bank has no correlations for section {section}, variant {variant}.", _AGAIN
-        )
+        raise FormatError(f"The bank has no correlations for {what}.", _AGAIN)
     if len(found.rho) != n_bars:
         raise FormatError(
-            f"Section {section}, variant {variant} has correlations of {len(found.rho)} bars, its "
-            f"clips have {n_bars}.",
+            f"The correlations of {what} are of {len(found.rho)} bars, its clips have {n_bars}.",
             _AGAIN,
         )
     columns = [_column(bank, found, a, b) for a, b in ((0, 1), (0, 2), (1, 2))]

@@ -8,10 +8,16 @@ frame count, a player that was started again knows where the music would be.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..settings import BLOCK
 from .crossfade import Pairs
 from .material import Material
+
+SEAM = BLOCK
+"""Frames over which one section takes over from another, or an ending from its loop: the old one
+goes on underneath, so that the waveform does not break where the new one begins."""
 
 
 class Spot(NamedTuple):
@@ -86,8 +92,12 @@ class Score:
         """Return the correlations of the bar that holds `m`."""
         spot = self.spot(m)
         section = self._material.sections[spot.section]
-        bar = max(0, bisect_right(section.bars, spot.position) - 1)
-        return section.rho[spot.variant][bar]
+        return section.rho[spot.variant][bar_of(section.bars, spot.position)]
+
+
+def bar_of(bars: Sequence[int], position: int) -> int:
+    """Return the number of the bar that holds a position; what lies before the first is its own."""
+    return max(0, bisect_right(bars, position) - 1)
 
 
 def _next(grid: list[int], total: int, m: int) -> int:

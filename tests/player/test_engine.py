@@ -257,16 +257,49 @@ def test_a_lost_supervisor_is_said_even_beside_a_stop(material):
         assert engine.finished
 
 
-def test_end_fades_out_over_15_s(material):
-    """The command `end` comes back: quieter and quieter, then finished."""
+def test_end_fades_out_over_15_s_and_gives_a_tone(material):
+    """The command `end` comes back: quieter and quieter, silence, a soft tone, then finished."""
     engine = start(material)
-    run = Run(engine).until(2 * RATE, "positive")
+    run = Run(engine).until(5 * RATE, "positive")
     engine.apply(name("session/command", 0), command("end"))
-    run.until(17 * RATE - BLOCK, "positive")
+    run.until(23.5 * RATE - BLOCK, "positive")
     assert not engine.finished
-    run.until(17 * RATE, "positive")
+    run.until(23.5 * RATE, "positive")
     assert engine.finished
-    assert run.wave()[10 * RATE :][:BLOCK].any()
+    wave = run.wave()
+    loud = np.sqrt((wave[: 23 * RATE, 0].reshape(-1, RATE // 2) ** 2).mean(axis=1))
+    assert (np.diff(loud[10:40]) < 0.0).all()
+    assert not wave[20 * RATE : int(20.5 * RATE)].any()
+    assert 0.1 * loud[9] < loud[42] < loud[9]
+    levels = [p.level_db for p in run.of(Played) if p.frame >= 5 * RATE]
+    assert levels == sorted(levels, reverse=True)
+    assert levels[-1] == -120.0
+
+
+def test_whoever_is_coming_back_is_stopped_at_once_and_not_woken(material):
+    """STOP and distress win over the ending and the tone; `resume` does nothing any more."""
+    for by, seconds in (("operator", 0.2), ("distress", 1.5)):
+        for after in (1.0, 16.0):
+            engine = start(material)
+            run = Run(engine).until(5 * RATE, "positive")
+            engine.apply(name("session/command", 0), command("end"))
+            run.until(round((5 + after) * RATE), "positive")
+            engine.apply(name("session/command", 1), command("resume", "s1"))
+            engine.apply(name("session/stop", 0), Stop(by=by, t=0.0))
+            silent = round((5 + after + seconds) * RATE)
+            run.until(silent + RATE, "positive")
+            assert engine.finished
+            assert not run.wave()[silent + BLOCK :].any()
+
+
+def test_what_is_silent_stays_so_at_the_end(material):
+    """Neither cadence nor tone comes out of a STOP."""
+    engine = start(material, stopped=True)
+    run = Run(engine).until(RATE)
+    engine.apply(name("session/command", 0), command("end"))
+    run.until(3 * RATE)
+    assert engine.finished
+    assert not run.wave().any()
 
 
 def test_the_level_only_goes_down(material):

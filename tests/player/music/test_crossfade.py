@@ -61,16 +61,23 @@ def test_half_is_where_old_and_new_contribute_equally(first, second, to, t):
     assert share == 0.0 or g[to] == pytest.approx(old, abs=1e-6)
 
 
-@given(st.tuples(layers, layers, layers), shares, shares, st.tuples(*[correlations] * 3))
-def test_the_curve_is_the_scalar_law_frame_by_frame(order, t, start, rho):
-    """What is heard (arrays) and what is said of it (scalars) follow one law."""
+@given(
+    st.tuples(layers, layers, layers),
+    shares,
+    shares,
+    st.floats(0.0, 1.0),
+    st.tuples(*[correlations] * 3),
+)
+def test_the_curve_is_the_scalar_law_frame_by_frame(order, t, start, bend, rho):
+    """What is heard (arrays) and what is said of it (scalars) follow one law, also if bent."""
     first, second, to = order
     base = crossfade.turn(crossfade.only(first), second, t)
     curve = crossfade.Curve()
     step = (1.0 - start) / BLOCK
-    curve.fill(BLOCK, base, to, t=(start, step), rho=rho, slope=(0.0, 0.0, 0.0))
+    curve.fill(BLOCK, base, to, t=(start, step, -bend * step / BLOCK), rho=rho, slope=(0, 0, 0))
     for k in (0, 1, 250, BLOCK - 1):
-        expected = crossfade.gains(crossfade.turn(base, to, start + k * step), rho)
+        share = start + k * step - bend * step / BLOCK * k * k / 2
+        expected = crossfade.gains(crossfade.turn(base, to, share), rho)
         for i in range(3):
             if base[i] > 0 or i == to:
                 assert curve.gains[i][k] == pytest.approx(expected[i], abs=1e-6)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from player.music.material import build
+from player.music.material import ENDING, build, named
 from player.music.score import Score
 from player.output import flac
-from player.service import load, named
+from player.service import load, told
 from rym import bank
 from rym.errors import FormatError
 
@@ -213,21 +213,36 @@ def test_the_music_goes_on_past_what_is_left_out(bank_folder):
     assert [Score(whole, 1).spot(k * n)[:2] for k in range(4)] == [(0, 0), (1, 0), (0, 1), (1, 1)]
 
 
-def test_endings_and_pictures_are_passed_over(bank_folder, tmp_path):
-    """They are not read, take no memory, and do not stand for loops."""
-    folder = tmp_path / "bank"
+N_ENDING = 60_000
+
+
+@pytest.fixture(scope="module")
+def with_endings(bank_folder, tmp_path_factory):
+    """Return a bank whose sections have endings of three bars, alike by 0.3, and a picture."""
+    folder = tmp_path_factory.mktemp("endings") / "bank"
     shutil.copytree(bank_folder, folder)
     manifest = bank.read(folder)
-    endings = [
-        msgspec.structs.replace(
-            clip, kind="ending", file=f"audio/end-{clip.section}-{clip.affect}.flac",
-            n_samples=100, downbeats=(0,), loop_residual_db=None,
+    endings = []
+    for clip in manifest.clips:
+        if clip.variant:
+            continue
+        file = f"audio/s{clip.section}-end-{clip.affect}.flac"
+        sound, _ = soundfile.read(folder / clip.file)
+        place(folder / file, sound[:N_ENDING] * np.linspace(1, 0, N_ENDING)[:, None])
+        endings.append(
+            msgspec.structs.replace(
+                clip,
+                kind="ending",
+                file=file,
+                sha256=bank.sha256(folder / file),
+                n_samples=N_ENDING,
+                downbeats=(0, BAR, 2 * BAR),
+                loop_residual_db=None,
+            )
         )
-        for clip in manifest.clips if clip.variant == 0
-    ]  # fmt: skip
+    alike = tuple(tuple(1.0 if i == j else 0.3 for j in range(3)) for i in range(3))
     rows = [
-        bank.Correlation(section=s, variant=0, kind="ending", rho=(((1.0,) * 3,) * 3,))
-        for s in range(2)
+        bank.Correlation(section=s, variant=0, kind="ending", rho=(alike,) * 3) for s in range(2)
     ]
     frame = bank.Frame(
         file="images/0.webp", sha256="0", valence=0.0, hue=0.0, saturation=0.0, value=0.0,
@@ -244,10 +259,73 @@ def test_endings_and_pictures_are_passed_over(bank_folder, tmp_path):
         scenes=(scene,),
     )
     bank.save(more, folder)
-    material = load(folder)
+    return folder
+
+
+def test_endings_are_loaded_beside_the_loops(with_endings, bank_folder):
+    """One per section with its own bars and correlations; they do not stand for loops."""
+    material = load(with_endings)
     assert material.turns == ((0, 0), (1, 0), (0, 1), (1, 1))
     assert {len(x) for s in material.sections for v in s.sounds for x in v} == {BAR * BARS}
     assert material.sections[0].rho == load(bank_folder).sections[0].rho
+    ending = material.sections[1].ending
+    assert (ending.n_frames, ending.bars) == (N_ENDING, (0, BAR, 2 * BAR))
+    assert ending.rho[2] == pytest.approx((0.3, 0.3, 0.3))
+    sound, _ = soundfile.read(with_endings / "audio" / "s1-end-positive.flac")
+    assert ending.sounds[2] == pytest.approx(sound, abs=1e-6)
+    assert not ending.sounds[2].flags.writeable
+    assert load(bank_folder).sections[0].ending is None
+
+
+@pytest.mark.fault(45)
+@pytest.mark.parametrize("agreed", [False, True], ids=["by hash", "by content"])
+@pytest.mark.parametrize("harm", BAD.values(), ids=BAD)
+def test_a_bad_ending_costs_itself_alone(with_endings, tmp_path, harm, agreed):
+    """Every loop plays, the other section keeps its ending, and the status names what is out."""
+    folder = tmp_path / "bank"
+    shutil.copytree(with_endings, folder)
+    harm(folder / "audio" / "s1-end-neutral.flac")
+    if agreed:
+        rehash(folder)
+    faults = {}
+    material = load(folder, tell=faults.__setitem__)
+    assert list(faults) == [(1, ENDING)]
+    assert "s1-end-neutral.flac" in faults[1, ENDING].error
+    assert len(material.turns) == 4
+    assert material.sections[0].ending
+    assert material.sections[1].ending is None
+    with pytest.raises(FormatError, match=r"s1-end-neutral\.flac"):
+        load(folder)
+    assert named(material.left_out) == "1/ending"
+    again = load(folder, left_out=named(material.left_out))
+    assert again.left_out == material.left_out
+    assert again.sections[1].ending is None
+    assert "section 2, ending" in told(faults)
+
+
+@pytest.mark.fault(45)
+def test_endings_do_not_make_up_for_loops(with_endings, tmp_path):
+    """Where no loop can be played, there is nothing to end; their endings are not asked after."""
+    folder = tmp_path / "bank"
+    shutil.copytree(with_endings, folder)
+    for path in (folder / "audio").glob("*-neutral.flac"):
+        cut(path)
+    faults = {}
+    with pytest.raises(FormatError, match="None of the 2 sections can be played"):
+        load(folder, tell=faults.__setitem__)
+    assert len(faults) == 4
+
+
+def test_an_ending_whose_correlations_do_not_fit_is_refused(with_endings):
+    """Missing, or of another number of bars: the sentence says that it is an ending's."""
+    manifest = bank.read(with_endings)
+    read = reader(with_endings)
+    with pytest.raises(FormatError, match="no correlations for section 0, its ending"):
+        build(msgspec.structs.replace(manifest, correlations=manifest.correlations[1:]), read)
+    short = msgspec.structs.replace(manifest.correlations[0], rho=manifest.correlations[0].rho[:2])
+    rows = (short, *manifest.correlations[1:])
+    with pytest.raises(FormatError, match="of 2 bars, its clips have 3"):
+        build(msgspec.structs.replace(manifest, correlations=rows), read)
 
 
 def test_a_bank_that_was_changed_meanwhile_is_not_played(bank_folder):
