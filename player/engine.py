@@ -105,6 +105,11 @@ class Engine:
         return self._safety.state == "STOP"
 
     @property
+    def voice(self) -> float:
+        """Linear gain for the operator's voice, 0 while the music is not ducked for it."""
+        return self._master.voice
+
+    @property
     def finished(self) -> bool:
         """True once nothing will be heard any more: after `end`, or without a supervisor."""
         return self._safety.finished(self.frame)

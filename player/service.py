@@ -345,6 +345,8 @@ class Player:
             self._shell.bus.publish(topic, content, cause=cause, audible_at=heard)
 
     def _give(self) -> None:
+        voice = self._engine.voice
+        self._sink.talk(on=voice > 0.0, level=voice)
         self._sink.write(self._block)
         if self._heard:
             self._heard.write(self._block)

@@ -91,6 +91,14 @@ class Master:
             self._duck.move(frame, to, seconds)
         return True
 
+    @property
+    def voice(self) -> float:
+        """Linear gain for a voice over the music: its own when it is not ducked, 0 while it is not.
+
+        Whoever speaks to the participant is no louder than the participant wants the music.
+        """
+        return self._gain if self._duck.target < 1.0 else 0.0
+
     def sounding(self, frame: int) -> bool:
         """Return False where there is silence from a frame on."""
         return self._level.sounding(frame)
