@@ -17,6 +17,7 @@ from rym import messages as m
 from rym import topics
 
 from ..folder import Record
+from .hearing import hearing
 from .latency import DWELL, OUTPUT, WAIT, Delay
 from .remembered import Remembered
 
@@ -65,6 +66,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     settings_hash: str = ""
     rate: int = 48_000
     """Player frames per second."""
+    hearing: str = ""
+    """How loud it was at the ear, or that it is not known; one sentence."""
     files: tuple[tuple[str, str], ...] = ()
     """(what it is, path)."""
     versions: tuple[tuple[str, str], ...] = ()
@@ -87,6 +90,7 @@ def gather(log: Log, record: Record | None) -> Facts:
     return Facts(
         started=_wall(record.started) if record else "",
         kind=_kind(log, record),
+        hearing=hearing(log, _kind(log, record)),
         n_files=len({file["path"] for file in replayed}),
         n_labels=len({file["label"] for file in replayed if file.get("label")}),
         verdict=str(model.get("verdict", "")),

@@ -342,7 +342,11 @@ def _played(a: Analysis, log: Log, clock: PlayerClock) -> str:
         ("at", "safety", "because", "said to the person"), rows, "No safety state was reported."
     )
     return section(
-        "What was played", figure(figures.played(a, log, clock)) + caption(notes) + below
+        "What was played",
+        figure(figures.played(a, log, clock))
+        + caption(notes)
+        + (paragraph(a.facts.hearing) if a.facts.hearing else "")
+        + below,
     )
 
 

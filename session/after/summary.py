@@ -183,6 +183,7 @@ def summary(a: Analysis, paths: Mapping[str, str | None]) -> dict[str, Any]:
                 for cause, times in by_cause(a.felt).items()
             },
         },
+        "hearing": a.facts.hearing or None,
         "warnings": list(cautions(a)),
     }
 

@@ -28,6 +28,7 @@ class Operator:
     def __init__(self, supervisor: Supervisor) -> None:
         self._supervisor = supervisor
         self._held: LabelState = "none"
+        self._ducked = (False, 0)
 
     async def press(self, key: str) -> None:
         """Do what a key asks for; one without a meaning does nothing.
@@ -48,6 +49,8 @@ class Operator:
                 supervisor.beside(self._release(), "release")
             case "y":
                 self._confirm()
+            case "t":
+                supervisor.beside(self._duck(), "duck")
             case "f" if decodes:
                 self._to_memory("thaw" if supervisor.frozen else "freeze")
             case "u" if decodes:
@@ -59,6 +62,17 @@ class Operator:
         name = self._supervisor.folder.path.name
         for action in ("release-stop", "resume"):
             await self._supervisor.command(Command(to="player", action=action, value=name))
+
+    async def _duck(self) -> None:
+        """Let the music step back while somebody speaks, and come forward again.
+
+        A player that was started again is not ducked, so that the key then means to duck.
+        """
+        starts = self._supervisor.parts["player"].starts
+        ducked = self._ducked != (True, starts)
+        self._ducked = (ducked, starts)
+        value = "on" if ducked else "off"
+        await self._supervisor.command(Command(to="player", action="duck", value=value))
 
     def _confirm(self) -> None:
         """Let a part that asked go on: started again, it takes what is there now.

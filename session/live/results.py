@@ -38,6 +38,7 @@ def in_words(summary: dict[str, Any]) -> str:
             "software",
             _typical(software["software_p50"], software["software_p99"], "ms", 0, "99 of 100"),
         ),
+        *_row("loudness", summary["hearing"] or ""),
         *(line for warning in summary["warnings"] for line in _row("note", warning)),
         "",
         *_paths(summary),

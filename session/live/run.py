@@ -109,7 +109,9 @@ def run_session(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
         raise
     finally:
         _complete(folder, record, supervisor.warnings)
-    return report.finish(folder)
+    done = report.finish(folder)
+    week = supervisor.hearing.sentence
+    return {**done, "hearing": f"{done['hearing']} {week}"} if week else done
 
 
 def check(tables: Tables) -> list[str]:
@@ -309,6 +311,7 @@ async def _attended(supervisor: Supervisor, *, quiet: bool) -> None:
     """Run the supervisor with the screen, the operator's keys and Ctrl-C."""
     session = supervisor.tables.session
     note = "q ends   space silences at once   r lets the music come back"
+    note += "\nt lets you talk: the music steps back, and comes forward again"
     note += "\nd says that the person is distressed: it fades in 2 s, said twice the run ends"
     if session.attended:
         note += "\n1 pleasant   2 neither   3 unpleasant   the same again lets go"

@@ -19,12 +19,13 @@ from rym.broker import free_port
 from rym.bus import ALL, Bus, order
 from rym.clock import Clock
 from rym.errors import ConfirmError, DeviceError, RymError
-from rym.messages import Command, Learned, Phase, Status, Stop
+from rym.messages import Command, Learned, Loudness, Phase, Status, Stop
 from rym.mqtt import MqttBus
 
 from ..bank.admission import heard_of
 from ..folder import Folder
 from ..settings import PlannedPhase, Tables
+from .hearing import Hearing
 from .lessons import Lessons
 from .parts import Part
 from .training import train
@@ -114,6 +115,7 @@ class Supervisor:
         self._checked: set[str] = set()
         self._music_origin = 0.0
         self._lessons = Lessons()
+        self.hearing = Hearing(folder.person, clock.wall, self.warnings.append)
         self._distress: set[float] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         outside = tables.rig.broker
@@ -134,7 +136,7 @@ class Supervisor:
             rig=tables.rig.id,
             password=self._password,
         )
-        heard = (*topics.STATUS.values(), topics.STOP, topics.LEARNED)
+        heard = (*topics.STATUS.values(), topics.STOP, topics.LEARNED, topics.LEVEL)
         self._inbox = self.bus.subscribe(*heard, overload=ALL)
 
     def _part(self, name: str, module: str) -> Part:
@@ -309,6 +311,8 @@ class Supervisor:
                         self.warnings.append(said)
                     if message.id.service != "player":
                         self._count_distress(stop)
+                case Loudness() as said_of_sound:
+                    self._count(said_of_sound)
                 case Learned() as learned:
                     self._lessons.take(learned)
                 case Status() as status if status.epoch >= self._epoch:
@@ -318,6 +322,12 @@ class Supervisor:
                         self._after_ready(status)
                     elif status.life == "failed":
                         self._refuse(status)
+
+    def _count(self, loudness: Loudness) -> None:
+        """Count what the person's ears were given, where the player knows the sound pressure."""
+        facts = self._status["player"].facts if "player" in self._status else {}
+        full = facts.get("full_scale_dba")
+        self.hearing.take(loudness, None if full is None else float(full))
 
     def _refuse(self, status: Status) -> None:
         """End the session where starting a part again would only fail again.
@@ -361,6 +371,7 @@ class Supervisor:
                 part.end()
                 if not await part.ended(END_WITHIN):
                     self.warnings.append(f"{name} had to be killed at the end.")
+        self.hearing.write()
         await self.bus.close()
         if self.broker is not None:
             self.broker.end()

@@ -36,7 +36,8 @@ def test_the_summary_has_the_promised_form(story: Any) -> None:
     found = summary(a, {"session": "/s", "report": "/s/r", "journal": "/s/j", "heard": "/h"})
     assert list(found) == [
         "session", "report", "journal", "heard", "model", "bank",
-        "kind", "decoding", "signal", "learning", "latency_ms", "felt_to_heard_s", "warnings",
+        "kind", "decoding", "signal", "learning", "latency_ms", "felt_to_heard_s",
+        "hearing", "warnings",
     ]  # fmt: skip
     assert found["session"] == "/s"
     assert found["model"] is None

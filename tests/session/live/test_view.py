@@ -279,6 +279,7 @@ SUMMARY: dict[str, Any] = {
     "felt_to_heard_s": {"p50": None, "p90": None},
     "learning": {"rows": {"negative": 2, "neutral": 0, "positive": 3}, "taken_back": 1,
                  "why_none": None, "drift": [{"suggestion": "Look at the electrodes."}]},
+    "hearing": "The level was set by the person; the sound pressure is not known.",
     "warnings": ["two files, two labels: this score cannot tell state from file."],
 }  # fmt: skip
 
@@ -296,6 +297,7 @@ def test_the_last_screen_fits_and_claims_nothing() -> None:
         "guessing stays within 0.00 … 1.00 (chance, 2 independent states)",
         "it says nothing about how well", "felt → heard not measured", "31 ms median",
         "learned 5 rows from held keys; 1 taken back; Look at the electrodes",
+        "loudness The level was set by the person; the sound pressure is not known.",
         "note two files, two labels: this score cannot tell state from file.",
     ):  # fmt: skip
         assert said in words, said
