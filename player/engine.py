@@ -34,6 +34,7 @@ from .level.master import Master
 from .music.blocks import Blocks
 from .music.material import Material
 from .music.timeline import Timeline, View
+from .pictures.path import Path
 from .safety import DeadMan, Order
 from .settings import BLOCK, RATE, PlayerSettings
 
@@ -80,6 +81,8 @@ class Engine:
         self._exposure = Exposure(settings, again=place > 0)
         self._safety = DeadMan(stopped=stopped)
         self._master = Master(settings.level_db, full_scale_dba)
+        section = self._timeline.view(0).spot.section
+        self._path = Path(material.scenes, section) if material.scenes else None
         self._session = session
         self._rise = settings.rise
         self._said = ("", "")
@@ -291,6 +294,7 @@ class Engine:
         self._limit()
         self._timeline.settle()
         self._report(frame)
+        self._show(frame)
         self._timeline.render_block(self._mixed)
         for mark in self._timeline.marks:
             self._played(mark.frame, mark.view, mark.why, ())
@@ -300,6 +304,16 @@ class Engine:
             self._why.append("loud")
         if self._master.said is not None:
             self._events.append((self._master.said, ()))
+
+    def _show(self, frame: int) -> None:
+        """Lead the pictures after what is heard; to neutral where nothing is followed or heard."""
+        if self._path is not None:
+            view = self._timeline.view(frame)
+            led = self._safety.follows or self._safety.state == "DEGRADED"
+            calm = not led or view.level < 0.1
+            shown = self._path.step(frame, view.gains, view.spot.section, calm=calm)
+            if shown is not None:
+                self._events.append((shown, ()))
 
     def _obey(self, order: Order, frame: int) -> None:
         match order.kind:
