@@ -236,6 +236,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.leave(listener)
 
     def _refuse(self, status: HTTPStatus, error: str) -> None:
+        self.close_connection = True
         self._send(status, "application/json", msgspec.json.encode({"error": error}))
 
     def _send(
