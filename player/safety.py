@@ -183,9 +183,10 @@ class DeadMan:
             fades out.
         """
         self._ending, self._asked = True, False
-        if over is None:
+        if over is not None:
+            self._over = over
+        elif self._over is None:
             self._hush(frame, END_FADE)
-        self._over = over
 
     def finished(self, frame: int) -> bool:
         """Return True once there is nothing to be heard any more, for good."""

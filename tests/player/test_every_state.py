@@ -15,7 +15,19 @@ from player.safety import DeadMan
 from player.settings import RATE
 
 TICK = RATE // 2
-EVENTS = ("usable", "useless", "operator", "distress", "resume", "release", "gone", "end", "tick")
+EVENTS = (
+    "usable",
+    "useless",
+    "operator",
+    "distress",
+    "resume",
+    "release",
+    "gone",
+    "end",
+    "tick",
+)
+HOME = 2.0
+"""Seconds that the music takes to come to an end of its own."""
 SHORT = {
     "PAUSE_AFTER": 1.5,
     "PAUSE_FADE": 1.0,
@@ -92,6 +104,11 @@ def after(world: World, event: str) -> World:
             machine.supervisor_gone(frame)
             due = within(safety.GONE_AFTER + safety.GONE_FADE, world)
             world = world._replace(due=due, allowed="", over=True)
+        case "end" if machine.sounding:
+            # The music's own way to its end; asked for again, it goes on as it was.
+            due = within(HOME, world)
+            machine.end(frame, due)
+            world = world._replace(due=due, silent_at=due, allowed="", over=True)
         case "end":
             machine.end(frame)
             due = within(safety.END_FADE, world)
@@ -151,7 +168,7 @@ def name(world: World) -> tuple[object, ...]:
         machine.state, machine.reason, machine._asked, machine._ending,
         age(machine._fresh, safety.STALE), age(machine._useless, safety.STALE),
         age(machine._safe_since, safety.PAUSE_AFTER) if waits else None,
-        left(machine._quiet), age(machine._gone, safety.GONE_AFTER),
+        left(machine._quiet), left(machine._over), age(machine._gone, safety.GONE_AFTER),
         tuple(order.kind for order in machine._orders[-3:]),
         left(world.silent_at), left(world.due), world.stopped, world.allowed, world.over,
     )  # fmt: skip
