@@ -111,8 +111,9 @@ def after(world: World, event: str) -> World:
             world = world._replace(due=due, silent_at=due, allowed="", over=True)
         case "end":
             machine.end(frame)
-            due = within(safety.END_FADE, world)
-            world = world._replace(due=due, allowed="", over=True)
+            if machine._over is None:
+                world = world._replace(due=within(safety.END_FADE, world))
+            world = world._replace(allowed="", over=True)
     assert (machine.state == "STOP") == world.stopped
     return world
 
