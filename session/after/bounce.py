@@ -23,7 +23,7 @@ from rym.topics import NOW, STATUS
 from ..folder import Folder
 from ..live.lines import Journal, read
 from . import rerun
-from .bounce_making import paint, render
+from .bounce_making import folder_of, paint, render
 from .bounce_sound import Live
 from .replay import bank_of
 
@@ -128,7 +128,7 @@ def bounce(
         )
     settings = msgspec.convert(record.settings.get("player", {}), PlayerSettings)
     place = bank_of(folder, record, settings)
-    work = _Work(folder, journal, settings, place, made(out or folder.sound), clock, progress)
+    work = _Work(folder, journal, settings, place, folder_of(out or folder.sound), clock, progress)
     began = clock.now()
     found = [_start(work, epoch, k, len(epochs)) for k, epoch in enumerate(epochs)]
     seconds = sum(start.seconds for start, _ in found)
@@ -150,23 +150,6 @@ class _Work(NamedTuple):
     out: Path
     clock: Clock
     progress: Progress
-
-
-def made(out: Path) -> Path:
-    """Return a folder that is there and can only be read by its owner if it was not.
-
-    Raises
-    ------
-    UsageError
-        If it cannot be made.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise UsageError(
-            f"{out} cannot be made: {error.strerror}.", "Give another --out."
-        ) from None
-    return out
 
 
 def _start(work: _Work, epoch: int, k: int, n: int) -> tuple[Start, float]:

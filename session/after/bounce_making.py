@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from player.settings import RATE
 from rym import bank
-from rym.errors import DeviceError, FormatError
+from rym.errors import DeviceError, FormatError, UsageError
 from rym.messages import Shown
 
 from .bounce_path import looks
@@ -22,6 +22,23 @@ from .rerun import Piece
 
 AT_ONCE = 100
 """Pieces that are written together: a second of sound."""
+
+
+def folder_of(out: Path) -> Path:
+    """Return a folder that is there and can only be read by its owner if it was not.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise UsageError(
+            f"{out} cannot be made: {error.strerror}.", "Give another --out."
+        ) from None
+    return out
 
 
 class Rendered(NamedTuple):

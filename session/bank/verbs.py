@@ -1,4 +1,4 @@
-"""The verbs of a bank: `rym bank build`, `check`, `show`, `add`, `song` and `score`."""
+"""The verbs of a bank: `rym bank build`, `check`, `show`, `add`, `song`, `score` and `bounce`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rym.errors import UsageError
 
+from ..after.bounce_verb import add as add_bounce
 from ..rig.verbs import Outcome, Verb, number
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def add(verbs: Any, verb: Verb) -> None:
     _add_add(inner, verb)
     _add_song(inner, verb)
     _add_score(inner, verb)
+    add_bounce(inner, verb)
 
 
 def _whose(parser: Any) -> None:

@@ -25,6 +25,7 @@ from rym.bank import Frame, Maker, Scene
 from rym.clock import ManualClock, SystemClock
 from rym.errors import UsageError
 from rym.topics import NOW, STOP
+from session import cli
 from session.after import rerun
 from session.after.bounce import bounce
 from session.after.bounce_path import CALM, Look, looks
@@ -358,6 +359,22 @@ def test_a_session_without_sound_is_refused(brief: Folder) -> None:
     brief.journal.write_bytes(b"".join(r for r in rows if b'"player/now"' not in r))
     with pytest.raises(UsageError, match="there is nothing to render"):
         bounce(brief, ManualClock())
+
+
+@pytest.mark.usefixtures("no_video")
+def test_on_the_command_line(brief: Folder, capsys: pytest.CaptureFixture[str]) -> None:
+    """With or without --verify, in words and as one object; neither of them is refused."""
+    place, out = str(brief.path), str(brief.path / "out")
+    assert cli.main(["replay", place, "--bounce", "--out", out]) == 1  # there is no ffmpeg
+    told = capsys.readouterr().out
+    assert told.startswith("sub-p_ses-a_recall_run-1_bounce-01.flac: 8.0 s.")
+    assert "× live" in told
+    cli.main(["replay", place, "--verify", "--bounce", "--json", "--out", out])
+    said = json.loads(capsys.readouterr().out)
+    assert said["identical"]
+    assert said["bounce"]["starts"][0]["differs_at"] is None
+    assert cli.main(["replay", place]) == 2
+    assert "Neither --verify nor --bounce is given." in capsys.readouterr().err
 
 
 # -- what cannot be written ----------------------------------------------------------------------
