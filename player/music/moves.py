@@ -209,8 +209,9 @@ class Moves:
         if fade:
             share = (frame - fade.start) / (fade.end - fade.start)
             return crossfade.turn(self._base, self._to, share)
-        if self._glide is None:
-            return crossfade.only(self._to)
+        alone = self.alone
+        if self._glide is None or alone is not None:
+            return crossfade.only(self._to if alone is None else alone)
         i = min(BLOCK, max(0, frame - self.frame))
         return crossfade.turn(
             _ONLY_NEUTRAL, _layer(self._glide.side), abs(self._glide.course(i)[0])
