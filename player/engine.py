@@ -278,7 +278,7 @@ class Engine:
     def _ask(self) -> None:
         """Pass on what is requested; the continuous mix glides towards a valence instead."""
         if not self._continuous:
-            self._timeline.request(self._policy.requested)
+            self._timeline.request(self._policy.requested, at=self._policy.start)
         elif self._policy.valence != self._glided:
             self._glided = self._policy.valence
             self._timeline.glide(self._glided)
