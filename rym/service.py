@@ -37,7 +37,7 @@ S = TypeVar("S", bound=msgspec.Struct)
 Serve = Callable[["Shell", S], Awaitable[None]]
 
 OTHER_TABLES = (
-    "session", "source", "stream", "decoder", "player", "journal", "generator", "outward",
+    "session", "source", "stream", "decoder", "player", "journal", "generator", "outward", "page",
 )  # fmt: skip
 """Tables that a settings file may hold for other parts."""
 

@@ -124,6 +124,12 @@ def _with_settings(parser: Any) -> Any:
     parser.add_argument("--sink", choices=["auto", "portaudio", "wav", "null"])
     parser.add_argument("--seed", type=int, help="of everything that draws at random")
     parser.add_argument(
+        "--page",
+        action="store_const",
+        const=True,
+        help="show the memory's pictures on a page, whose address stands on the screen",
+    )
+    parser.add_argument(
         "--print-config", action="store_true", help="print every setting and its origin, then end"
     )
     return parser
@@ -233,6 +239,7 @@ def _options(arguments: argparse.Namespace) -> list[tuple[str, Any]]:
         "player.device": arguments.device,
         "player.sink": arguments.sink,
         "session.seed": arguments.seed,
+        "page.on": arguments.page,
     }
     return [(path, value) for path, value in named.items() if value is not None]
 

@@ -12,6 +12,7 @@ from msgspec import Meta
 from decoder.settings import DecoderSettings
 from generator.settings import GeneratorSettings
 from player.outward.settings import OutwardSettings
+from player.pictures.settings import PageSettings
 from player.settings import PlayerSettings
 from rym import settings as layers
 from rym.errors import UsageError
@@ -98,6 +99,7 @@ class Tables(NamedTuple):
     journal: JournalSettings
     generator: GeneratorSettings
     outward: OutwardSettings
+    page: PageSettings
 
     def builtins(self) -> dict[str, dict[str, Any]]:
         """Return table → key → value, as session.json keeps it."""
@@ -114,6 +116,7 @@ SCHEMA: dict[str, Any] = {
     "journal": JournalSettings,
     "generator": GeneratorSettings,
     "outward": OutwardSettings,
+    "page": PageSettings,
 }
 
 

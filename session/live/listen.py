@@ -64,7 +64,7 @@ def listen(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
         clock,
         password=secret("BROKER_PASSWORD") or "",
         epoch=round(clock.wall() * 1000),
-        only=("player",),
+        only=("player", "page"),
     )
     supervisor.warnings += remarks
     try:
@@ -82,7 +82,8 @@ def listen(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
 
 async def _play(supervisor: Supervisor, *, quiet: bool) -> None:
     note = "← unpleasant   ↓ neither   → pleasant\nspace silences   r comes back   q ends"
-    board = Board(eeg=False, note=note)
+    at = supervisor.page.url if supervisor.page else ""
+    board = Board(eeg=False, note=note, page=at)
     async with interrupts(supervisor.stopping), pressed() as keys:
         with Screen(board, quiet=quiet) as screen:
             steering = asyncio.create_task(_steer(supervisor, keys), name="steer")

@@ -36,6 +36,7 @@ from ..after import report
 from ..bank.admission import admit, check_affects, own_bank, remark
 from ..folder import Folder, Record, environment, hash_bank, hash_folder
 from ..settings import SessionSettings, Tables
+from . import page
 from .operator import Operator
 from .supervisor import Supervisor
 from .view import Board, Screen
@@ -135,6 +136,7 @@ def check(tables: Tables) -> list[str]:
             "Use a broker on this machine, such as mqtt://127.0.0.1:1883.",
             host=address.host,
         )
+    page.check(tables)
     affects = _check_bank(session)
     check_hop(tables.decoder.features.preset, tables.stream.hop)
     notes = []
@@ -316,7 +318,8 @@ async def _attended(supervisor: Supervisor, *, quiet: bool) -> None:
     if session.attended:
         note += "\n1 pleasant   2 neither   3 unpleasant   the same again lets go"
     note += "\nf freezes learning, and lets it go on   u takes back the last 30 s"
-    board = Board(mark="" if session.attended else session.kind.upper(), note=note)
+    at = supervisor.page.url if supervisor.page else ""
+    board = Board(mark=page.mark(session), note=note, page=at)
     async with interrupts(supervisor.stopping), pressed() as keys:
         screen = Screen(board, quiet=quiet)
         operator = asyncio.create_task(_operate(supervisor, keys), name="operator")

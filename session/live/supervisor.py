@@ -25,6 +25,7 @@ from rym.mqtt import MqttBus
 from ..bank.admission import heard_of
 from ..folder import Folder
 from ..settings import PlannedPhase, Tables
+from . import page
 from .hearing import Hearing
 from .lessons import Lessons
 from .parts import Part
@@ -48,13 +49,18 @@ MODULES = {
     "decoder": "decoder",
     "player": "player",
     "outward": "player.outward",
+    "page": "player.pictures",
 }
 STOPPED = {
     "operator": "The music was stopped by the operator.",
     "participant": "The music was stopped by the participant.",
     "distress": "The music was stopped because of distress.",
 }
-STARTED_TOGETHER = (("journal",), ("simulator", "decoder", "player", "outward"), ("stream",))
+STARTED_TOGETHER = (
+    ("journal",),
+    ("simulator", "decoder", "player", "outward", "page"),
+    ("stream",),
+)
 """Groups in their order: the journal hears all, and a sender begins when `stream` opens it, whose
 first window then finds everyone listening."""
 
@@ -127,6 +133,10 @@ class Supervisor:
             only = tuple(name for name in only if name != "simulator")
         if not tables.outward.on:
             only = tuple(name for name in only if name != "outward")
+        self.page = page.address(tables) if "page" in only else None
+        """Where the participant's page is found; None where there is none."""
+        if self.page is None:
+            only = tuple(name for name in only if name != "page")
         self.parts = {name: self._part(name, MODULES[name]) for name in MODULES if name in only}
         self.bus = MqttBus(
             self._url,
@@ -156,6 +166,8 @@ class Supervisor:
             return {"password": self._password}
         table = "source" if name == "simulator" else name
         settings = msgspec.to_builtins(getattr(self.tables, table))
+        if self.page is not None and name == "page":
+            settings = page.settings(self.tables, self.page)
         if name == "player":
             settings["origin"] = self._music_origin
         if name == "outward":
@@ -356,8 +368,9 @@ class Supervisor:
     def _after_ready(self, status: Status) -> None:
         if status.facts.get("checked"):
             self._checked.add(status.service)
-        if status.service == "player" and status.detail and status.detail not in self.warnings:
-            self.warnings.append(status.detail)
+        told = status.detail if status.service in ("player", "page") else ""
+        if told and told not in self.warnings:
+            self.warnings.append(told)
         if status.service == "player" and not self._music_origin:
             self._music_origin = float(status.facts["origin"])
         if status.service == "decoder" and self._model is not None and not status.facts["model"]:
@@ -365,7 +378,7 @@ class Supervisor:
 
     async def _end_parts(self) -> None:
         """End the parts along the stream; the journal hears them all, the broker carries them."""
-        for name in ("simulator", "stream", "decoder", "player", "outward", "journal"):
+        for name in ("simulator", "stream", "decoder", "player", "outward", "page", "journal"):
             part = self.parts.get(name)
             if part is not None:
                 part.end()

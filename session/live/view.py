@@ -64,7 +64,7 @@ QUIET = 1.5
 """Seconds without a window after which nothing comes."""
 RESTS = "long enough of one thing; the music stays neutral for a while"
 CONFIRM = "y goes on with what is there now"
-PART_ORDER = ("journal", "simulator", "stream", "decoder", "player")
+PART_ORDER = ("journal", "simulator", "stream", "decoder", "player", "page")
 
 
 class Board:
@@ -78,10 +78,13 @@ class Board:
         False where there is none: nothing is said of signal, estimate and delay then.
     note : str
         The keys, below everything else.
+    page : str
+        Address of the participant's page, a secret; empty where there is none.
     """
 
-    def __init__(self, *, mark: str = "", eeg: bool = True, note: str = "") -> None:
+    def __init__(self, *, mark: str = "", eeg: bool = True, note: str = "", page: str = "") -> None:
         self.mark = mark
+        self.page = page
         self.eeg = eeg
         self.note = note
         self.phase: Phase | None = None
@@ -192,6 +195,8 @@ class Board:
         if self.eeg:
             rows.add_row("delay", self._delay(now))
         rows.add_row("parts", self._parts())
+        if self.page:
+            rows.add_row("page", Text(self.page))
         lines: list[RenderableType] = [rows]
         if self.note:
             lines += [Text(""), Text(self.note, style="grey62")]
@@ -396,6 +401,8 @@ class Screen:
         if not self._quiet and self._board.eeg:
             # Once, before anything is played; above the view it stays in sight.
             console.print(Text(NOTICE, style="italic"))
+        if self._board.page and not console.is_terminal and not self._quiet:
+            sys.stderr.write(f"The participant's page: {self._board.page}\n")
         if console.is_terminal and not self._quiet:
             self._live = Live(console=console, auto_refresh=False, transient=True)
             self._live.__enter__()
