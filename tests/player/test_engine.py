@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 import numpy as np
 import pytest
@@ -346,15 +348,38 @@ def test_an_input_of_no_use_is_an_error(material):
         start(material).apply(name("x", 0), Label(state="none", t=0.0, source="file"))
 
 
-def test_a_storm_of_decisions_is_heard_as_few_fades(material):
-    """Opposite states at every block: dwell and the minute's limit hold."""
-    engine = start(material)
-    run = Run(engine)
-    for k in range(6000):
-        engine.apply(name("decoder/valence", k), valence(AFFECTS[2 * (k % 2)]))
-        run.until(engine.frame + BLOCK)
-    fades = {p.fade.start for p in run.of(Played) if p.fade and p.fade.start <= p.frame}
-    assert 2 <= len(fades) <= 6
+def stormy(k):
+    """Return what a decoder says in block `k`: every millisecond, then in turn every 50 ms."""
+    if k < 3000:
+        return [valence(AFFECTS[(7 * k + i * i) % 3]) for i in range(10)]
+    return [valence(AFFECTS[2 * (k // 5 % 2)])] if k % 5 == 0 else []
+
+
+@pytest.mark.fault(48)
+@pytest.mark.parametrize(
+    ("preset", "mix"),
+    [("close", "steps"), ("gentle", "steps"), ("paper", "steps"), ("gentle", "continuous")],
+)
+def test_a_storm_of_decisions_is_heard_as_few_fades(material_of, preset, mix):
+    """No dwell to help: six fades in any minute, no click, one level, little work."""
+    material = material_of(0.0)
+    rules = PlayerSettings(preset=preset, mix=mix, rise=0.5, dwell=0.0, max_changes=6)
+    run, began = Run(Engine(material, rules, session="s1")), time.process_time()
+    for k in range(7000):
+        for i, answer in enumerate(stormy(k)):
+            run.engine.apply(name("decoder/valence", 10 * k + i), answer)
+        run.until(run.engine.frame + BLOCK)
+    worked = time.process_time() - began
+    starts = sorted({p.fade.start for p in run.of(Played) if "fade" in p.why.split(", ")})
+    assert max(sum(a <= b < a + 60 * RATE for b in starts) for a in starts or [0]) <= 6
+    assert len(starts) >= (6 if mix == "steps" else 0)
+    sound = run.wave()[RATE:]
+    power = np.square(sound[: len(sound) // 24_000 * 24_000, 0]).reshape(-1, 24_000).mean(axis=1)
+    neutral = np.square(material.sections[0].sounds[0][1][:, 0]).mean()
+    assert np.abs(10.0 * np.log10(power / neutral)).max() < 1.0
+    jump = max(np.abs(np.diff(x, axis=0)).max() for x in material.sections[0].sounds[0])
+    assert np.abs(np.diff(sound, axis=0)).max() <= 1.1 * jump
+    assert worked < 35.0, "half of true time, on a machine that does much else"
 
 
 acts = st.one_of(

@@ -210,11 +210,11 @@ class Unheard:
         np.copyto(out, mixed)
 
     def sounding(self, _frame):
-        """Always."""
+        """Return True."""
         return True
 
     def db(self, _frame):
-        """Full."""
+        """Return the full level."""
         return 0.0
 
     def rise(self, *_):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from player.deciding.course import GOALS
 from player.deciding.exposure import BEGINNING, Exposure
 from player.deciding.policy import Policy
 from player.engine import Engine
@@ -16,7 +17,7 @@ from player.music.material import Material, Section
 from player.music.timeline import Timeline
 from player.settings import BLOCK, RATE, PlayerSettings
 from rym.errors import UsageError
-from rym.messages import AFFECTS, Command, Identity, Played, Stop, Valence
+from rym.messages import AFFECTS, Command, Identity, Label, Played, Stop, Valence
 
 POLES = ("negative", "positive")
 
@@ -153,30 +154,48 @@ acts = st.one_of(
     st.sampled_from(POLES).map(steer),
     st.sampled_from(POLES).map(steer),
     st.just(USELESS),
-    st.just(Command(to="player", action="course", value="hold")),
-    st.just(Command(to="player", action="course", value="follow")),
+    st.sampled_from(GOALS).map(lambda goal: Command(to="player", action="course", value=goal)),
+    st.sampled_from([*AFFECTS, "off"]).map(
+        lambda value: Command(to="player", action="pin", value=value)
+    ),
     st.just(Stop(by="distress", t=0.0)),
     st.just(Command(to="player", action="release-stop", value="s")),
 )
 
 
+LEADS = [
+    {"arm": "real"},
+    {"arm": "real", "mix": "continuous"},
+    {"arm": "keys"},
+    {"arm": "yoked", "sequence": (("negative", 16.0), ("positive", 5.003), ("negative", 60.0))},
+    {"arm": "none", "course": "positive", "course_step": 1.0},
+]
+
+
 @settings(max_examples=12, deadline=None)
 @given(
+    st.sampled_from(LEADS),
     st.integers(1200, 1500),
     st.lists(st.tuples(waits, acts, st.sampled_from([*POLES, None])), max_size=6),
-    st.sampled_from(["close", "gentle", "paper"]),
-    st.sampled_from([24_000, 31_000, 150_000]),
+    st.tuples(
+        st.sampled_from(["close", "gentle", "paper"]), st.sampled_from([24_000, 31_000, 150_000])
+    ),
     st.sampled_from(POLES),
 )
 def test_no_sequence_of_answers_orders_and_outages_gets_round_a_limit(
-    lead, events, preset, bar, first
+    arm, lead, events, grid, first
 ):
-    """Stretch, share and the neutral that follows a forced end hold in every sample.
+    """Stretch, share and the neutral that follows a forced end hold in every sample of every arm.
 
-    What comes begins when the limit is near, and in the end the first answer is stuck again.
+    What comes begins when the limit is near, and in the end the first answer is stuck again; a key
+    is held all along where keys lead.
     """
-    limits = strict(preset=preset)
-    listener = Listener(Engine(told(bar=bar), limits, session="s")).play(lead, valence(first))
+    preset, bar = grid
+    limits = strict(preset=preset, **arm)
+    listener = Listener(Engine(told(bar=bar), limits, session="s"))
+    if arm["arm"] == "keys":
+        listener.apply(Label(state=first, t=0.0, source="test"))
+    listener.play(lead, valence(first))
     for wait, act, answer in events:
         listener.apply(act)
         listener.play(wait, None if answer is None else valence(answer))
