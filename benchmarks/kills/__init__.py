@@ -1,0 +1,1 @@
+"""What is heard, kept and started again where parts of a session are killed."""
