@@ -190,7 +190,7 @@ def _start(work: _Work, epoch: int, k: int, n: int) -> tuple[Start, float]:
         differs_at=live.differs_at if live else None,
         xruns=int(facts.get("xruns", 0)),
         xrun_ms=facts.get("xrun_ms"),
-        whole=not (told or rendered.remarks or (live and live.differs_at is not None)),
+        whole=film.exists() and not rendered.remarks and not (live and live.differs_at is not None),
         remarks=tuple(remarks),
     )
     return start, spent

@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from player.pictures.files import load
 from player.settings import RATE
-from rym import bank
 from rym.errors import DeviceError, FormatError, UsageError
 from rym.messages import Shown
 
-from .bounce_path import looks
-from .bounce_pictures import Strips
+from .bounce_path import Eye, looks
+from .bounce_pictures import Painter
 from .bounce_sound import Flac, Live
 from .bounce_video import FPS, HEIGHT, WIDTH, Video
 from .rerun import Piece
@@ -138,21 +138,22 @@ def paint(
         What is missing or cannot be shown, a sentence each.
     """
     path.unlink(missing_ok=True)
-    manifest = bank.read(folder)
-    strips = Strips(folder, manifest, (WIDTH, HEIGHT))
+    hall = load(folder)
+    told = [hall.gallery.told.replace("the page", "the video")] if hall.gallery.told else []
+    eye, painter = Eye(hall.gallery), Painter(hall, (WIDTH, HEIGHT))
     try:
         video = Video(path, sound)
     except DeviceError as error:
         return [str(error)]
     try:
-        for k, look in enumerate(looks(rendered.shown, rendered.n_frames, RATE // FPS)):
-            video.write(strips.paint(look))
+        for k, wish in enumerate(looks(rendered.shown, rendered.n_frames, RATE // FPS)):
+            video.write(painter.paint(eye.follow(wish, 1.0 / FPS)))
             if k % FPS == 0:
                 progress(k * RATE // FPS)
         video.keep()
     except DeviceError as error:
-        return [*strips.told, str(error)]
+        return [*told, str(error)]
     except BaseException:
         video.give_up()
         raise
-    return strips.told
+    return told

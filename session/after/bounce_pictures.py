@@ -1,109 +1,77 @@
-"""A bank's strips as the pictures of a video (adapter of Pillow)."""
+"""A bank's strips as the pictures of a video (adapter of Pillow).
+
+What may be seen is decided as for the participant's page: a strip that is damaged or would flash
+has its place taken by another one, or by a calm plain picture.
+"""
 
 from __future__ import annotations
 
 import io
 from collections import OrderedDict
-from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageOps
 
-from rym import bank
-from rym.bank import Bank, Scene
-from rym.errors import FormatError
-from rym.flashes import MAX_FLASHES, flashes
+from player.pictures.files import Hall
+from player.pictures.gallery import PLAIN
 
-from .bounce_path import Look
+from .bounce_path import Look, stretch
 
-PLAIN = (92, 98, 104)
-"""Colour of the picture that stands in for a strip: a calm grey, in the middle of all strips."""
-KEPT = 3
-"""Scenes that are in memory at once; more are read again."""
+COLOUR = (0x5B, 0x64, 0x6C)
+"""Of the plain picture, as on the page."""
+KEPT = 64
+"""Frames that are in memory as they are painted: 180 MB; more are decoded again."""
 
 
-class Strips:
-    """Paints what is seen; a strip that cannot be shown is one calm grey, and that is told.
+class Painter:
+    """Paints what is seen.
 
     Parameters
     ----------
-    folder : Path
-        The bank's.
-    manifest : Bank
-        Its manifest.
+    hall : Hall
+        What may be seen, and the bytes of it.
     size : (int, int)
         Width and height of the pictures; strips of other proportions lose their edges.
     """
 
-    def __init__(self, folder: Path, manifest: Bank, size: tuple[int, int]) -> None:
-        self.told: list[str] = []
-        """What cannot be shown and why, a sentence each."""
-        self._folder = folder
-        self._scenes = manifest.scenes
+    def __init__(self, hall: Hall, size: tuple[int, int]) -> None:
+        self._hall = hall
         self._size = size
-        self._plain = Image.new("RGB", size, PLAIN)
-        self._strips: OrderedDict[int, list[Image.Image]] = OrderedDict()
-        self._bad: set[int] = set()
+        self._plain = Image.new("RGB", size, COLOUR)
+        self._frames: OrderedDict[str, Image.Image] = OrderedDict()
         self._last: tuple[Look, bytes] | None = None
-        if not manifest.scenes:
-            self.told.append("The bank has no pictures: the video shows a plain grey.")
 
     def paint(self, look: Look) -> bytes:
-        """Return a picture, red, green and blue by pixel and row."""
+        """Return a picture, red, green and blue by pixel and row.
+
+        Parameters
+        ----------
+        look : Look
+            By the gallery's strips.
+        """
         if self._last is None or self._last[0] != look:
             picture = self._picture(look.scene, look.valence)
             if look.scene != look.before and look.share < 1.0:
-                picture = Image.blend(
-                    self._picture(look.before, look.valence), picture, max(0.0, look.share)
-                )
+                before = self._picture(look.before, look.valence)
+                picture = Image.blend(before, picture, look.share)
             self._last = (look, picture.tobytes())
         return self._last[1]
 
-    def _picture(self, number: int, valence: float) -> Image.Image:
-        """Return one scene at a valence, dissolved between the two frames around it."""
-        if number in self._bad or number >= len(self._scenes):
+    def _picture(self, strip: int, valence: float) -> Image.Image:
+        """Return one strip at a valence, dissolved between the two frames around it."""
+        if strip == PLAIN:
             return self._plain
-        strip = self._strip(number)
-        if not strip:
-            return self._plain
-        values = [frame.valence for frame in self._scenes[number].frames]
-        place = float(np.interp(valence, values, np.arange(len(values))))
-        low = min(int(place), len(strip) - 2) if len(strip) > 1 else 0
-        if place == low:
-            return strip[low]
-        return Image.blend(strip[low], strip[low + 1], place - low)
+        shades = self._hall.gallery.strips[strip].shades
+        k, share = stretch([shade.valence for shade in shades], valence)
+        if share == 0.0:
+            return self._frame(shades[k].sha256)
+        return Image.blend(self._frame(shades[k].sha256), self._frame(shades[k + 1].sha256), share)
 
-    def _strip(self, number: int) -> list[Image.Image]:
-        if number not in self._strips:
-            try:
-                self._strips[number] = self._read(self._scenes[number])
-            except FormatError as error:
-                self._bad.add(number)
-                self.told.append(f"Scene {number + 1} is shown as a plain grey: {error.error}")
-                return []
-            while len(self._strips) > KEPT:
-                self._strips.popitem(last=False)
-        self._strips.move_to_end(number)
-        return self._strips[number]
-
-    def _read(self, scene: Scene) -> list[Image.Image]:
-        strip = [self._frame(frame.file, frame.sha256) for frame in scene.frames]
-        found = flashes([np.asarray(picture) for picture in strip])
-        if found > MAX_FLASHES:
-            raise FormatError(
-                f"{scene.name} flashes {found} times a second when it is swept through, at most "
-                f"{MAX_FLASHES} are shown.",
-                bank.AGAIN,
-            )
-        return strip
-
-    def _frame(self, name: str, expected: str) -> Image.Image:
-        bank.check_file(self._folder, name, expected)
-        try:
-            data = (self._folder / name).read_bytes()
-            with Image.open(io.BytesIO(data), formats=("WEBP",)) as image:
-                return ImageOps.fit(image.convert("RGB"), self._size, Image.Resampling.LANCZOS)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise FormatError(
-                f"{name} cannot be read: {type(error).__name__}.", bank.AGAIN
-            ) from None
+    def _frame(self, name: str) -> Image.Image:
+        if name not in self._frames:
+            with Image.open(io.BytesIO(self._hall.files[name]), formats=("WEBP",)) as image:
+                fitted = ImageOps.fit(image.convert("RGB"), self._size, Image.Resampling.LANCZOS)
+            self._frames[name] = fitted
+            if len(self._frames) > KEPT:
+                self._frames.popitem(last=False)
+        self._frames.move_to_end(name)
+        return self._frames[name]

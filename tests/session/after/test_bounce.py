@@ -17,6 +17,8 @@ import soundfile
 
 from generator.pictures.files import encode
 from player.output.flac import Recording
+from player.pictures.files import load as load_pictures
+from player.pictures.gallery import FASTEST
 from player.service import load
 from player.settings import PlayerSettings
 from rym import bank
@@ -28,8 +30,9 @@ from rym.topics import NOW, STOP
 from session import cli
 from session.after import rerun
 from session.after.bounce import bounce
-from session.after.bounce_path import CALM, Look, looks
-from session.after.bounce_pictures import PLAIN, Strips
+from session.after.bounce_making import Rendered, paint
+from session.after.bounce_path import CALM, CATCHING_UP, Eye, Look, looks
+from session.after.bounce_pictures import COLOUR, Painter
 from session.folder import Folder
 from session.live.lines import from_line, read, to_line
 
@@ -156,46 +159,57 @@ def grey(picture: bytes) -> float:
 )
 def test_a_picture_lies_between_its_neighbours(pictured: Path, look: Look, expected: float) -> None:
     """Along valence between two frames, in a dissolve between two scenes."""
-    strips = Strips(pictured, bank.read(pictured), SIZE)
-    assert grey(strips.paint(look)) == pytest.approx(expected, abs=1.0)
-    assert strips.told == []
+    hall = load_pictures(pictured)
+    seen = Eye(hall.gallery).follow(look, 0.04)
+    assert grey(Painter(hall, SIZE).paint(seen)) == pytest.approx(expected, abs=1.0)
 
 
-@pytest.mark.parametrize("how", ["missing", "torn", "altered"])
-def test_a_damaged_strip_is_one_calm_grey_and_told(pictured: Path, how: str) -> None:
-    """The other scene is shown as it is; a frame that Pillow cannot read is refused as well."""
-    manifest = bank.read(pictured)
-    frame = manifest.scenes[0].frames[2]
-    path = pictured / frame.file
-    if how == "missing":
-        path.unlink()
-    else:
-        path.write_bytes(path.read_bytes()[:20])
-    if how == "torn":  # as its manifest says it, and no picture all the same
-        frames = (*manifest.scenes[0].frames[:2],
-                  msgspec.structs.replace(frame, sha256=bank.sha256(path)))  # fmt: skip
-        first = msgspec.structs.replace(manifest.scenes[0], frames=frames)
-        manifest = msgspec.structs.replace(manifest, scenes=(first, manifest.scenes[1]))
-    strips = Strips(pictured, manifest, SIZE)
-    assert strips.paint(Look(0, 0, 1.0, 0.0)) == bytes(PLAIN) * (SIZE[0] * SIZE[1])
-    assert grey(strips.paint(Look(1, 1, 1.0, 0.0))) == pytest.approx(120, abs=1.0)
-    assert len(strips.told) == 1
-    assert strips.told[0].startswith("Scene 1 is shown as a plain grey: ")
+def test_a_strip_that_may_not_be_seen_has_its_place_taken(pictured: Path) -> None:
+    """As on the participant's page: by another one; by a calm plain picture where there is none."""
+    scenes = bank.read(pictured).scenes
+    (pictured / scenes[0].frames[2].file).unlink()
+    hall = load_pictures(pictured)
+    seen = Eye(hall.gallery).follow(Look(0, 0, 1.0, 0.0), 0.04)
+    assert grey(Painter(hall, SIZE).paint(seen)) == pytest.approx(120, abs=1.0)
+    (pictured / scenes[1].frames[0].file).write_bytes(b"RIFF")
+    hall = load_pictures(pictured)
+    seen = Eye(hall.gallery).follow(Look(0, 0, 1.0, 0.0), 0.04)
+    assert Painter(hall, SIZE).paint(seen) == bytes(COLOUR) * (SIZE[0] * SIZE[1])
 
 
-def test_a_strip_that_flashes_is_not_shown(bank_copy: Path) -> None:
-    """Swept through it would flash five times: one calm grey stands in for it."""
-    with_scenes(bank_copy, [(20, 200) * 5])
-    strips = Strips(bank_copy, bank.read(bank_copy), SIZE)
-    assert strips.paint(CALM) == bytes(PLAIN) * (SIZE[0] * SIZE[1])
-    assert "flashes" in strips.told[0]
+def test_what_may_not_be_seen_is_told_and_the_rest_is_there(brief: Folder) -> None:
+    """A bank without pictures has a plain video, one with a damaged strip says which."""
+    rendered = Rendered(1920, [], [])
+    sound = brief.path / "x.flac"
+    soundfile.write(sound, np.zeros((1920, 2)), RATE)
+    told = paint(rendered, sound, brief.path / "x.mp4", brief.bank)
+    assert told == ["The bank has no pictures: the video stays plain."]
+    with_scenes(brief.bank, [(60, 80), (100, 120)])
+    (brief.bank / bank.read(brief.bank).scenes[1].frames[0].file).unlink()
+    told = paint(rendered, sound, brief.path / "x.mp4", brief.bank)
+    assert told[0].startswith("Not shown on the video: scene-1; another scene is seen in its place")
+    assert (brief.path / "x.mp4").stat().st_size > 0
 
 
-def test_a_bank_without_pictures_is_told(bank_copy: Path) -> None:
-    """Its video is one calm grey."""
-    strips = Strips(bank_copy, bank.read(bank_copy), SIZE)
-    assert strips.paint(CALM) == bytes(PLAIN) * (SIZE[0] * SIZE[1])
-    assert strips.told == ["The bank has no pictures: the video shows a plain grey."]
+def test_what_is_seen_never_jumps(pictured: Path) -> None:
+    """It gets to wherever it is asked to be, and no faster than the page lets it."""
+    gallery = load_pictures(pictured).gallery
+    eye, rng = Eye(gallery), np.random.default_rng(2)
+    before = eye.follow(Look(0, 0, 1.0, -1.0), 0.04)
+    for _ in range(300):
+        scene = int(rng.integers(0, 2))
+        wish = Look(scene, scene, 1.0, float(rng.uniform(-1, 1)))
+        seen = eye.follow(wish, 0.04)
+        most = FASTEST * 0.04 / min(gallery.strips[seen.scene].steep)
+        assert abs(seen.valence - before.valence) <= most + 1e-9
+        if (seen.scene, seen.before) == (before.scene, before.before):
+            assert abs(seen.share - before.share) <= CATCHING_UP * 0.04 + 1e-9
+        else:  # a dissolve begins from the old one alone, or has come to its end
+            assert before.share == 1.0 or seen.share == 1.0
+        before = seen
+    for _ in range(200):
+        seen = eye.follow(Look(1, 1, 1.0, 0.25), 0.04)
+    assert (seen.scene, seen.before, seen.share, seen.valence) == (1, 1, 1.0, 0.25)
 
 
 # -- a session -----------------------------------------------------------------------------------
