@@ -95,7 +95,9 @@ async def serve(shell: Shell, settings: PlayerSettings) -> None:
     )
     # What was loaded stays: the collector need not walk through it while music plays.
     gc.freeze()
-    volume = "" if settings.full_scale_dba is None else await asyncio.to_thread(system_volume.read)
+    volume = ""
+    if settings.full_scale_dba is not None:
+        volume = await asyncio.to_thread(system_volume.read, settings.device)
     player = Player(shell, settings, material, note=told(faults), volume=volume)
     try:
         await player.play()

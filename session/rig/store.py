@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -15,8 +16,8 @@ RIG = Path("rig.toml")
 _HEADER = re.compile(r"\s*\[")
 
 
-def store(path: Path, table: str, key: str, value: float, note: str) -> None:
-    """Write one number to a settings file; every other line stays as it is.
+def store(path: Path, table: str, key: str, value: float | str, note: str) -> None:
+    """Write one value to a settings file; every other line stays as it is.
 
     Parameters
     ----------
@@ -24,7 +25,7 @@ def store(path: Path, table: str, key: str, value: float, note: str) -> None:
         The file; made where there is none.
     table, key : str
         Such as `player` and `device_delay`.
-    value : float
+    value : float or str
         What to write.
     note : str
         Comment behind it: where the number comes from.
@@ -38,7 +39,9 @@ def store(path: Path, table: str, key: str, value: float, note: str) -> None:
     """
     known = read(path).tables if path.exists() else {}
     before = path.read_bytes().decode("utf-8-sig") if path.exists() else ""
-    line = f"{key} = {value!r}  # {note}"
+    # A string of JSON is one of TOML as well.
+    written = json.dumps(value) if isinstance(value, str) else repr(value)
+    line = f"{key} = {written}  # {note}"
     after = put(before, table, key, line)
     expected = {**known, table: {**known.get(table, {}), key: value}}
     try:
@@ -47,7 +50,7 @@ def store(path: Path, table: str, key: str, value: float, note: str) -> None:
         same = False
     if not same:
         raise FormatError(
-            f"{path} has the table [{table}] in a form in which {key} = {value!r} cannot be put.",
+            f"{path} has the table [{table}] in a form in which {key} = {written} cannot be put.",
             f"Write it there yourself, or make [{table}] a table with one key per line.",
             file=str(path),
         )

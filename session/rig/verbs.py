@@ -1,4 +1,4 @@
-"""The verbs of a rig: `rym doctor`, `inspect`, `record`, `check alpha` and `check delay`."""
+"""The verbs of a rig: `rym doctor`, `inspect`, `record`, `check alpha`, `delay` and `level`."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ def add(verbs: Any, verb: Verb) -> None:
     inner = check.add_subparsers(required=True, metavar="VERB")
     _add_alpha(inner, verb)
     _add_delay(inner, verb)
+    _add_level(inner, verb)
 
 
 def _add_inspect(verbs: Any, verb: Verb) -> None:
@@ -98,6 +99,22 @@ def _add_delay(inner: Any, verb: Verb) -> None:
     parser.add_argument("--device", help="audio device, by name")
     parser.add_argument("--channel", default="", help="where the sound arrives (default: EXT)")
     parser.add_argument("--clicks", type=int, default=20, help="how many (default: 20)")
+    parser.add_argument("--no-store", action="store_true", help="do not write it to rig.toml")
+
+
+def _add_level(inner: Any, verb: Verb) -> None:
+    words = "The person sets the level, from silence, on the loudest clip."
+    parser = verb(inner, "level", words, _check_level)
+    parser.add_argument("--config", type=Path, help="settings, a TOML file")
+    parser.add_argument("--device", help="audio device, by name")
+    parser.add_argument("--bank", type=Path, help="its loudest clip is played (default: a noise)")
+    parser.add_argument(
+        "--spl",
+        type=number(),
+        metavar="DBA",
+        help="what a sound level meter at the ear will read: keeps the device's calibration, not "
+        "the level",
+    )
     parser.add_argument("--no-store", action="store_true", help="do not write it to rig.toml")
 
 
@@ -220,4 +237,37 @@ def _check_delay(arguments: argparse.Namespace) -> Outcome:
     if not arguments.json:
         kept = f"Kept in {stored}." if stored else "Not kept."
         sys.stdout.write(f"{answer.sentence}\n{kept}\n")
+    return {**answer.as_json(), "stored": stored}, 0
+
+
+def _check_level(arguments: argparse.Namespace) -> Outcome:
+    import asyncio
+    from datetime import UTC, datetime
+
+    from rym.clock import Clock, SystemClock
+    from rym.terminal import pressed
+
+    from .. import settings
+    from .check_level import Answer, check_level
+    from .store import RIG, store
+
+    options = [("player.device", arguments.device)] if arguments.device is not None else []
+    player = settings.tables(settings.load("run", arguments.config, options)).player
+
+    async def check(clock: Clock) -> Answer:
+        async with pressed() as keys:
+            return await check_level(
+                player, clock, keys, tell, bank=arguments.bank, spl=arguments.spl
+            )
+
+    clock = SystemClock()
+    answer = asyncio.run(check(clock))
+    keep = answer.taken and not arguments.no_store
+    note = answer.note(datetime.fromtimestamp(clock.wall(), UTC).date().isoformat())
+    for key, value in answer.values.items() if keep else ():
+        store(RIG, "player", key, value, note)
+    stored = str(RIG.resolve()) if keep else None
+    if not arguments.json:
+        kept = f" Kept in {stored}." if stored else ""
+        sys.stdout.write(f"{answer.sentence}{kept}\n")
     return {**answer.as_json(), "stored": stored}, 0

@@ -27,6 +27,7 @@ VERBS = (
     "check",
     "check alpha",
     "check delay",
+    "check level",
     "train",
     "replay",
     "report",

@@ -109,3 +109,13 @@ def test_no_line_is_ever_lost(rows):
     after = put("\n".join(rows), "player", "device_delay", "device_delay = 0.5").splitlines()
     rest = [row for row in after if row not in ("device_delay = 0.5", "[player]", "")]
     assert rest == [row for row in rows if row not in ("[player]", "")]
+
+
+@pytest.mark.parametrize("words", ["USB Audio: #1", 'say "ah"', "C:\\audio", "Kopfhörer", ""])
+def test_words_are_kept_as_they_are(tmp_path, words):
+    """Quotes, hashes, backslashes and letters of any language; the note stays a comment."""
+    path = tmp_path / "rig.toml"
+    path.write_text(RIG)
+    store(path, "player", "calibrated_device", words, "rym check level")
+    assert tomllib.loads(path.read_text())["player"]["calibrated_device"] == words
+    assert path.read_text().count("# rym check level") == 1
