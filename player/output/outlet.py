@@ -22,6 +22,7 @@ from .devices import unheard
 from .monitor import Monitor
 from .opening import Opener, Target
 from .paced import PacedSink
+from .priority import favour
 from .ringed import RingedSink
 from .sink import Frames, Sink
 from .talkback import Microphone, Talkback
@@ -71,9 +72,11 @@ class Outlet:
         self._first = self._written = 0
         self._xruns, self._missing = 0, 0.0
         self._said = ""
-        if settings.sink not in ("null", "wav"):
-            self._open(again=again)
         self._seen, self._seen_missing = 0, 0.0
+        self._favoured = False
+        if settings.sink not in ("null", "wav"):
+            self._favoured = favour()  # before any stream begins its threads
+            self._open(again=again)
         self._monitor = Monitor(settings.monitor, self._access) if settings.monitor else None
         self._talkback = Talkback(settings.talkback, self._access) if settings.talkback else None
 
@@ -107,6 +110,7 @@ class Outlet:
         facts: dict[str, str | int | float | bool] = {
             "device": "lost" if self._away else "there" if self._target else "none",
             "device_rate": getattr(self._sink, "rate", RATE),
+            "favoured": self._favoured,
             "xruns": self.xruns,
             "xrun_ms": round(1000 * self.missing),
         }
@@ -223,11 +227,11 @@ class Outlet:
     def _lose(self, why: str) -> None:
         """Go on by the clock from the frame at which the device stood still."""
         old, ahead = self._sink, self._sink.ahead()
+        self._xruns, self._missing = self.xruns, self.missing
         self._away = DeviceError(
             f"The audio device {self.name!r} is lost: {why}.", "Connect it again."
         )
         self._since = self._next = self._clock.now()
-        self._xruns, self._missing = self.xruns, self.missing
         self._dead.append(old)
         self._first = self._written - ahead
         self._sink = PacedSink(self._clock, self._settings.depth, ahead=ahead)

@@ -102,10 +102,11 @@ class RingedSink:
         taken = self._put - (RING - int(self._ring.write_available))
         if taken > self._taken:
             self._taken, self._moved = taken, now
-        self._observe(now)
         if self._action is not None and self._action not in self._stream.actions:
             # The callback found too little in the ring and gave it up, whatever is in it by now.
             self._interrupted()
+        if self._dry is None:
+            self._observe(now)
         self._count_underflows(now)
         return self._depth - self.ahead()
 
@@ -183,6 +184,7 @@ class RingedSink:
             self.xruns += 1
             self.missing += max(0.0, now - self._dry)
             self._dry = None
+            self._pace.clear()
         self._action = self._stream.play_ringbuffer(self._ring)
         self._moved = now
 
@@ -190,7 +192,6 @@ class RingedSink:
         """Note since when nothing has sounded; it is counted when the sound comes up again."""
         self._action = None
         self._dry = self._due() + self._put / self.rate
-        self._pace.clear()
         self.rise.begin()
 
     def _count_underflows(self, now: float) -> None:

@@ -49,6 +49,7 @@ class Voice:
         self._limited = np.zeros((BLOCK, 2), dtype=np.float32)
         self._gain = 0.0
         self._left = WAIT
+        self._level = 0.0
 
     @property
     def silent(self) -> bool:
@@ -74,8 +75,9 @@ class Voice:
         self._left = max(0, self._left - BLOCK) if on else WAIT
         step = (-1.0 if self._left or not on else 1.0) * np.arange(BLOCK + 1) / FADE
         line = np.clip(self._gain + step, 0.0, 1.0)
-        self._gain = float(line[-1])
-        gains = (VOICE * min(level, 1.0) * (0.5 - 0.5 * np.cos(np.pi * line[:-1]))).astype("f4")
+        levels = np.linspace(self._level, min(level, 1.0), BLOCK + 1)[:-1]
+        self._gain, self._level = float(line[-1]), min(level, 1.0)
+        gains = VOICE * levels * (0.5 - 0.5 * np.cos(np.pi * line[:-1]))
         heard = music + gains.astype(np.float32)[:, None] * self._limited
         return np.asarray(heard, dtype=np.float32)
 
@@ -112,7 +114,9 @@ class Talkback:
         """Let the voice in or out; arguments as of `Outlet.talk`."""
         if on and not self._on and self._microphone is not None:
             self._microphone.forget()  # what was said before was for nobody
-        self._on, self._level = on, level
+        self._on = on
+        if on:
+            self._level = level  # it fades out from where it was
 
     def over(self, music: Frames) -> Frames:
         """Return a block of music, with the voice over it where it is heard."""

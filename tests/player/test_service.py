@@ -95,7 +95,7 @@ def test_valence_comes_out_as_sound_and_messages(bank_folder, tmp_path):
     """Every valence is answered, the change has its cause, the file holds what was rendered."""
 
     async def body(rig):
-        assert rig.facts["depth_ms"] == 200.0
+        assert rig.facts["depth_ms"] == 230.0
         assert rig.facts["heard"] == "heard-01.flac"
         await rig.run(4, "positive")
         answers = [m.content for m in rig.applied.drain()]

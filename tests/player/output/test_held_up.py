@@ -1,0 +1,55 @@
+"""A busy machine is not heard."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import soundfile
+
+from player.settings import BLOCK, RATE
+from tests.player.output.test_devices import place_of
+
+BUSY = "while True: pass"
+DISK = """
+import os, sys
+with open(sys.argv[1], "wb") as file:
+    while True:
+        file.write(bytes(1 << 20)); file.flush(); os.fsync(file.fileno())
+        if file.tell() > 1 << 26: file.seek(0)
+"""
+
+
+@pytest.fixture
+def busy(tmp_path) -> Iterator[None]:
+    """Keep two cores and the disk busy."""
+    commands = [[BUSY], [BUSY], [DISK, str(tmp_path / "filled")]]
+    hogs = [subprocess.Popen([sys.executable, "-c", *words]) for words in commands]
+    yield
+    for hog in hogs:
+        hog.kill()
+        hog.wait()
+
+
+@pytest.mark.real
+@pytest.mark.alone
+@pytest.mark.quiet
+@pytest.mark.fault(50)
+def test_a_busy_machine_interrupts_nothing(alone, capture, busy, tmp_path):
+    """Two busy loops, disk, a lock held 50 ms a second, pauses of 200 ms: not one interruption."""
+    with capture("rym") as sound:
+        player = alone(
+            {"seconds": 20, "held": [0.05, 1.0], "pauses": [[0.2, 5.0]],
+             "states": ["neutral", "positive"]},
+        )  # fmt: skip
+        said = player.told()
+    facts = [one["facts"] for one in said if one["type"] == "Status"][-1]
+    assert (facts["xruns"], facts["xrun_ms"]) == (0, 0), player.log()[-2000:]
+    heard = soundfile.read(tmp_path / "out" / "heard-01.flac", dtype="float32")[0][:, 0]
+    sounding = np.flatnonzero(np.abs(heard) > 0.01)
+    begin, end = sounding[0] + BLOCK, sounding[-1] - RATE // 2
+    _, worst = place_of(heard[begin:end], sound()[:, 0])
+    assert worst < 2e-3
