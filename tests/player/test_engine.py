@@ -294,6 +294,21 @@ def test_whoever_is_coming_back_is_stopped_at_once_and_not_woken(material):
             assert not run.wave()[silent + BLOCK :].any()
 
 
+def test_nothing_is_followed_on_the_way_back(material):
+    """Neither new answers nor their absence change what is heard; a lost supervisor does."""
+    engine = start(material)
+    run = Run(engine).until(2 * RATE, "positive")
+    engine.apply(name("session/command", 0), command("end"))
+    run.until(4 * RATE, "negative").until(9 * RATE)
+    after = [p for p in run.of(Played) if p.frame >= 2 * RATE]
+    assert {(p.audible, p.safety) for p in after} == {("positive", "RUN")}
+    assert engine.supervisor_gone() == 9 * RATE
+    run.until(11 * RATE)
+    assert run.of(Played)[-1].gains == (0.0, 1.0, 0.0)
+    run.until(round(20.5 * RATE))
+    assert engine.finished
+
+
 def test_what_is_silent_stays_so_at_the_end(material):
     """Neither cadence nor tone comes out of a STOP."""
     engine = start(material, stopped=True)

@@ -93,7 +93,8 @@ def test_nothing_jumps_and_gains_are_bounded(flat_of, preset, events, rho):
     assert gains.max() <= crossfade.CAP + 1e-9
     assert np.abs(out).max() <= 0.75 * crossfade.CAP
     # Steepest are a 40 ms fade, (π/2)² · CAP per 1920 frames, on layers of 0.5, and a correlation
-    # that goes from −0.5 to 1 within one block: see test_timeline.
+    # that goes from −0.5 to 1 within one block: Σ wᵢgᵢ · q^(−3/2) · ΣΣ gᵢgⱼ · 1.5 per block with
+    # weights (0.5, 0.25) and q ≥ 0.5 is at most 1.98, where all three layers are heard.
     steepest = (np.pi / 2) ** 2 * crossfade.CAP / 1920 + 1.98 / BLOCK
     assert np.abs(np.diff(out, axis=0)).max() <= steepest
 

@@ -131,6 +131,21 @@ def test_a_seam_that_is_heard_is_over_first(ended_of):
     assert np.abs(np.diff(out, axis=0)).max() <= 2 * own + 0.4 * np.pi / 2 / SEAM
 
 
+def test_a_loop_that_is_over_within_the_seam_goes_round_underneath(ended_of):
+    """A bar line 4 ms before the section's end: what gives way begins again meanwhile."""
+    material = ended_of(20.0)
+    section = replace(material.sections[0], bars=(0, BAR, 2 * BAR, SECTION - 200))
+    timeline = start(replace(material, sections=(section,)), place=100)
+    head = play(timeline, 5 * BAR // 2)
+    timeline.come_back()
+    out = np.concatenate([head, play(timeline, 2 * RATE)])
+    assert marks(timeline) == {"ending": SECTION - 300}
+    loop = np.roll(section.sounds[0][1], 200, axis=0)[:SEAM]
+    rise = (1 - np.cos(np.pi * (np.arange(SEAM) + 0.5) / SEAM))[:, None] / 2
+    law = rise * section.ending.sounds[1][:SEAM] + (1 - rise) * loop
+    assert np.abs(out[SECTION - 300 :][:SEAM] - law).max() < 1e-6
+
+
 def test_a_fade_that_runs_goes_on_in_the_ending_and_a_planned_one_is_dropped(ended_of):
     """The mixture is kept; what had not begun never does."""
     timeline = start(ended_of(20.0, flat=True))

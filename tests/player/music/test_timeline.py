@@ -6,11 +6,10 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from player.deciding.presets import Rule
-from player.music import crossfade
 from player.music.score import Score
 from player.music.timeline import Timeline
 from player.settings import BLOCK, RATE, PlayerSettings
@@ -19,11 +18,6 @@ from rym.messages import AFFECTS
 BAR = 24_000
 BARS = 4
 SECTION = BAR * BARS
-
-presets = st.sampled_from(["close", "gentle", "paper"])
-requests = st.lists(
-    st.tuples(st.integers(0, 120), st.sampled_from(AFFECTS), st.booleans()), max_size=12
-)
 
 
 def start(material, preset="gentle", *, place=0):
@@ -74,21 +68,6 @@ def test_the_sizes_asked_for_do_not_change_a_bit(material, preset):
         np.testing.assert_array_equal(results[0], other)
 
 
-@settings(max_examples=40, deadline=None)
-@given(presets, requests, st.lists(st.sampled_from([-0.5, 0.0, 0.5, 1.0]), min_size=4, max_size=4))
-def test_whatever_is_asked_nothing_jumps_and_gains_are_bounded(flat_of, preset, events, rho):
-    """Constant layers show the gains: none jumps at any request, bar or correlation."""
-    timeline = start(flat_of(tuple(rho)), preset)
-    out = play_with(timeline, events)
-    assert out.min() >= 0.0
-    assert out.max() <= 2 * crossfade.CAP * 0.5
-    # Steepest are a 40 ms fade, (π/2)² · CAP per 1920 frames, on layers of 0.5, and a correlation
-    # that goes from −0.5 to 1 within one block: Σ wᵢgᵢ · q^(−3/2) · ΣΣ gᵢgⱼ · 1.5 per block with
-    # weights (0.5, 0.25) and q ≥ 0.5 is at most 1.98, where all three layers are heard.
-    steepest = (np.pi / 2) ** 2 * crossfade.CAP / 1920 + 1.98 / BLOCK
-    assert np.abs(np.diff(out, axis=0)).max() <= steepest
-
-
 @pytest.mark.parametrize("rho", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize("preset", ["close", "gentle"])
 def test_the_level_heard_stays_within_half_a_db(material_of, rho, preset):
@@ -101,22 +80,28 @@ def test_the_level_heard_stays_within_half_a_db(material_of, rho, preset):
     assert np.abs(levels).max() < 0.5
 
 
-def test_rendering_allocates_nothing(material):
-    """Over many calls, fades and seams included, the traced peak stays within 64 KiB."""
-    timeline = start(material, "close")
-    out = np.empty((64, 2), dtype=np.float32)
+def test_rendering_allocates_nothing(ended_of):
+    """Fades, glides, seams, an ending and its tone: a peak of 64 KiB that does not grow."""
+    timeline = start(ended_of(10.0, 0.0, 2), "close")
+    out = np.empty((160, 2), dtype=np.float32)
     timeline.render(out)
+    peaks = []
     tracemalloc.start()
     try:
-        for k in range(100_000):
-            if k % 2000 == 0:
-                timeline.request(AFFECTS[k // 2000 % 3])
+        for k in range(10_000):
+            if k % 100 == 0:
+                timeline.request(AFFECTS[k // 100 % 3]) if k % 200 else timeline.glide(0.3)
+            if k == 6000:
+                timeline.come_back()
             timeline.render(out)
             timeline.marks.clear()
-        peak = tracemalloc.get_traced_memory()[1]
+            if k % 2500 == 2499:
+                peaks.append(tracemalloc.get_traced_memory()[1])
+                tracemalloc.reset_peak()
     finally:
         tracemalloc.stop()
-    assert peak <= 64 * 1024
+    assert max(peaks) <= 64 * 1024
+    assert max(peaks[1:]) <= peaks[0] + 2048
 
 
 def test_a_gentle_change_begins_on_the_bar_and_lasts_one(flat_of):
