@@ -60,4 +60,13 @@ LINES = {
         "down for good, no order louder; without a calibration nothing is claimed"
     ),
     53: "Pictures that flash, in light or in red: more than three times a second is refused",
+    54: (
+        "Any part killed at any moment: there again within 2 s, its recording whole but for the "
+        "last second, no sound that comes back as a blast"
+    ),
+    55: (
+        "A decoder that hangs: neutral by the player itself; a supervisor that is killed: neutral "
+        "at once, silence within 30 s, no process stays"
+    ),
+    56: "A stop by key, topic, pipe or signal: silence within 0.5 s, with the broker dead, too",
 }
