@@ -12,8 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from rym.messages import (
-    AFFECTS,
-    Affect,
     Command,
     Content,
     Identity,
@@ -24,9 +22,7 @@ from rym.messages import (
     Valence,
 )
 
-from .deciding.course import GOALS
-from .deciding.exposure import Exposure
-from .deciding.policy import Policy
+from .deciding.asking import Asking
 from .deciding.presets import Rule
 from .level.gain import SILENCE_DB
 from .level.limiter import DELAY
@@ -45,7 +41,7 @@ Event = tuple[Content, tuple[Identity, ...]]
 
 
 class Engine:
-    """Policy, exposure limits, timeline, dead-man switch and the last stage as one.
+    """Who asks, timeline, dead-man switch and the last stage as one.
 
     Parameters
     ----------
@@ -74,11 +70,8 @@ class Engine:
         full_scale_dba: float | None = None,
     ) -> None:
         self._timeline = Timeline(material, settings, place=place)
-        self._policy = Policy(material.affects, settings, place=place)
+        self._asking = Asking(material.affects, settings, self._timeline)
         self._keyed = settings.arm == "keys"
-        self._continuous = settings.mix == "continuous"
-        self._glided = 0.0
-        self._exposure = Exposure(settings, again=place > 0)
         self._safety = DeadMan(stopped=stopped)
         self._master = Master(settings.level_db, full_scale_dba)
         section = self._timeline.view(0).spot.section
@@ -88,7 +81,6 @@ class Engine:
         self._said = ("", "")
         self._why: list[str] = []
         self._now: list[Identity] = []
-        self._rests: tuple[Identity, ...] = ()
         self._answer: tuple[Identity, ...] = ()
         self._events: list[Event] = []
         self._mixed = np.zeros((BLOCK, 2), dtype=np.float32)
@@ -143,19 +135,15 @@ class Engine:
             case Valence():
                 self._take(identity, content)
             case Label() if self._keyed:
-                if self._policy.held(content, identity):
-                    self._note(identity, "held", rests=False)
+                if self._asking.held(content, identity):
+                    self._note(identity, "held")
             case Stop():
                 self._safety.stop(self.frame, content.by)
-                self._policy.stop()
-                self._note(identity, "stop", rests=True)
+                self._asking.stop(identity)
+                self._note(identity, "stop")
             case Command():
                 done = self._command(identity, content)
-                self._note(
-                    identity,
-                    self._word(content) if done else f"refused: {content.action}",
-                    rests=done and self._asked(content),
-                )
+                self._note(identity, self._word(content) if done else f"refused: {content.action}")
             case _:
                 raise TypeError(f"The player has no use for {type(content).__name__}.")
         return self.frame
@@ -203,7 +191,7 @@ class Engine:
         if not valence.usable:
             self._safety.useless(self.frame)
             return
-        if self._policy.take(valence, identity):
+        if self._asking.take(valence, identity):
             self._why.append("decided")
         self._safety.fresh(self.frame)
 
@@ -214,11 +202,9 @@ class Engine:
             return "duck" if command.value == "on" else "unduck"
         return command.action
 
-    def _note(self, identity: Identity, why: str, *, rests: bool) -> None:
+    def _note(self, identity: Identity, why: str) -> None:
         self._why.append(why)
         self._now.append(identity)
-        if rests:
-            self._rests = (identity,)
 
     def _command(self, identity: Identity, command: Command) -> bool:
         """Carry a command out; return False where it is of no use."""
@@ -232,56 +218,14 @@ class Engine:
                 done = self._master.lower(value, self.frame)
             case "duck":
                 done = self._master.duck(value, self.frame)
-            case "steer":
-                done = self._steer(value)
-            case "pin":
-                done = self._pin(identity, value)
-            case "course" if value in GOALS:
-                self._policy.go(GOALS[GOALS.index(value)], identity)
-                done = True
+            case "steer" | "pin" | "course":
+                follows, stopped = self._safety.follows, self.stopped
+                done = self._asking.order(command, identity, follows=follows, stopped=stopped)
             case "end":
                 over = self._timeline.come_back() if self._safety.sounding else None
                 self._safety.end(self.frame, over)
                 done = True
         return done
-
-    def _asked(self, command: Command) -> bool:
-        """Return True where what is requested now rests on this command."""
-        pinned = command.action == "pin" and self._policy.requested == command.value
-        return command.action == "steer" or pinned
-
-    def _steer(self, value: str) -> bool:
-        if value not in AFFECTS:
-            return False
-        return self._at_once(AFFECTS[AFFECTS.index(value)])
-
-    def _pin(self, identity: Identity, value: str) -> bool:
-        """Pin an affect or none; what must not be heard now is asked for once it may be."""
-        if value == "off":
-            self._policy.pin(None, identity)
-            return True
-        if value not in self._policy.affects or self.stopped:
-            return False
-        affect: Affect = AFFECTS[AFFECTS.index(value)]
-        self._policy.pin(affect, identity)
-        self._at_once(affect)
-        return True
-
-    def _at_once(self, affect: Affect) -> bool:
-        """Ask for an affect whatever the dwell says; return False where it must not be heard."""
-        if not self._safety.follows or affect in self._exposure.barred(self._timeline.heading):
-            return False
-        self._policy.steer(affect)
-        self._ask()
-        return True
-
-    def _ask(self) -> None:
-        """Pass on what is requested; the continuous mix glides towards a valence instead."""
-        if not self._continuous:
-            self._timeline.request(self._policy.requested, at=self._policy.start)
-        elif self._policy.valence != self._glided:
-            self._glided = self._policy.valence
-            self._timeline.glide(self._glided)
 
     # -- rendering -------------------------------------------------------------------------------
 
@@ -290,8 +234,9 @@ class Engine:
         for order in self._safety.step(frame):
             self._obey(order, frame)
         if self._safety.follows:
-            self._follow(frame)
-        self._limit()
+            self._why += filter(None, [self._asking.follow(frame)])
+        if self._asking.limit():
+            self._why.append("exposure")
         self._timeline.settle()
         self._report(frame)
         self._show(frame)
@@ -299,7 +244,7 @@ class Engine:
         for mark in self._timeline.marks:
             self._played(mark.frame, mark.view, mark.why, ())
         self._timeline.marks.clear()
-        self._exposure.count(self._timeline.heard, sounding=self._master.sounding(frame))
+        self._asking.count(sounding=self._master.sounding(frame))
         if self._master.give(self._mixed, out, frame):
             self._why.append("loud")
         if self._master.said is not None:
@@ -318,38 +263,14 @@ class Engine:
     def _obey(self, order: Order, frame: int) -> None:
         match order.kind:
             case "hold":
-                self._rests = self._answer
-                self._policy.hold(self._timeline.heading)
-                self._timeline.request(self._timeline.heading)
+                self._asking.hold(self._answer)
             case "neutral":
-                if not self.stopped:
-                    self._rests = self._answer
-                self._policy.reset()
-                self._glided = 0.0
-                self._timeline.request("neutral", Rule("at once", order.seconds))
+                rests = self._asking.rests if self.stopped else self._answer
+                self._asking.neutral(Rule("at once", order.seconds), rests)
             case "silence":
                 self._master.fall(frame, order.seconds)
             case "sound":
                 self._master.rise(frame, self._rise)
-
-    def _limit(self) -> None:
-        """End what was heard for too long, whoever asked for it; it rests on no input."""
-        turn = self._exposure.step(self._timeline)
-        if turn is not None:
-            self._policy.end()
-            self._glided = 0.0
-            self._timeline.request("neutral", turn.rule)
-            self._rests = ()
-            self._why.append("exposure")
-
-    def _follow(self, frame: int) -> None:
-        barred = self._exposure.barred(self._timeline.heading)
-        why = self._policy.step(frame, self._timeline, barred)
-        if why or self._continuous:
-            self._ask()
-            self._rests = self._policy.cause
-        if why:
-            self._why.append(why)
 
     def _report(self, frame: int) -> None:
         """Say what is so from the border `frame` on, where it is new or a tick is due."""
@@ -361,7 +282,7 @@ class Engine:
         self._timeline.marks.clear()
         if not why and frame % TICK == 0:
             why = ["tick"]
-        if why and self._exposure.resting:
+        if why and self._asking.resting:
             why.append("resting")
         if why:
             view = self._timeline.view(frame)
@@ -379,8 +300,8 @@ class Engine:
         gains = tuple(round(gain, 6) + 0.0 for gain in view.gains)
         played = Played(
             frame=frame,
-            decided=self._policy.decided,
-            requested=self._policy.requested,
+            decided=self._asking.decided,
+            requested=self._asking.requested,
             audible=view.audible,
             gains=(gains[0], gains[1], gains[2]),
             section=view.spot.section,
@@ -391,4 +312,4 @@ class Engine:
             safety=self._safety.state,
             why=why,
         )
-        self._events.append((played, tuple(dict.fromkeys((*now, *self._rests)))))
+        self._events.append((played, tuple(dict.fromkeys((*now, *self._asking.rests)))))
