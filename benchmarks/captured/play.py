@@ -1,6 +1,6 @@
 """The player's own service without a broker, led by a script; prints what it said as JSON.
 
-python -m benchmarks.captured.play BANK OUT SECONDS PRESET [--hold-gil MS EVERY_S]
+python -m benchmarks.captured.play BANK OUT SECONDS PRESET LATENCY [GIL_MS EVERY_S]…
 """
 
 from __future__ import annotations
@@ -69,7 +69,6 @@ async def play(bank: str, out: str | None, seconds: float, **settings: Any) -> d
     table = {
         "device": "rym",
         "sink": "portaudio",
-        "latency": 0.1,
         "rise": 0.5,
         "dwell": 0.0,
         "max_changes": 600,
@@ -104,10 +103,11 @@ def _valence(t: float, state: State) -> Valence:
 
 def main() -> None:
     """Play and print."""
-    bank, out, seconds, preset, *rest = sys.argv[1:]
-    if rest:
-        hold_gil(float(rest[1]) / 1000, float(rest[2]))
-    print(json.dumps(asyncio.run(play(bank, out, float(seconds), preset=preset))))
+    bank, out, seconds, preset, latency, *rest = sys.argv[1:]
+    for ms, every in zip(rest[::2], rest[1::2], strict=True):
+        hold_gil(float(ms) / 1000, float(every))
+    told = asyncio.run(play(bank, out, float(seconds), preset=preset, latency=float(latency)))
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":
