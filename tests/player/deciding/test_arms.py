@@ -53,7 +53,7 @@ class Run:
         out = np.empty((BLOCK, 2), dtype=np.float32)
         while self.engine.frame < round(seconds * RATE):
             if state and self.engine.frame % (RATE // 4) == 0:
-                self.do(valence(state))
+                self.do(state if isinstance(state, Valence) else valence(state))
             self.engine.render(out)
             if self.keep:
                 self.sound.append(out.copy())
@@ -198,6 +198,25 @@ def test_a_pin_of_what_is_barred_waits_and_is_asked_for_in_time(flat_of):
     run.do(command("pin", "off"))
     assert run.until(201).why(200)[0].startswith("refused: pin, pin")
     assert run.until(260).asked[-1][1] == "neutral"
+
+
+def test_the_continuous_mix_follows_pauses_and_goes_on(flat_of):
+    """As much of a pole as is decoded; held in an outage, and asked for anew behind it."""
+    run = Run(flat_of(), mix="continuous").until(12, valence("positive", 0.5))
+    gains = run.played[-1][0].gains
+    assert gains == pytest.approx((0.0, 0.5**0.5, 0.5**0.5), abs=0.02)
+    run.until(13, None)
+    assert run.played[-1][0].safety == "DEGRADED"
+    assert run.played[-1][0].gains == pytest.approx(gains, abs=1e-6)
+    run.until(20, valence("negative", -0.5))
+    assert run.played[-1][0].gains == pytest.approx((0.5**0.5, 0.5**0.5, 0.0), abs=0.02)
+    order = run.do(command("pin", "positive"))
+    run.until(30, valence("negative", -0.5))
+    assert run.played[-1][0].gains == pytest.approx((0.0, 0.0, 1.0), abs=1e-6)
+    assert run.played[-1][1] == (order,)
+    run.do(command("pin", "off"))
+    run.until(40, valence("neutral", 0.1))
+    assert run.played[-1][0].gains == (0.0, 1.0, 0.0)
 
 
 class Unheard:
