@@ -181,12 +181,12 @@ def pieces(material: Material, settings: PlayerSettings, n_frames: int) -> Itera
             out *= np.minimum(left / FALL, 1.0).astype(np.float32)[:, None]
         said = [
             Message(
-                id=Identity("player", 0, type(content).__name__, content.frame),
+                id=Identity("player", 0, type(content).__name__, begin + n),
                 cause=cause,
                 content=content,
-                meta=Meta(wall=0.0, mono=content.frame / RATE, host="", pid=0),
+                meta=Meta(wall=0.0, mono=begin / RATE, host="", pid=0),
             )
-            for content, cause in engine.events()
+            for n, (content, cause) in enumerate(engine.events())
         ]
         yield Piece(out, said)
 
