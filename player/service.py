@@ -10,6 +10,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ from .latch import Latch
 from .level import volume as system_volume
 from .level.calibration import calibration
 from .level.limiter import DELAY
+from .level.watch import Watch
 from .music.material import ENDING, Material, Sound, Stretch, build, named, stretches
 from .output import flac
 from .output.heard import Heard
@@ -233,6 +235,9 @@ class Player:
             self._facts["full_scale_dba"] = loudness.full_scale_dba
         void = loudness.sentence if loudness.void else ""
         self._note = " ".join(filter(None, (note, void)))
+        # Nothing is looked after where nothing is known.
+        known = "" if loudness.full_scale_dba is None else volume
+        self._volume = Watch(known, partial(system_volume.read, settings.device), self._clock)
 
     async def play(self) -> None:
         """Feed the sink until the music has ended."""
@@ -240,6 +245,13 @@ class Player:
             "sound goes to %s, %g ms are rendered ahead", self._sink.name, self._facts["depth_ms"]
         )
         self._say()
+        watching = asyncio.create_task(self._volume.run(), name="volume")
+        try:
+            await self._feed()
+        finally:
+            watching.cancel()
+
+    async def _feed(self) -> None:
         while not (self._told or self._engine.finished):
             self._take()  # also where a device stands still: a stop is latched all the same
             while self._sink.room() >= BLOCK and not self._told:
@@ -361,10 +373,11 @@ class Player:
 
     def _say(self) -> None:
         """Say how it is; interruptions one by one are in the log, here they are counted."""
-        self._news = unheard, note, *_ = self._seen()
+        self._news = unheard, note, facts = self._seen()
         detail = " ".join(filter(None, (unheard, note, self._note)))
-        self._shell.ready(detail, **self._facts, **self._sink.facts())
+        self._shell.ready(detail, **self._facts, **facts)
 
     def _seen(self) -> tuple[str, str, dict[str, str | int | float | bool]]:
         unheard = self._heard.failed if self._heard else ""
-        return unheard, self._sink.note, self._sink.facts()
+        note = " ".join(filter(None, (self._sink.note, self._volume.void)))
+        return unheard, note, {**self._sink.facts(), **self._volume.facts}

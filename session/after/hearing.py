@@ -27,7 +27,11 @@ def hearing(log: Log, kind: str) -> str:
     """
     full: dict[int, float] = {}
     told: dict[int, str] = {}
-    for status in (x.content for x in log.get(topics.STATUS["player"].short, ())):
+    void: dict[int, float] = {}
+    for message in log.get(topics.STATUS["player"].short, ()):
+        status = message.content
+        if not status.facts.get("calibrated", True):
+            void.setdefault(status.epoch, message.meta.mono)
         if "loudness" in status.facts:
             told[status.epoch] = str(status.facts["loudness"])
         if "full_scale_dba" in status.facts:
@@ -36,13 +40,19 @@ def hearing(log: Log, kind: str) -> str:
         return ""
     if not full:
         return "" if kind in NOBODY else next(reversed(told.values()))
-    return _known(log, full) + ("" if len(full) == len(told) else f" In part: {UNKNOWN}")
+    whole = len(full) == len(told) and not void
+    return _known(log, full, void) + ("" if whole else f" In part: {UNKNOWN}")
 
 
-def _known(log: Log, full: Mapping[int, float]) -> str:
+def _known(log: Log, full: Mapping[int, float], void: Mapping[int, float]) -> str:
     seconds = used = energy = 0.0
     for epoch, scale in full.items():
-        said = [x.content for x in log.get(topics.LEVEL.short, ()) if x.id.epoch == epoch]
+        until = void.get(epoch, math.inf)
+        said = [
+            x.content
+            for x in log.get(topics.LEVEL.short, ())
+            if x.id.epoch == epoch and x.meta.mono < until
+        ]
         at = equivalent(said, scale)
         lasted = sum(one.n_frames for one in said) / RATE
         seconds += lasted

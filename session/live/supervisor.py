@@ -338,7 +338,7 @@ class Supervisor:
     def _count(self, loudness: Loudness) -> None:
         """Count what the person's ears were given, where the player knows the sound pressure."""
         facts = self._status["player"].facts if "player" in self._status else {}
-        full = facts.get("full_scale_dba")
+        full = facts.get("full_scale_dba") if facts.get("calibrated", True) else None
         self.hearing.take(loudness, None if full is None else float(full))
 
     def _refuse(self, status: Status) -> None:

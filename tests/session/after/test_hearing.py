@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from player.level.dose import UNKNOWN
@@ -66,3 +67,17 @@ def test_silence_was_not_heard():
     """A calibrated player that was stopped all along."""
     log = said(1, -120.0, loudness="by calibration", full_scale_dba=100.0)
     assert hearing(log, "participant") == "Nothing was heard."
+
+
+@pytest.mark.fault(52)
+def test_what_was_heard_after_the_volume_was_turned_is_not_claimed():
+    """The first 60 s count; then the status says that the calibration is void."""
+    log = said(1, *[-30.0] * 60, loudness="by calibration", full_scale_dba=100.0)
+    later = said(1, *[-1.0] * 60, loudness="by calibration", full_scale_dba=100.0, calibrated=False)
+    for messages in later.values():
+        for k, one in enumerate(messages):
+            meta = msgspec.structs.replace(one.meta, mono=100.0 + k)
+            messages[k] = msgspec.structs.replace(one, meta=meta)
+    words = hearing({topic: log[topic] + later[topic] for topic in log}, "pilot")
+    assert words.startswith("At the ear 70 dB(A) on average over 1 min")
+    assert words.endswith(f"In part: {UNKNOWN}")
