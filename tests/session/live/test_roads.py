@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 from rym.bus import ALL, order
@@ -102,7 +103,7 @@ class Console:
         said = self.safety.drain()[-1].content
         return Stopped(
             quiet_after=float(times[peaks > SILENT][-1] - pressed),
-            sounded=bool(peaks[(times > pressed - 0.2) & (times <= pressed)].min() > SILENT),
+            sounded=bool(np.median(peaks[(times > pressed - 0.3) & (times <= pressed)]) > SILENT),
             latched=(self.out / "stop.json").exists(),
             by=[(m.id.service, m.content.by) for m in self.stops.drain()],
             state=(said.state, said.reason),
