@@ -265,12 +265,13 @@ class Played(Content, frozen=True, kw_only=True):
     fade: Fade | None
     """The running or next fade."""
     level_db: float
-    """Overall level at `frame` in dB, −120 for silence."""
+    """Overall level at `frame` in dB, as it is heard: ducking included; −120 for silence."""
     safety: SafetyState
     why: str
     """What moved it: `tick`, `valence`, `dwell`, `stale`, `stop`, `resume`, …; `exposure` where an
     affect was heard for as long as it may be, whatever asked for it: such a turn has no cause.
-    `resting` besides, as long as the limits keep it neutral."""
+    `resting` besides, as long as the limits keep it neutral. `duck` and `unduck`; `loud` where the
+    cap of `player.level.dose` turned the level down."""
 
     @property
     def heard(self) -> Affect | None:
@@ -306,7 +307,8 @@ class Loudness(Content, frozen=True, kw_only=True):
     lufs: float
     """Loudness of the stretch (ITU-R BS.1770-4, ungated), in LUFS; −120 for silence."""
     level_dba: float
-    """A-weighted level (IEC 61672-1), in dB below a sine of full scale; −120 for silence."""
+    """A-weighted level (IEC 61672-1) of the louder channel, in dB against a sine of full scale; −120
+    for silence."""
     peak_dbtp: float
     """4× oversampled peak, in dBTP; −120 for silence."""
 
