@@ -96,8 +96,14 @@ class Operator:
         self._supervisor.beside(self._say(label), "label")
 
     async def _say(self, label: Label) -> None:
-        """Say it until the decoder has it: what it learns rests on when a key was let go."""
+        """Say it until everybody who needs it has it.
+
+        What the decoder learns rests on when a key was let go, and so does what is heard where the
+        keys lead.
+        """
+        leads = self._supervisor.tables.player.arm == "keys"
+        receivers = {"decoder", "player"} if leads else {"decoder"}
         try:
-            await order(self._supervisor.bus, topics.LABEL, label, {"decoder"})
+            await order(self._supervisor.bus, topics.LABEL, label, receivers)
         except DeviceError as error:
             self._supervisor.warnings.append(str(error))
