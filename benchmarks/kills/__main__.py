@@ -1,8 +1,8 @@
 """`python -m benchmarks.kills`: parts of real sessions killed at random, into docs/safety.md.
 
 Each session has ten kills, the last one of its supervisor, and takes about 90 s; 1000 kills take
-two and a half hours. What was done is kept in `--keep`, one line a kill, and a run that was
-interrupted goes on behind its last whole session.
+two and a half hours, and more than three on a machine with other work to do. What was done is kept
+in `--keep`, one line a kill, and a run that was interrupted goes on behind its last whole session.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 from player.safety import TEXTS, DeadMan, Order
@@ -157,7 +158,8 @@ def _words(order: Order) -> str:
             return "up from silence"
 
 
-def rows() -> list[Row]:
+@cache
+def rows() -> tuple[Row, ...]:
     """Return the whole table; situations in which an event does the same share a row."""
     found = []
     as_it_goes = {where: outcome(where, NOTHING) for where in SITUATIONS}
@@ -168,7 +170,7 @@ def rows() -> list[Row]:
             changes = event == SILENCE or steps != as_it_goes[where]
             same.setdefault(steps if changes else (), []).append(where)
         found += [Row(event, tuple(where), steps) for steps, where in same.items()]
-    return found
+    return tuple(found)
 
 
 def table() -> str:
