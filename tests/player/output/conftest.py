@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 ROOT = Path(__file__).resolve().parents[3]
 ALONE = Path(__file__).parent / "alone.py"
@@ -58,6 +59,11 @@ class Alone:
                 pytest.skip(f"needs PortAudio with ALSA's pulse plugin: {error[-200:]}")
             pytest.fail(error[-2000:])
         return json.loads(line)
+
+
+def captured_from(folder: Path) -> np.ndarray:
+    """Return the recording of what a player gave out."""
+    return soundfile.read(folder / "out" / "heard-01.flac", dtype="float32")[0]
 
 
 @pytest.fixture

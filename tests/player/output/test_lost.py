@@ -1,0 +1,63 @@
+"""A device that goes while music plays, on a real sound server."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from player.settings import RATE
+
+GRACE = 0.25
+"""Seconds on top of a deadline, where it is held on real parts."""
+SLEEPS = 2.0
+"""Seconds from its loading on in which PulseAudio's null sink sleeps; no device does that."""
+
+
+@pytest.mark.real
+@pytest.mark.alone
+@pytest.mark.quiet
+@pytest.mark.fault(47)
+def test_a_device_that_goes_and_comes_back_is_heard_again_and_no_other_is(
+    alone, capture, pactl, sink
+):
+    """Lost within a second, back softly, frames at true pace; the sink beside it stays silent."""
+    module = sink("headphones")
+    with capture("rym") as elsewhere:
+        player = alone({"seconds": 12, "states": ["positive"]}, device="headphones")
+        time.sleep(4.0)
+        gone = time.monotonic()
+        pactl("unload-module", module)
+        time.sleep(2.0)
+        sink("headphones")
+        there = time.monotonic()
+        with capture("headphones") as again:
+            begun = time.monotonic()
+            time.sleep(3.5)
+        said = player.told()
+
+    statuses = [one for one in said if one["type"] == "Status"]
+    lost = next(one for one in statuses if one["facts"].get("device") == "lost")
+    assert 0.0 < lost["mono"] - gone < 1.0 + GRACE
+    assert "'headphones' is lost" in lost["detail"]
+    back = next(one for one in statuses if "is back" in one["detail"])
+    assert back["mono"] - there < SLEEPS + GRACE + 1.0  # a status is sent once a second at most
+
+    heard = again()[:, 0]
+    first = np.flatnonzero(np.abs(heard) > 1e-4)[0] / RATE
+    assert begun + first - there < SLEEPS + 2 * GRACE
+    # From silence: the first tenth of a second is far below what follows.
+    begin = round(first * RATE)
+    loud = np.sqrt(np.mean(heard[begin + 3 * RATE // 2 : begin + 2 * RATE] ** 2))
+    assert np.abs(heard[begin : begin + RATE // 10]).max() < 0.2 * loud
+    # The server moves the stream for the moment until it is killed.
+    astray = np.flatnonzero(np.abs(elsewhere()[:, 0]) > 1e-4)
+    assert len(astray) == 0 or astray[-1] - astray[0] < 0.05 * RATE
+
+    played = [(one["frame"], one["audible"]) for one in said if one["type"] == "Played"]
+    while_lost = [t for _, t in played if gone < t < there + SLEEPS]
+    assert np.diff(while_lost).max() < 1.0
+    frames = np.array([frame for frame, t in played if gone + 1.0 < t < there])
+    paced = np.array([t for _, t in played if gone + 1.0 < t < there])
+    assert (frames[-1] - frames[0]) / RATE == pytest.approx(paced[-1] - paced[0], abs=0.02)
