@@ -268,8 +268,10 @@ class Played(Content, frozen=True, kw_only=True):
     """Overall level at `frame` in dB, as it is heard: ducking included; −120 for silence."""
     safety: SafetyState
     why: str
-    """What moved it: `tick`, `valence`, `dwell`, `stale`, `stop`, `resume`, …; `exposure` where an
-    affect was heard for as long as it may be, whatever asked for it: such a turn has no cause.
+    """What moved it: `tick`; who asked (`valence`, `sequence`, `key`, `none`, `course`, `hold`,
+    `pin`, `steer`), or `dwell` where that had to wait and `withdrawn` where it is taken back before
+    it began; `decided` and `held` where the decoder or the keys say something new; `stale`, `stop`,
+    `resume`, …; `exposure` where an affect was heard for as long as it may be, whatever asked for it: such a turn has no cause.
     `resting` besides, as long as the limits keep it neutral. `duck` and `unduck`; `loud` where the
     cap of `player.level.dose` turned the level down."""
 
@@ -307,8 +309,8 @@ class Loudness(Content, frozen=True, kw_only=True):
     lufs: float
     """Loudness of the stretch (ITU-R BS.1770-4, ungated), in LUFS; −120 for silence."""
     level_dba: float
-    """A-weighted level (IEC 61672-1) of the louder channel, in dB against a sine of full scale; −120
-    for silence."""
+    """A-weighted level (IEC 61672-1) of the louder channel, in dB against a sine of full scale;
+    −120 for silence."""
     peak_dbtp: float
     """4× oversampled peak, in dBTP; −120 for silence."""
 

@@ -45,7 +45,8 @@ def listen(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
     Returns
     -------
     dict
-        `heard`: the sound files; `bank`; `warnings`.
+        `heard`: the sound files; `bank`; `hearing`: what is used up of a week's allowance, null
+        where the sound pressure is not known; `warnings`.
 
     Raises
     ------
@@ -76,6 +77,7 @@ def listen(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
     return {
         "heard": [str(path) for path in folder.heard()],
         "bank": str(bank),
+        "hearing": supervisor.hearing.sentence or None,
         "warnings": supervisor.warnings,
     }
 

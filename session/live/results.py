@@ -56,7 +56,8 @@ def sound_in_words(result: dict[str, Any]) -> str:
     """
     heard = [line for path in result["heard"] for line in _path("heard", path)]
     notes = [line for warning in result["warnings"] for line in _row("note", warning)]
-    return "\n".join([*notes, *heard, *_path("bank", result["bank"])]) + "\n"
+    loud = _row("loudness", result["hearing"] or "")
+    return "\n".join([*notes, *loud, *heard, *_path("bank", result["bank"])]) + "\n"
 
 
 def _scores(decoding: dict[str, Any]) -> str:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -13,6 +19,8 @@ from hypothesis import strategies as st
 from player.settings import RATE
 from rym.messages import Loudness
 from session.live.hearing import NAME, WEEK, Heard, Hearing, in_words, read
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def second(level_dba: float) -> Loudness:
@@ -123,3 +131,35 @@ def test_a_disk_that_refuses_is_said(tmp_path: Path) -> None:
     hearing.write()
     assert len(told) == 1
     assert "No such file" in told[0]
+
+
+@pytest.mark.real
+@pytest.mark.fault(52)
+def test_what_is_listened_to_is_added_to_what_was_heard_before(made: Path, tmp_path: Path) -> None:
+    """A real `rym listen` with a calibrated output, ended by Ctrl-C; the hour before stays."""
+    person = tmp_path / "out" / "people" / "sim"
+    person.mkdir(parents=True)
+    before = Heard().add(int(time.time() // 3600) - 1, 600.0, 0.25)
+    (person / NAME).write_bytes(msgspec.json.encode(before))
+    (tmp_path / "rig.toml").write_text(
+        '[player]\nsink = "null"\nfull_scale_dba = 100.0\ncalibrated_device = "null"\n'
+    )
+    words = ["listen", "--bank", str(made / "bank"), "--out", str(tmp_path / "out"), "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "session", *words], cwd=tmp_path, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PULSE_SERVER": "unix:/nowhere"},
+    )  # fmt: skip
+    end = time.monotonic() + 40
+    while not list(person.glob("*/*/heard-01.flac")) and time.monotonic() < end:
+        time.sleep(0.1)
+    time.sleep(6.0)
+    process.send_signal(signal.SIGINT)
+    said = json.loads(process.communicate(timeout=60)[0])
+    found = read(person / NAME)
+    assert found is not None
+    assert found.hours[0] == before.hours[0]
+    seconds, used = found.week(int(time.time() // 3600))
+    assert seconds >= 604.0
+    assert 0.25 < used < 0.26
+    assert "of what is allowed in a week" in said["hearing"]

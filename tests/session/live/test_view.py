@@ -346,7 +346,9 @@ def test_without_a_model_the_last_screen_says_so() -> None:
 
 def test_listening_ends_with_where_the_sound_is() -> None:
     """Every sound file and every note, a line each."""
-    text = sound_in_words({"heard": ["/a.flac", "/b.flac"], "bank": "/b", "warnings": ["one"]})
+    text = sound_in_words(
+        {"heard": ["/a.flac", "/b.flac"], "bank": "/b", "hearing": None, "warnings": ["one"]}
+    )
     assert text.splitlines() == [
         "note          one",
         "heard         /a.flac",
