@@ -271,7 +271,8 @@ class Played(Content, frozen=True, kw_only=True):
     """What moved it: `tick`; who asked (`valence`, `sequence`, `key`, `none`, `course`, `hold`,
     `pin`, `steer`), or `dwell` where that had to wait and `withdrawn` where it is taken back before
     it began; `decided` and `held` where the decoder or the keys say something new; `stale`, `stop`,
-    `resume`, …; `exposure` where an affect was heard for as long as it may be, whatever asked for it: such a turn has no cause.
+    `resume`, …; `exposure` where an affect was heard for as long as it may be, whatever asked for
+    it: such a turn has no cause.
     `resting` besides, as long as the limits keep it neutral. `duck` and `unduck`; `loud` where the
     cap of `player.level.dose` turned the level down."""
 
