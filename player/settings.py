@@ -60,9 +60,9 @@ class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     course_step: Annotated[float, msgspec.Meta(ge=1.0, le=3600.0)] = 30.0
     """Seconds between two steps of such a course."""
     dwell: Annotated[float, msgspec.Meta(ge=0.0, le=600.0)] = 8.0
-    """Seconds from the end of a fade before the decoder may begin another one."""
+    """Seconds from the end of a fade before the lead may begin another one."""
     max_changes: Annotated[int, msgspec.Meta(ge=1, le=600)] = 6
-    """Fades that may begin within any 60 seconds by the decoder's doing."""
+    """Fades that may begin within any 60 seconds by the doing of whoever leads."""
     min_confidence: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.0
     """A decoded state of less confidence (0…1) counts as unknown, hence neutral. 0 leaves the
     judgement to the decoder's own gate."""
