@@ -73,10 +73,11 @@ class Outward:
         if self._sender and settings.midi_clock and settings.bank:
             self._now = shell.bus.subscribe(NOW, overload=queue(HELD))
             self._beats, self._note = _beats(Path(settings.bank))
-        self._told = " "
+        self._told = self._note
 
     async def tell(self) -> None:
         """Take in what comes and tell it, for ever."""
+        self._shell.ready(self._note)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_looking(), name="look")
             group.create_task(self._keep_telling(), name="tell")
@@ -120,12 +121,12 @@ class Outward:
     async def _keep_looking(self) -> None:
         """Look for what is missing; beside the telling, since a name may take seconds."""
         while True:
-            self._say()
             if self._receiver is not None:
                 await asyncio.to_thread(self._receiver.find)
             if self._sender is not None:
                 self._sender.look()
             await self._clock.sleep_until(self._clock.now() + LOOK_EVERY)
+            self._say()
 
     def _say(self) -> None:
         """Say what is wrong where that is new."""

@@ -368,7 +368,7 @@ class Supervisor:
     def _after_ready(self, status: Status) -> None:
         if status.facts.get("checked"):
             self._checked.add(status.service)
-        told = status.detail if status.service in ("player", "page") else ""
+        told = status.detail if status.service in ("player", "page", "outward") else ""
         if told and told not in self.warnings:
             self.warnings.append(told)
         if status.service == "player" and not self._music_origin:

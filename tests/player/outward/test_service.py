@@ -159,7 +159,7 @@ def test_a_receiver_that_never_reads_and_a_port_that_is_not_there_disturb_nothin
     async def body(process):
         said = Said(broker.url)
         await said.ready()
-        await said.answer(2.5)
+        await said.answer(3.0)
         status = said.status.drain()
         assert "MIDI" in status[-1].content.detail
         assert process.poll() is None
