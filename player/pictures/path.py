@@ -26,6 +26,8 @@ from ..settings import BLOCK, RATE
 FASTEST = 0.35
 """Valence per second. The steepest part of a painted strip changes by 0.14 of luminance per 0.1 of
 valence, so that the page's own limit (0.5 a second) does not hold such a strip back."""
+MEANWHILE = 0.5
+"""Share of that pace while a dissolve runs, which takes as much of the page's limit for itself."""
 CALM = 0.15
 """Valence per second on the way to neutral once nothing is to be followed."""
 LIGHT = 0.1
@@ -176,7 +178,7 @@ class Path:
         place = self.place
         if place.share >= 1.0 and scene != place.scene:
             place = Place(scene, place.scene, 0.0, place.valence)
-        most = fastest * BLOCK / RATE
+        most = fastest * (MEANWHILE if place.share < 1.0 else 1.0) * BLOCK / RATE
         far = valence - place.valence
         turn = min(most, max(-most, far))
         more = min(1.0 - place.share, BLOCK / DISSOLVE)

@@ -188,7 +188,7 @@ for (const section of document.querySelectorAll(".music")) {
   if (section.querySelector(".mixer")) new Mixer(section);
 }
 
-// Sight: a strip of pictures led along valence, no faster than the session would show it.
+// Sight: a strip of pictures led along valence: quicker than a session, and far from a flash.
 const FASTEST = 0.8; // valence per second
 const LIGHT = 0.25; // relative luminance per second: far below what flashes
 

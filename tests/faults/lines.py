@@ -59,7 +59,10 @@ LINES = {
         "Hearing: a week's allowance counted over restarts, more than 85 dB(A) over 30 s turned "
         "down for good, no order louder; without a calibration nothing is claimed"
     ),
-    53: "Pictures that flash, in light or in red: more than three times a second is refused",
+    53: (
+        "Pictures that flash, in light or in red: more than three times a second is refused, when "
+        "a bank is made and when it is shown; no storm of events makes the page flash"
+    ),
     54: (
         "Any part killed at any moment: there again within 2 s, its recording whole but for the "
         "last second, no sound that comes back as a blast"

@@ -100,6 +100,12 @@ def test_scenes_dissolve_once_begun_to_their_end() -> None:
     assert shares == sorted(shares)
 
 
+def test_during_a_dissolve_valence_goes_at_half_the_pace() -> None:
+    """Both together stay within what the page allows, so that it need not hold either back."""
+    places, _ = walk(Path((RAMP, RAMP), 0), blocks(1, NEGATIVE, 1))
+    assert places[-1].valence == pytest.approx(-FASTEST / 2, rel=0.02)
+
+
 def test_sections_take_the_scenes_in_turn() -> None:
     """Section s is seen in scene s modulo their number; one scene never dissolves."""
     assert Path((RAMP, RAMP), 5).place.scene == 1
