@@ -20,8 +20,8 @@ LONGEST = 200.0
 """Seconds for which cases may take together."""
 
 
-class PlayersEndedError(Exception):
-    """The process with the players did not do its cases; its last words."""
+class PlayerEndedError(Exception):
+    """A player did not come through its case."""
 
 
 def go_through(cases: Sequence[Case], folder: Path) -> list[Heard]:
@@ -41,42 +41,59 @@ def go_through(cases: Sequence[Case], folder: Path) -> list[Heard]:
 
     Raises
     ------
-    PlayersEndedError
-        If the players' process failed.
+    PlayerEndedError
+        If one of them failed.
     """
     bank = folder / "bank"
     signals.write(bank)
     with server(folder, len(cases)) as environment:
         ears = [Ear(environment, f"rym{k}") for k in range(len(cases))]
         try:
-            words = [
-                sys.executable,
-                "-m",
-                "benchmarks.safety.stage",
-                str(bank),
-                str(folder / "out"),
-            ]
-            done = subprocess.run(
-                words,
-                cwd=ROOT,
-                env={**environment, "PYTHONFAULTHANDLER": "1"},
-                input=msgspec.json.encode(list(cases)),
-                capture_output=True,
-                timeout=LONGEST,
-                check=False,
-            )
+            started = [_start(case, k, folder, environment) for k, case in enumerate(cases)]
+            done = [_wait(process, _log(folder, k)) for k, process in enumerate(started)]
             heard = [ear.heard() for ear in ears]
         finally:
             for ear in ears:
                 ear.close()
-    if not done.stdout:
-        said = done.stderr.decode(errors="replace")[-2000:]
-        raise PlayersEndedError(f"The players ended with {done.returncode}: {said}")
-    what = msgspec.json.decode(done.stdout, type=list[Done])
     return [
         measure(case, sound, times, did.act, did.xruns)
-        for case, (sound, times), did in zip(cases, heard, what, strict=True)
+        for case, (sound, times), did in zip(cases, heard, done, strict=True)
     ]
+
+
+def _start(
+    case: Case, number: int, folder: Path, environment: dict[str, str]
+) -> subprocess.Popen[bytes]:
+    words = ["-m", "benchmarks.safety.stage", str(folder / "bank")]
+    with _log(folder, number).open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, *words, str(folder / "out" / str(number)), f"rym{number}"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+        )
+    assert process.stdin is not None
+    process.stdin.write(msgspec.json.encode(case))
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
+def _wait(process: subprocess.Popen[bytes], log: Path) -> Done:
+    try:
+        out, _ = process.communicate(timeout=LONGEST)
+    finally:
+        process.kill()
+    if not out:
+        said = log.read_text(errors="replace")[-2000:]
+        raise PlayerEndedError(f"A player ended with {process.returncode} before its case: {said}")
+    return msgspec.json.decode(out, type=Done)
+
+
+def _log(folder: Path, number: int) -> Path:
+    return folder / f"{number}.log"
 
 
 def again_where_disturbed(

@@ -1,9 +1,9 @@
-"""One process in which players go through cases at the same time, each on a device of its own.
+"""A process in which one player goes through one case on a sound device.
 
-Cases come as JSON on standard input, what was done when goes out as JSON on standard output. The
-player is whole, but for its broker, which is in memory, so that nothing beside it is measured.
+The case comes as JSON on standard input, what was done when goes out as JSON on standard output.
+The player is whole, but for its broker, which is in memory, so that nothing beside it is measured.
 
-    python -m benchmarks.safety.stage BANK OUT < cases.json
+    python -m benchmarks.safety.stage BANK OUT DEVICE < case.json
 """
 
 from __future__ import annotations
@@ -72,12 +72,8 @@ class Stage:
         self.answers = True
         self.xruns = 0
 
-    async def go_through(self, together: asyncio.Barrier) -> Done:
-        """Come into the situation, act, and wait.
-
-        All devices are closed together in the end: that may take as long as another player's ring
-        lasts.
-        """
+    async def go_through(self) -> Done:
+        """Come into the situation, act, and wait."""
         work = asyncio.create_task(serve(self.shell, self.settings), name=self.case.name)
         answering = asyncio.create_task(self._answer(), name="answers")
         try:
@@ -88,10 +84,6 @@ class Stage:
             await self._act(self.case.act)
             while self.clock.now() < act + self.case.lasts:
                 await self._look(work, may_end=True)
-            await together.wait()
-        except BaseException:
-            await together.abort()
-            raise
         finally:
             answering.cancel()
             work.cancel()
@@ -205,20 +197,12 @@ class Stage:
                     await asyncio.sleep(AGAIN)
 
 
-async def perform(cases: list[Case], bank: str, out: Path) -> list[Done]:
-    """Go through all cases at the same time, the k-th on the device `rymk`."""
-    stages = [Stage(case, bank, out / str(k), f"rym{k}") for k, case in enumerate(cases)]
-    for stage in stages:
-        assert stage.shell.folder is not None
-        stage.shell.folder.mkdir(parents=True)
-    together = asyncio.Barrier(len(stages))
-    return await asyncio.gather(*(stage.go_through(together) for stage in stages))
-
-
 def main() -> int:
-    """Read cases, go through them, write what was done."""
-    cases = msgspec.json.decode(sys.stdin.buffer.read(), type=list[Case])
-    done = run_async(perform(cases, sys.argv[1], Path(sys.argv[2])))
+    """Read a case, go through it, write what was done."""
+    case = msgspec.json.decode(sys.stdin.buffer.read(), type=Case)
+    bank, out, device = sys.argv[1:]
+    Path(out).mkdir(parents=True)
+    done = run_async(Stage(case, bank, Path(out), device).go_through())
     sys.stdout.write(msgspec.json.encode(done).decode() + "\n")
     return 0
 
