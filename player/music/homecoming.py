@@ -25,7 +25,7 @@ import numpy.typing as npt
 from ..settings import BLOCK, RATE
 from . import tone
 from .material import Ending, Material
-from .score import SEAM, Score
+from .score import SEAM, Score, Spot
 
 FADE = 15.0
 """Seconds of the fade."""
@@ -55,6 +55,15 @@ class Homecoming(NamedTuple):
     tone: int
     over: int
     """First frame of the fade, of the silence, of the tone, and after it."""
+
+    def at(self, frame: int) -> Ending | None:
+        """Return the ending where it is in its loop's place, up to the very end."""
+        return self.ending if frame >= self.start else None
+
+    def spot(self, frame: int, turn: int) -> Spot:
+        """Return the ending's place at a frame; it never leaves it."""
+        section, variant, _ = self.loop
+        return Spot(section, variant, frame - self.start, max(BLOCK, self.over - frame), turn)
 
     def level(self, frame: int) -> float:
         """Return the linear level of the music at a frame."""

@@ -96,7 +96,7 @@ def named(stretches: Iterable[Stretch]) -> str:
 
 def stretches(text: str) -> list[Stretch]:
     """Return what `named` wrote."""
-    pairs = [name.split("/") for name in text.split()]
+    pairs = (name.split("/") for name in text.split())
     return [(int(s), ENDING if v == "ending" else int(v)) for s, v in pairs]
 
 

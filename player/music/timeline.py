@@ -213,23 +213,18 @@ class Timeline:
         fade = moves.running or moves.coming
         return View(gains, AFFECTS[loudest], fade, self._spot(frame), level)
 
-    def _ending(self, frame: int) -> bool:
-        """Return True where an ending is in its loop's place."""
-        home = self._home
-        return home is not None and home.ending is not None and frame >= home.start
-
     def _spot(self, frame: int) -> Spot:
         home = self._home
-        if home is None or home.ending is None or frame < home.start:
-            return self._score.spot(self.place + frame)
-        section, variant, _ = home.loop
-        return Spot(section, variant, frame - home.start, home.over - frame, self._turn)
+        if home and home.at(frame):
+            return home.spot(frame, self._turn)
+        return self._score.spot(self.place + frame)
 
     def _rho_at(self, frame: int) -> Pairs:
         home = self._home
-        if home is None or home.ending is None or frame < home.start:
-            return self._score.rho(self.place + frame)
-        return home.ending.rho[bar_of(home.ending.bars, frame - home.start)]
+        ending = home.at(frame) if home else None
+        if home and ending:
+            return ending.rho[bar_of(ending.bars, frame - home.start)]
+        return self._score.rho(self.place + frame)
 
     def _rho_near(self, frame: int) -> Pairs:
         share = (frame - self.frame) / BLOCK
@@ -250,9 +245,7 @@ class Timeline:
         self._moves.happen(frame)
         while self._events and frame >= self._events[0][0]:
             self._mark(*self._events.pop(0))
-        if self._ending(frame):
-            return
-        turn = self._score.spot(self.place + frame).turn
+        turn = self._spot(frame).turn
         if turn != self._turn:
             self._turn = turn
             self._mark(frame, "section")
@@ -287,13 +280,11 @@ class Timeline:
     def _until(self, frame: int, end: int) -> int:
         """Return the end of the span that begins with `frame` and holds no event within."""
         stop = self._moves.until(end)
-        if self._home:
-            stop = self._home.until(frame, stop)
-        if not self._ending(frame):
-            spot = self._score.spot(self.place + frame)
-            stop = min(stop, frame + spot.left)
-            if spot.position < SEAM:
-                stop = min(stop, frame + SEAM - spot.position)
+        stop = self._home.until(frame, stop) if self._home else stop
+        spot = self._spot(frame)
+        stop = min(stop, frame + spot.left)
+        if spot.position < SEAM:
+            stop = min(stop, frame + SEAM - spot.position)
         return max(stop, frame + 1)
 
     def _span(self, out: Frames, frame: int, stop: int) -> None:
@@ -305,7 +296,7 @@ class Timeline:
             a, b = self._rho
             slope = ((b[0] - a[0]) / BLOCK, (b[1] - a[1]) / BLOCK, (b[2] - a[2]) / BLOCK)
             self._moves.fill(self._curve, frame, stop - frame, self._rho_near(frame), slope)
-        if home and home.ending and frame >= home.start:
+        if home and home.at(frame):
             self._mixer.ending(out, home, frame)
         else:
             self._mixer.loop(out, self._score.spot(self.place + frame))
