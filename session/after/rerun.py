@@ -351,13 +351,13 @@ def player(
         while waiting and waiting[0].at <= engine.frame:
             _apply(engine, waiting.pop(0), contents)
         engine.render(out)
-        said = []
+        again = []
         for content, cause in engine.events():
             topic = SAID_ON[type(content)]
             name = m.Identity("player", epoch, topic.short, count[topic])
-            said.append(made(name, content, cause))
+            again.append(made(name, content, cause))
             count[topic] += 1
-        yield Piece(out, said)
+        yield Piece(out, again)
         out = scratch
     if unsaid is not None:
         raise FormatError(
@@ -370,7 +370,7 @@ def player(
 def _rendered(content: Any) -> int:
     """Return the first frame of the control block in which a content was said."""
     if isinstance(content, m.Loudness):
-        return int(content.frame) + content.n_frames + DELAY - BLOCK
+        return int(content.frame + content.n_frames + DELAY - BLOCK)
     return int(content.frame)
 
 
@@ -425,8 +425,9 @@ def _apply(engine: Engine, taken: Input, contents: Mapping[m.Identity, m.Content
         engine.supervisor_gone()
     elif taken.name in contents:
         content = contents[taken.name]
-        key = isinstance(content, m.Label) and taken.refused
-        engine.apply(taken.name, released(content) if key else content)
+        if isinstance(content, m.Label) and taken.refused:
+            content = released(content)
+        engine.apply(taken.name, content)
     else:
         raise FormatError(
             f"The player took in {taken.name}, which neither the journal nor the replay has.",
