@@ -212,7 +212,7 @@ def plausible(full_scale_dba: float, spl: float, level_db: float) -> float:
 def _invitation(name: str, device: str, spl: float | None) -> str:
     until = "it is as loud as you like it"
     if spl is not None:
-        until = f"the meter at the ear reads {spl:g} dB(A), slow"
+        until = f"the meter at the ear shows {spl:g} dB(A), slow"
     return (
         f"Now {name} sounds from {device}, very softly. ↑ louder, ↓ softer, until {until}. "
         "Return takes it, q leaves all as it was."
