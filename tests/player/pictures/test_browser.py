@@ -195,6 +195,7 @@ def lags(said: list[dict[str, Any]], painted: list[list[float]]) -> np.ndarray:
     return np.array(found)
 
 
+@pytest.mark.alone
 def test_pictures_are_in_time_with_the_sound(browser: Any, hung: Callable[..., Path]) -> None:
     """95 of 100 moments lie within what nobody notices, through fades of several lengths."""
     folder = hung(calm=CALM, warm=WARM)
