@@ -11,10 +11,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
+import psutil
 import pytest
 from rich.console import Console
 
@@ -96,11 +98,46 @@ class Listener(threading.Thread):
                 self.shown.append(json.loads(row[6:]))
 
 
+def until(true: Callable[[], bool], seconds: float = 40.0) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.05)
+
+
+def listening(url: str) -> Listener:
+    """Wait until somebody answers at an address, and listen there."""
+
+    def open_() -> bool:
+        line = http.client.HTTPConnection(urlsplit(url).netloc, timeout=5)
+        try:
+            line.request("GET", urlsplit(url).path)
+            return line.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            line.close()
+
+    until(open_)
+    return Listener(url)
+
+
+def kill_page(supervisor: int) -> None:
+    """Kill the part that serves the page, without warning."""
+    for child in psutil.Process(supervisor).children():
+        if "player.pictures" in child.cmdline():
+            child.kill()
+            psutil.wait_procs([child], timeout=5)
+            return
+    pytest.fail("there is no such part")
+
+
 @pytest.mark.real
 def test_a_session_shows_what_it_plays_and_keeps_the_address_to_itself(
     made: Path, tmp_path: Path
 ) -> None:
-    """`listen --page`: places come ahead of their time; no file of the session has the token."""
+    """`listen --page`: its places, at the same address after a kill; no file has the token."""
     bank = shutil.copytree(made / "bank", tmp_path / "bank")
     scene = write_scene(bank, "scene-0", ramp((40, 60, 90), (110, 130, 160)))
     manifest = json.loads((bank / "bank.json").read_text())
@@ -108,7 +145,7 @@ def test_a_session_shows_what_it_plays_and_keeps_the_address_to_itself(
     (bank / "bank.json").write_text(json.dumps(manifest))
     words = ["listen", "--page", "--bank", str(bank), "--out", str(tmp_path / "root")]
     process = subprocess.Popen(
-        [sys.executable, "-m", "session", *words, "--sink", "null", "--seconds", "14"],
+        [sys.executable, "-m", "session", *words, "--sink", "null", "--seconds", "22"],
         cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
         text=True,
     )  # fmt: skip
@@ -118,27 +155,24 @@ def test_a_session_shows_what_it_plays_and_keeps_the_address_to_itself(
             row = process.stderr.readline()
             assert row, "the session ended before it named the page"
             found = ADDRESS.match(row)
-        listener = None
-        end = time.monotonic() + 40
-        while listener is None:
-            try:
-                http.client.HTTPConnection(urlsplit(found[1]).netloc, timeout=5).connect()
-                listener = Listener(found[1])
-            except OSError:
-                assert time.monotonic() < end
-                time.sleep(0.1)
+        first = listening(found[1])
+        until(lambda: len(first.shown) > 20)
+        kill_page(process.pid)
+        again = listening(found[1])
         rest = process.communicate(timeout=90)
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
     assert process.returncode == 0, rest
-    listener.join(10)
-    valences = [one["valence"] for one in listener.shown]
+    again.join(10)
+    valences = [one["valence"] for one in first.shown + again.shown]
     assert max(valences) == 1.0
     assert valences[-1] < 1.0
-    at = [one["at"] for one in listener.shown]
-    assert at == sorted(at)
+    for listener in (first, again):
+        at = [one["at"] for one in listener.shown]
+        assert at == sorted(at)
+    assert "page ended by itself and was started again." in rest[0]
     assert found[2] not in rest[0] + rest[1]
     files = [path for path in (tmp_path / "root").rglob("*") if path.is_file()]
     assert any(path.name == "page.log" for path in files)
