@@ -1,6 +1,6 @@
 """The player: what a block costs, how soon an event is heard, and how well the sound holds.
 
-    python benchmarks/player.py                     # about 4 minutes, nothing else running
+    python benchmarks/player.py                     # about 6 minutes, nothing else running
     python benchmarks/player.py --captured 10       # ten minutes of captured fades, and the picture
     python benchmarks/player.py --music BANK 2      # two minutes of music, captured
     python benchmarks/player.py --xruns 30          # half an hour under load
@@ -8,7 +8,8 @@
 
 The peer of the latency is a plain player: the same timeline, rendered by a callback in Python
 (`sounddevice.OutputStream`) whenever the device asks, with the same buffer of the device. Both play
-to a PulseAudio null sink while a thread of theirs holds the interpreter's lock for 50 ms a second.
+to a PulseAudio null sink, first with nothing else in their process, then with a thread that holds
+the interpreter's lock for 50 ms every second.
 """
 
 from __future__ import annotations
@@ -112,8 +113,16 @@ def memory_rows(material: Material) -> list[dict[str, Any]]:
     return [row(name, kib, kib, [64.0], LIMIT, unit="KiB")]
 
 
-def latency_rows() -> list[dict[str, Any]]:
-    """Compare the time from an event to the first sample that it changes, and interruptions."""
+def latency_rows(load: str, *gil: str) -> list[dict[str, Any]]:
+    """Compare the time from an event to the first sample that it changes, and interruptions.
+
+    Parameters
+    ----------
+    load : str
+        What to call it.
+    *gil : str
+        Milliseconds for which a thread holds the interpreter's lock, and every how many seconds.
+    """
     found: dict[str, list[dict[str, Any]]] = {"ours": [], "callback": [], "again": []}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -124,16 +133,17 @@ def latency_rows() -> list[dict[str, Any]]:
                 for who, runs in found.items():
                     words = ("callback" if who == "callback" else "ours", str(music), str(SECONDS))
                     told = subprocess.run(
-                        [sys.executable, "-m", "benchmarks.captured.latency", *words, "50", "1.0"],
+                        [sys.executable, "-m", "benchmarks.captured.latency", *words, *gil],
                         cwd=ROOT, env=here, capture_output=True, text=True, check=True,
                     ).stdout  # fmt: skip
                     runs.append(json.loads(told.splitlines()[-1]))
     one = found["ours"][0]
+    other = found["callback"][0]
     print(
-        f"ours: ring {one['depth_ms']:.0f} ms + block 10 ms, the device {one['device_ms']:.0f} ms "
-        f"more; the callback's device {found['callback'][0]['device_ms']:.0f} ms more; "
-        f"interruptions in {3 * SECONDS} s: ours {_sum(found['ours'])}, again "
-        f"{_sum(found['again'])}, the callback {_sum(found['callback'])}",
+        f"{load}: ring {one['depth_ms']:.0f} ms + block 10 ms, the device {one['device_ms']:.0f} "
+        f"ms more; the callback's device {other['device_ms']:.0f} ms more; interruptions in "
+        f"{3 * SECONDS} s: ours {_sum(found['ours'])}, again {_sum(found['again'])}, the callback "
+        f"{_sum(found['callback'])}",
         file=sys.stderr,
     )
     peer = f"sounddevice {version('sounddevice')} callback"
@@ -144,8 +154,8 @@ def latency_rows() -> list[dict[str, Any]]:
             for who in ("ours", "again", "callback")
         )
         limit = one["depth_ms"] + 1000 * BLOCK / RATE + 10
-        rows.append(row(f"event → first changed sample, {what}", ours, again, other, peer))
-        rows.append(row(f"the same, {what}", ours, again, [limit] * 3, LIMIT))
+        rows.append(row(f"event → first changed sample, {load}, {what}", ours, again, other, peer))
+        rows.append(row(f"the same, {load}, {what}", ours, again, [limit] * 3, LIMIT))
     return rows
 
 
@@ -211,7 +221,9 @@ def main() -> None:
     else:
         sys.argv[1:] = rest
         material = small_material()
-        show([*cost_rows(material), *memory_rows(material), *latency_rows()])
+        rows = [*cost_rows(material), *memory_rows(material)]
+        rows += latency_rows("quiet")
+        show([*rows, *latency_rows("GIL held", "50", "1.0")])
 
 
 if __name__ == "__main__":
