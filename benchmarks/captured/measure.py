@@ -20,6 +20,8 @@ WINDOW = RATE // 200
 UNEXPLAINED = 0.05
 """Largest sample that may be left when the known signals are taken out, in shares of full scale:
 within 5 ms of a fade of 40 ms the gains move by 12 %; a frame too few leaves more than that."""
+SILENT = -20.0
+"""Level in dB at and below which a fade holds a hole, not a dip."""
 MARGIN = 20
 """Windows looked at before and after a fade."""
 
@@ -115,7 +117,7 @@ def read(sound: Array, offset: int, said: Mapping[str, Any], before: str) -> Fad
             power, told = gains[k] @ r @ gains[k], gains[k] @ known
         level[k] = 10 * np.log10(max(power, 1e-12))
         left = max(left, float(np.abs(heard - told).max()))
-    whole = left < UNEXPLAINED
+    whole = left < UNEXPLAINED and float(level.min()) > SILENT
     fitted = whole and rho < 1.0
     middle = _middle(at, gains, before, fade) if fitted else np.nan
     return Fade(rho, fade["start"], at, gains, level, middle, whole)
