@@ -366,9 +366,10 @@ class Player:
             self._heard.write(self._block)
 
     def _look_around(self) -> None:
-        """Say in the status what went wrong beside the music, at most once a second."""
-        if self._clock.now() >= self._news_from and self._seen() != self._news:
-            self._news_from = self._clock.now() + 1.0
+        """Say in the status what went wrong beside the music; what only counts, once a second."""
+        seen, now = self._seen(), self._clock.now()
+        if seen[:2] != self._news[:2] or (seen != self._news and now >= self._news_from):
+            self._news_from = now + 1.0
             self._say()
 
     def _say(self) -> None:

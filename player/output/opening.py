@@ -108,13 +108,14 @@ class Opener:
             alone(found)
         settings = self._settings
         rate = self.door.rate(found, settings.device_rate)
-        watch = self._server(found)
-        known = watch.clients() if watch else set()
-        stream = self.door.mixer(found, rate, settings.latency, exclusive=exclusive, via=target.via)
-        via = watch.bind(known) if watch else ""
-        if target.via and via and via != target.via:
-            stream.abort()
-            stream.close()
+        stream, via = self._stream(found, rate, target.via, exclusive=exclusive)
+        if via and not target.via:
+            # Once more, by the server's own name: else it would follow when the default changes.
+            _end(stream)
+            target = target._replace(via=via)
+            stream, via = self._stream(found, rate, via, exclusive=exclusive)
+        if via != target.via:
+            _end(stream)
             raise DeviceError(
                 f"The sound server would play on {via!r} in place of {target.via!r}.",
                 "Connect the device again.",
@@ -128,7 +129,14 @@ class Opener:
             depth=depth,
             delay=settings.device_delay,
         )
-        return sink, target._replace(via=target.via or via)
+        return sink, target
+
+    def _stream(self, found: Found, rate: int, via: str, *, exclusive: bool) -> tuple[Any, str]:
+        """Open a stream; return it with its place at the sound server, if it leads through one."""
+        watch = self._server(found)
+        known = watch.clients() if watch else set()
+        stream = self.door.mixer(found, rate, self._settings.latency, exclusive=exclusive, via=via)
+        return stream, watch.bind(known) if watch else ""
 
     def microphone(
         self, wanted: str, before: Target | None, frames: int
@@ -191,3 +199,8 @@ def _way(devices: list[Found]) -> Found | None:
     """Return the device of ALSA's that leads to any of the sound server's."""
     ways = {one.name: one for one in devices if "ALSA" in one.host}
     return next((ways[name] for name in THROUGH if name in ways), None)
+
+
+def _end(stream: Any) -> None:
+    stream.abort()
+    stream.close()

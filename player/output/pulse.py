@@ -4,21 +4,21 @@ Measured with PulseAudio 16.1 and ALSA's pulse plugin: when a sink goes, the ser
 played there to another one, also where the stream had named its sink, and tells PortAudio nothing.
 Music for headphones would come out of loudspeakers. The plugin offers no flag that forbids it
 (PA_STREAM_DONT_MOVE), and PortAudio no handle on the stream. So the server is asked to tell of
-every change; a stream of ours that is found elsewhere than where it began is killed there, from the
-callback itself, and the player then finds its stream ended.
-
-Only the heads of libpulse's structures are described, which its ABI keeps.
+every change; a stream of ours that is found elsewhere than where it began is moved back, or killed
+where its sink is gone, from the callback itself; the player then finds its stream ended. Until
+then, about a millisecond of it is heard elsewhere; only a device that is had exclusively spares
+that.
 """
 
 from __future__ import annotations
 
 import atexit
-import ctypes
 import os
 import threading
 from collections.abc import Callable
-from ctypes import CFUNCTYPE, POINTER, Structure, c_char_p, c_int, c_uint32, c_uint64, c_void_p
 from typing import Any, NamedTuple
+
+from .libpulse import DEVICE, EVENT, INPUT, STATE, SUCCESS, library
 
 READY, FAILED = 4, (5, 6)
 """States of a context: PA_CONTEXT_READY; FAILED and TERMINATED."""
@@ -27,49 +27,6 @@ SINK_INPUTS = 0x0004
 """PA_SUBSCRIPTION_MASK_SINK_INPUT."""
 PATIENCE = 1.0
 """Seconds that an answer of the server is waited for."""
-
-
-class _Spec(Structure):
-    _fields_ = (("format", c_int), ("rate", c_uint32), ("channels", ctypes.c_uint8))
-
-
-class _Map(Structure):
-    _fields_ = (("channels", ctypes.c_uint8), ("map", c_int * 32))
-
-
-class _Volume(Structure):
-    _fields_ = (("channels", ctypes.c_uint8), ("values", c_uint32 * 32))
-
-
-class _SinkInput(Structure):
-    _fields_ = (
-        ("index", c_uint32),
-        ("name", c_char_p),
-        ("owner", c_uint32),
-        ("client", c_uint32),
-        ("sink", c_uint32),
-        ("spec", _Spec),
-        ("map", _Map),
-        ("volume", _Volume),
-        ("buffer_usec", c_uint64),
-        ("sink_usec", c_uint64),
-        ("resampler", c_char_p),
-        ("driver", c_char_p),
-        ("mute", c_int),
-        ("properties", c_void_p),
-    )
-
-
-class _Device(Structure):
-    """The head that a sink's and a source's description share."""
-
-    _fields_ = (("name", c_char_p), ("index", c_uint32), ("description", c_char_p))
-
-
-_STATE = CFUNCTYPE(None, c_void_p, c_void_p)
-_EVENT = CFUNCTYPE(None, c_void_p, c_int, c_uint32, c_void_p)
-_INPUT = CFUNCTYPE(None, c_void_p, POINTER(_SinkInput), c_int, c_void_p)
-_DEVICE = CFUNCTYPE(None, c_void_p, POINTER(_Device), c_int, c_void_p)
 
 
 class Place(NamedTuple):
@@ -178,14 +135,22 @@ class Watch:
             if owner == self._pid:
                 self._coming[one.index] = (one.client, one.sink)
                 if self._bound.get(one.client, one.sink) != one.sink:
-                    self._drop(self._pulse.pa_context_kill_sink_input(
-                        self._context, one.index, None, None
-                    ))  # fmt: skip
+                    self._take_back(one.index, self._bound[one.client])
             return
         with self._changed:
             self._streams, self._coming = self._coming, {}
             self._rounds += 1
             self._changed.notify_all()
+
+    def _take_back(self, stream: int, sink: int) -> None:
+        """Move a stream to where it belongs; where that is gone, `_on_moved` ends it."""
+        ask = self._pulse.pa_context_move_sink_input_by_index
+        self._drop(ask(self._context, stream, sink, self._moved, stream))
+
+    def _on_moved(self, _context: object, success: int, stream: int | None) -> None:
+        if not success:
+            kill = self._pulse.pa_context_kill_sink_input
+            self._drop(kill(self._context, stream or 0, None, None))
 
     def _on_device(self, kind: str) -> Callable[..., None]:
         coming: dict[int, Place] = {}
@@ -236,10 +201,11 @@ class Watch:
             return self._changed.wait_for(done, PATIENCE)
 
     def _connect(self) -> None:
-        pulse = self._pulse = _library()
-        self._input = _INPUT(self._on_input)
-        self._device_callbacks = {kind: _DEVICE(self._on_device(kind)) for kind in self._places}
-        self._kept = [_STATE(self._on_state), _EVENT(self._on_event)]
+        pulse = self._pulse = library()
+        self._input = INPUT(self._on_input)
+        self._moved = SUCCESS(self._on_moved)
+        self._device_callbacks = {kind: DEVICE(self._on_device(kind)) for kind in self._places}
+        self._kept = [STATE(self._on_state), EVENT(self._on_event)]
         self._loop = pulse.pa_threaded_mainloop_new()
         api = pulse.pa_threaded_mainloop_get_api(self._loop)
         self._context = pulse.pa_context_new(api, b"RYM")
@@ -253,43 +219,3 @@ class Watch:
         pulse.pa_context_set_subscribe_callback(self._context, self._kept[1], None)
         self._drop(pulse.pa_context_subscribe(self._context, SINK_INPUTS, None, None))
         pulse.pa_threaded_mainloop_unlock(self._loop)
-
-
-def _library() -> Any:
-    """Return libpulse with the types that are not `int`."""
-    pulse = ctypes.CDLL("libpulse.so.0")
-    for name in (
-        "pa_threaded_mainloop_new",
-        "pa_threaded_mainloop_get_api",
-        "pa_context_new",
-        "pa_context_subscribe",
-        "pa_context_get_sink_info_list",
-        "pa_context_get_source_info_list",
-        "pa_context_get_sink_input_info_list",
-        "pa_context_kill_sink_input",
-    ):
-        getattr(pulse, name).restype = c_void_p
-    pulse.pa_proplist_gets.restype = c_char_p
-    handle = (c_void_p,)
-    for name, types in {
-        "pa_threaded_mainloop_get_api": handle,
-        "pa_threaded_mainloop_start": handle,
-        "pa_threaded_mainloop_stop": handle,
-        "pa_threaded_mainloop_lock": handle,
-        "pa_threaded_mainloop_unlock": handle,
-        "pa_context_new": (c_void_p, c_char_p),
-        "pa_context_connect": (c_void_p, c_char_p, c_int, c_void_p),
-        "pa_context_disconnect": handle,
-        "pa_context_get_state": handle,
-        "pa_context_set_state_callback": (c_void_p, _STATE, c_void_p),
-        "pa_context_set_subscribe_callback": (c_void_p, _EVENT, c_void_p),
-        "pa_context_subscribe": (c_void_p, c_int, c_void_p, c_void_p),
-        "pa_context_get_sink_info_list": (c_void_p, _DEVICE, c_void_p),
-        "pa_context_get_source_info_list": (c_void_p, _DEVICE, c_void_p),
-        "pa_context_get_sink_input_info_list": (c_void_p, _INPUT, c_void_p),
-        "pa_context_kill_sink_input": (c_void_p, c_uint32, c_void_p, c_void_p),
-        "pa_operation_unref": handle,
-        "pa_proplist_gets": (c_void_p, c_char_p),
-    }.items():
-        getattr(pulse, name).argtypes = types
-    return pulse

@@ -51,6 +51,15 @@ LINES = {
         "A model that knows what the bank lacks, or a bank without neutral: refused, both sets "
         "named; what the model never says is told once"
     ),
+    47: (
+        "An audio device that is unplugged and comes back, is busy, not there, not the default any "
+        "more, or another of the same name: the music goes on unheard, and is heard again on that "
+        "device alone within 2 s"
+    ),
+    50: (
+        "Two busy loops, a busy disk, a lock held for 50 ms, pauses of 200 ms: the sound is not "
+        "interrupted once"
+    ),
     51: (
         "Two segments that are alike, summed: at most −1 dBTP by another meter; a start comes from "
         "silence, and no gain jumps"

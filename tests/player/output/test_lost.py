@@ -61,3 +61,28 @@ def test_a_device_that_goes_and_comes_back_is_heard_again_and_no_other_is(
     frames = np.array([frame for frame, t in played if gone + 1.0 < t < there])
     paced = np.array([t for _, t in played if gone + 1.0 < t < there])
     assert (frames[-1] - frames[0]) / RATE == pytest.approx(paced[-1] - paced[0], abs=0.02)
+
+
+@pytest.mark.real
+@pytest.mark.alone
+@pytest.mark.quiet
+@pytest.mark.fault(47)
+def test_a_stream_that_the_server_moves_is_back_at_once(alone, capture, pactl, sink):
+    """Another default, or a hand at the mixer: some ms elsewhere, and the music goes on."""
+    sink("speakers")
+    pactl("set-default-sink", "rym")
+    with capture("speakers") as elsewhere:
+        player = alone({"seconds": 8, "states": ["positive"]}, device="rym")
+        time.sleep(2.5)
+        pactl("set-default-sink", "speakers")
+        time.sleep(0.5)
+        stream = pactl("list", "short", "sink-inputs").split()[0]
+        pactl("move-sink-input", stream, "speakers")
+        time.sleep(0.5)
+        places = [row.split()[1] for row in pactl("list", "short", "sink-inputs").splitlines()]
+        sinks = [row.split()[:2] for row in pactl("list", "short", "sinks").splitlines()]
+        said = player.told()
+    assert places == [number for number, name in sinks if name == "rym"]
+    assert np.count_nonzero(np.abs(elsewhere()) > 1e-4) / 2 < 0.05 * RATE
+    facts = [one["facts"] for one in said if one["type"] == "Status"][-1]
+    assert facts["device"] == "there"
