@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure and write; return 1 where a promise was not kept."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.safety", description=__doc__)
     parser.add_argument("--table", action="store_true", help="only the switch's own table")
-    parser.add_argument("--short", action="store_true", help="the tests' cases; nothing is written")
+    parser.add_argument("--short", action="store_true", help="the tests' cases alone")
     parser.add_argument("--together", type=int, default=4, help="players at the same time")
     options = parser.parse_args(argv)
     page = placed(PAGE.read_text(encoding="utf-8"), "the switch", table())
@@ -47,14 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         for one in found:
             print(one.case.name, one.faults or "holds", file=sys.stderr, flush=True)
     text = (
-        f"{len(heard)} cases on captured sound ({platform.system()}, Python "
+        f"{len(heard)} of {len(every())} cases on captured sound ({platform.system()}, Python "
         f"{platform.python_version()}, PulseAudio's null sink); {repeated} were gone through again "
         f"because the sound was interrupted from outside.\n\n{measured(heard)}"
     )
-    if options.short:
-        print(text)
-    else:
-        PAGE.write_text(placed(page, "measured", text), encoding="utf-8")
+    PAGE.write_text(placed(page, "measured", text), encoding="utf-8")
     return 1 if any(one.faults for one in heard) else 0
 
 

@@ -21,6 +21,10 @@ TONE = 4e-3
 HOP = 480
 CLOSE = 0.02
 """Share of another layer beside which neutral counts as alone."""
+A_SECOND = 100
+"""Steps of `HOP`."""
+LEAK = 2e-3
+"""Gain that a layer seems to have where another one fades, whose spectrum is then no line."""
 LOUDER = 0.5
 """dB by which nothing may be louder than it was, measured over 125 ms."""
 STEEPER = 1.1
@@ -40,10 +44,19 @@ class Heard(NamedTuple):
     sounds: float | None
     """First sound behind the act where there was none."""
     steepest: float
-    """Largest step from sample to sample over the largest that the layers' own steps allow."""
+    """Largest step from sample to sample over the largest that the layers' own steps allow, in what
+    the player gave out."""
+    captured: float
+    """The same in what was captured; larger where the device or the ear was interrupted."""
     louder: float
     """dB by which it became louder than it was, or than the music ever is."""
     xruns: int
+    """Interruptions that the player counted itself."""
+
+    @property
+    def disturbed(self) -> bool:
+        """Return whether the sound was broken behind the player, by a machine too busy."""
+        return self.captured > STEEPER >= self.steepest
 
     @property
     def faults(self) -> list[str]:
@@ -90,7 +103,9 @@ def gains(sound: Floats) -> Floats:
     return rows
 
 
-def measure(case: Case, sound: Floats, times: Floats, act: float, xruns: int = 0) -> Heard:
+def measure(
+    case: Case, sound: Floats, times: Floats, act: float, *, given: Floats, xruns: int = 0
+) -> Heard:
     """Look at one case.
 
     Parameters
@@ -103,6 +118,8 @@ def measure(case: Case, sound: Floats, times: Floats, act: float, xruns: int = 0
         Rig time in seconds at which each `HOP` frames had arrived.
     act : float
         Rig time of the act, in seconds.
+    given : array of shape (n_given,)
+        The same channel as the player gave it out, from its first frame on.
     xruns : int
         Interruptions that the player counted itself.
 
@@ -117,6 +134,8 @@ def measure(case: Case, sound: Floats, times: Floats, act: float, xruns: int = 0
     times, sound = times[:n], sound[: n * HOP]
     peaks = np.abs(sound).reshape(-1, HOP).max(axis=1)
     rows = gains(sound)
+    least = TONE if case.act == "end" else SILENT
+    captured = _steepest(sound, rows, least)
     power = np.sqrt((rows**2).sum(axis=1))
     loud = np.flatnonzero(peaks[at:] > SILENT)
     quiet = case.situation in ("stopped", "paused")
@@ -132,22 +151,27 @@ def measure(case: Case, sound: Floats, times: Floats, act: float, xruns: int = 0
         case=case,
         before=bool((before < SILENT).all() if quiet else (before > SILENT).all()),
         silent=None if goes_on else float(last),
-        neutral=_neutral(rows, power, times, act, at),
+        neutral=_neutral(rows, power, times, act, at, lasts=captured <= STEEPER),
         sounds=float(times[at + loud[0]] - act) if quiet and len(loud) else None,
-        steepest=_steepest(sound, rows, TONE if case.act == "end" else SILENT),
+        steepest=_steepest(given, gains(given), least),
+        captured=captured,
         louder=20.0 * float(np.log10(max(behind, 1e-6) / max(most, 1e-6))) if behind else -120.0,
         xruns=xruns,
     )
 
 
-def _neutral(rows: Floats, power: Floats, times: Floats, act: float, at: int) -> float | None:
-    """Return since when neutral alone is heard, until the end or for a second at least."""
+def _neutral(
+    rows: Floats, power: Floats, times: Floats, act: float, at: int, *, lasts: bool
+) -> float | None:
+    """Return since when neutral alone is heard: to the end or, where it is broken, for a second."""
     heard = power > 10 * SILENT
-    other = heard & (np.hypot(rows[:, 0], rows[:, 2]) > CLOSE * power)
+    other = heard & (np.hypot(rows[:, 0], rows[:, 2]) > np.maximum(CLOSE * power, LEAK))
     neutral = heard & ~other
     begin = at
-    for k in np.flatnonzero(other[at:]):
-        begin = at + int(k) + 1
+    for k in at + np.flatnonzero(other[at:]):
+        if not lasts and neutral[begin:k].sum() >= A_SECOND:
+            break
+        begin = int(k) + 1
     if not neutral[begin : begin + 5].any():
         return None
     return max(0.0, float(times[begin] - act))

@@ -29,11 +29,18 @@ def placed(page: str, name: str, text: str) -> str:
 
 def measured(heard: Sequence[Heard]) -> str:
     """Return what was heard of every case, in Markdown."""
-    names = ("silence after, s", "neutral alone after, s", "sound after, s")
-    lines = [
-        f"| where | what came | {' | '.join(names)} | largest jump | louder by, dB | |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    heads = (
+        "where",
+        "what came",
+        "silence after, s",
+        "neutral alone after, s",
+        "sound after, s",
+        "largest jump given",
+        "captured",
+        "louder by, dB",
+        "",
+    )
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for one in heard:
         cells = [
             _against(getattr(one, name), getattr(one.case, name))
@@ -41,11 +48,11 @@ def measured(heard: Sequence[Heard]) -> str:
         ]
         louder = "–" if one.louder < -0.05 else f"{max(one.louder, 0.0):.1f}"
         faults = "; ".join(one.faults) or "holds"
-        if one.faults and one.xruns:
-            faults += f" ({one.xruns} interruptions from outside)"
+        if one.disturbed:
+            faults += "; broken behind the player"
         lines.append(
             f"| {one.case.situation} | {one.case.act} | {' | '.join(cells)} "
-            f"| {one.steepest:.2f} | {louder} | {faults} |"
+            f"| {one.steepest:.2f} | {one.captured:.2f} | {louder} | {faults} |"
         )
     return "\n".join(lines)
 

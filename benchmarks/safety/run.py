@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+import soundfile
 
 from . import signals
 from .cases import Case
-from .measure import Heard, measure
+from .measure import Floats, Heard, measure
 from .sound import Ear, server
 from .stage import Done
 
@@ -55,10 +56,16 @@ def go_through(cases: Sequence[Case], folder: Path) -> list[Heard]:
         finally:
             for ear in ears:
                 ear.close()
+    given = [_given(folder / "out" / str(k) / "heard-01.flac") for k in range(len(cases))]
     return [
-        measure(case, sound, times, did.act, did.xruns)
-        for case, (sound, times), did in zip(cases, heard, done, strict=True)
+        measure(case, sound, times, did.act, given=out, xruns=did.xruns)
+        for case, (sound, times), did, out in zip(cases, heard, done, given, strict=True)
     ]
+
+
+def _given(path: Path) -> Floats:
+    sound: Floats = soundfile.read(path, dtype="float64")[0][:, 0]
+    return sound
 
 
 def _start(
@@ -99,7 +106,7 @@ def _log(folder: Path, number: int) -> Path:
 def again_where_disturbed(
     cases: Sequence[Case], folder: Path, tries: int = 3
 ) -> tuple[list[Heard], int]:
-    """Go through cases, and again through those in which the player counted an interruption.
+    """Go through cases, and again through those whose sound was broken behind the player.
 
     A machine that has too much to do breaks the sound at any moment; what is asked here is what the
     switch does. The last try counts, whatever it was.
@@ -115,7 +122,7 @@ def again_where_disturbed(
         (folder / str(k)).mkdir()
         heard = go_through(left, folder / str(k))
         found |= {one.case.name: one for one in heard}
-        left = [one.case for one in heard if one.xruns and one.faults]
+        left = [one.case for one in heard if one.disturbed]
         if not left:
             break
         repeated += len(left) if k + 1 < tries else 0
