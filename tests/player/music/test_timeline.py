@@ -136,8 +136,8 @@ def test_a_far_bar_gives_way_to_the_next_beat(material_of):
 
 
 def test_close_begins_on_the_beat_and_paper_at_once(flat_of):
-    """`close`: next beat, one second; `paper`: this block, 40 ms."""
-    for preset, begin, length in (("close", BAR // 4, RATE), ("paper", 960, 1920)):
+    """`close`: next beat, half a second; `paper`: this block, 40 ms."""
+    for preset, begin, length in (("close", BAR // 4, RATE // 2), ("paper", 960, 1920)):
         timeline = start(flat_of(), preset)
         play_with(timeline, [(2, "negative", False)], tail=150)
         marks = {m.why: m.frame for m in timeline.marks if m.why != "section"}
@@ -179,7 +179,7 @@ def test_a_request_withdrawn_before_its_bar_is_dropped(flat_of):
 def test_a_retarget_starts_from_the_gains_that_are_heard(flat_of):
     """In mid-fade the third layer comes in while both others go; no gain jumps."""
     timeline = start(flat_of(), "close")
-    play_with(timeline, [(0, "negative", False)], tail=50)
+    play_with(timeline, [(0, "negative", False)], tail=25)
     before = timeline.view(timeline.frame).gains
     timeline.request("positive", Rule("at once", 0.5))
     timeline.settle()
