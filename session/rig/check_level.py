@@ -160,7 +160,8 @@ async def check_level(
     Raises
     ------
     UsageError
-        If nobody can press a key, or the meter's reading cannot be true.
+        If nobody can press a key, the meter's reading cannot be true, or the system volume was
+        changed meanwhile.
     FormatError
         If the bank cannot be read.
     DeviceError
@@ -185,10 +186,28 @@ async def check_level(
         await _turn(turning, sink, clock, keys, tell, at_zero=at_zero)
     finally:
         sink.close()
-    full = None
-    if spl is not None and turning.ended == "taken":
+    taken, full = turning.ended == "taken", None
+    if taken and (spl is not None or known is not None):
+        unmoved(volume, await asyncio.to_thread(system_volume.read, player.device))
+    if taken and spl is not None:
         full = plausible(spl - turning.level_db - at_full, spl, turning.level_db)
-    return Answer(turning.ended == "taken", turning.level_db, sink.name, volume, full)
+    return Answer(taken, turning.level_db, sink.name, volume, full)
+
+
+def unmoved(before: str, after: str) -> None:
+    """Check that the system volume is still the one that the check's sound pressures rest on.
+
+    Raises
+    ------
+    UsageError
+        If it is another one.
+    """
+    if before != after:
+        raise UsageError(
+            f"The system volume was {before or 'not known'} when the check began and is "
+            f"{after or 'not known'} now, so that no sound pressure can be told.",
+            "Repeat the check, and leave the system volume alone meanwhile.",
+        )
 
 
 def plausible(full_scale_dba: float, spl: float, level_db: float) -> float:

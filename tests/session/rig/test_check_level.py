@@ -180,6 +180,34 @@ def test_a_meters_reading_calibrates_this_device_at_this_volume(monkeypatch):
 
 
 @pytest.mark.fault(52)
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"spl": 30.0},
+        {"full_scale_dba": 110.0, "calibrated_device": "null",
+         "calibrated_volume": "rym 43300 43300"},
+    ],
+)  # fmt: skip
+def test_a_volume_that_was_turned_meanwhile_is_no_calibration(monkeypatch, chosen):
+    """By a meter or where the level was bounded by one: refused with both values."""
+    answers = iter([LISTED, LISTED.replace("43300", "50000")])
+    monkeypatch.setattr(
+        volume, "_ask", lambda *what: next(answers) if what[0] == "list" else "rym\n"
+    )
+    with pytest.raises(UsageError, match="was rym 43300 43300 when .* is rym 50000 50000 now"):
+        run(["up", "\n"], **chosen)
+
+
+def test_a_level_set_by_ear_alone_rests_on_no_volume(monkeypatch):
+    """Whoever turns the system up meanwhile has heard the result."""
+    answers = iter([LISTED, LISTED.replace("43300", "50000")])
+    monkeypatch.setattr(
+        volume, "_ask", lambda *what: next(answers) if what[0] == "list" else "rym\n"
+    )
+    assert run(["up", "\n"])[0].values == {"level_db": -58.0}
+
+
+@pytest.mark.fault(52)
 def test_where_it_is_calibrated_the_person_is_told_and_kept_from_too_much(monkeypatch):
     """Full scale at 150 dB(A): a −20 LUFS sound is not turned beyond 85."""
     monkeypatch.setattr(volume, "_ask", lambda *_: "")
