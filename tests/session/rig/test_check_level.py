@@ -194,7 +194,7 @@ def test_a_volume_that_was_turned_meanwhile_is_no_calibration(monkeypatch, chose
     monkeypatch.setattr(
         volume, "_ask", lambda *what: next(answers) if what[0] == "list" else "rym\n"
     )
-    with pytest.raises(UsageError, match="was rym 43300 43300 when .* is rym 50000 50000 now"):
+    with pytest.raises(UsageError, match=r"was rym 43300 43300 when .* is rym 50000 50000 now"):
         run(["up", "\n"], **chosen)
 
 
