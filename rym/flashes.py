@@ -8,7 +8,6 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 Picture = npt.NDArray[np.uint8]
 """Array of shape (height, width, 3), sRGB."""
@@ -196,6 +195,9 @@ def _ucs(light: Cells) -> Cells:
 
 def _most_over_area(flashed: Cells) -> int:
     """Return the most flashes that a quarter of some 10° field has seen."""
+    # Here, since a session's own process imports this file and finds no flashes.
+    from scipy import ndimage  # noqa: PLC0415
+
     columns = flashed.shape[1]
     size = [max(1, round(columns * share)) for share in WINDOW]
     enough = SHARE * size[0] * size[1] - 1e-3

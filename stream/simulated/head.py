@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from scipy import signal
 
 from rym.messages import AFFECTS, Affect
 
@@ -292,42 +291,6 @@ def _exchanged(
     return turned
 
 
-class _Filter:
-    """A causal filter over rows that keeps its state from block to block."""
-
-    def __init__(self, sos: npt.NDArray[np.float64], n_rows: int) -> None:
-        self._sos = sos
-        self._state = np.zeros((len(sos), n_rows, 2))
-
-    def __call__(self, rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the filtered rows, same shape."""
-        out, self._state = signal.sosfilt(self._sos, rows, axis=-1, zi=self._state)
-        return out
-
-
-def _pink(rate: float) -> npt.NDArray[np.float64]:
-    """Return sections whose power falls as 1/f from 0.3 to 100 Hz.
-
-    Poles and zeros alternate on the logarithmic axis, the classical approximation of a slope of
-    −10 dB per decade (Oldham and Spanier, The Fractional Calculus, 1974).
-    """
-    poles = -2 * np.pi * 0.3 * 10.0 ** np.arange(0.0, 3.0, 0.5)
-    zeros = poles[:-1] * 10.0**0.25
-    digital = signal.bilinear_zpk(zeros, poles, 1.0, fs=rate)
-    sos: npt.NDArray[np.float64] = signal.zpk2sos(*digital)
-    _, response = signal.sosfreqz(sos, worN=[10.0], fs=rate)
-    # White noise of SD 1 has 2 / rate per Hz; 1 µV²/Hz at 10 Hz is wanted.
-    sos[0, :3] *= np.sqrt(rate / 2) / np.abs(response[0])
-    return sos
-
-
-def _unit(sos: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return sections scaled so that white noise of SD 1 comes out with SD 1."""
-    impulse = signal.sosfilt(sos, np.r_[1.0, np.zeros(5000)])
-    sos[0, :3] /= np.sqrt(np.sum(impulse**2))
-    return sos
-
-
 class _Burst(msgspec.Struct, frozen=True, kw_only=True):
     """A blink or a muscle burst: a raised cosine in time, a pattern over the scalp."""
 
@@ -372,18 +335,16 @@ class SimulatedHead:
         fixed, self._noise, self._wax, self._artefacts, self._sensor = rng.spawn(5)
         self._mixing = np.linalg.cholesky(np.exp(-distances(places, places) / SPREAD))
         self._weights = weights
-        self._pink = _Filter(_pink(rate), self._n_channels)
-        alpha = signal.butter(1, (9.2, 10.8), "bandpass", fs=rate, output="sos")
-        self._alpha = _Filter(_unit(alpha), 3)
+        from .shaping import Filter, band, pink, unit  # noqa: PLC0415 - it brings scipy
+
+        self._pink = Filter(pink(rate), self._n_channels)
+        self._alpha = Filter(unit(band((9.2, 10.8), rate)), 3)
         left, right = (_near(places, *names, reach=0.7) for names in (("O1", "P3"), ("O2", "P4")))
         self._alpha_map = np.column_stack([9.0 * left, 9.0 * right, np.full(self._n, 2.5)])
         self._waxing = np.zeros(3)
-        self._bands = [
-            _Filter(signal.butter(1, edges, "bandpass", fs=rate, output="sos"), self._n)
-            for edges in BANDS.values()
-        ]
+        self._bands = [Filter(band(edges, rate), self._n) for edges in BANDS.values()]
         step = 1.0 - np.exp(-1.0 / (FOLLOW_SECONDS * rate))
-        self._follow = _Filter(np.array([[step, 0.0, 0.0, 1.0, step - 1.0, 0.0]]), weights.shape[1])
+        self._follow = Filter(np.array([[step, 0.0, 0.0, 1.0, step - 1.0, 0.0]]), weights.shape[1])
         self._lids = _near(places, "Fp1", "Fp2", reach=0.7)
         self._jaw = _near(places, "T7", "T8", "F7", "F8", reach=0.4)
         self._bursts: list[_Burst] = []
