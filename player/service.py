@@ -217,7 +217,7 @@ class Player:
         self._block = np.zeros((BLOCK, 2), dtype=np.float32)
         self._gone = self._told = False
         self._news: tuple[object, ...] = ()
-        self._news_from = 0.0
+        self._news_from = self._latch_from = 0.0
         self._facts: dict[str, Any] = {
             "rate": RATE,
             "place": place,
@@ -283,6 +283,8 @@ class Player:
         if self._shell.lifeline.gone.is_set() and not self._gone:
             self._gone = True
             self._engine.supervisor_gone()
+            # Said before anything else is answered: so replay has both in their order.
+            self._tell()
         while not self._shell.lifeline.orders.empty():
             self._obey(self._shell.lifeline.orders.get_nowait())
         for message in self._orders.drain():
@@ -351,6 +353,10 @@ class Player:
     def _render(self) -> None:
         self._engine.render(self._block)
         self._give()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Publish what the engine has to say."""
         for content, cause in self._engine.events():
             if isinstance(content, Safety):
                 self._latch.put(content.state == "STOP")
@@ -366,8 +372,15 @@ class Player:
             self._heard.write(self._block)
 
     def _look_around(self) -> None:
-        """Say in the status what went wrong beside the music; what only counts, once a second."""
-        seen, now = self._seen(), self._clock.now()
+        """Say in the status what went wrong beside the music; what only counts, once a second.
+
+        A STOP that could not be written is tried again as often.
+        """
+        now = self._clock.now()
+        if now >= self._latch_from:
+            self._latch_from = now + 1.0
+            self._latch.put(self._engine.stopped)
+        seen = self._seen()
         if seen[:2] != self._news[:2] or (seen != self._news and now >= self._news_from):
             self._news_from = now + 1.0
             self._say()
@@ -380,5 +393,5 @@ class Player:
 
     def _seen(self) -> tuple[str, str, dict[str, str | int | float | bool]]:
         unheard = self._heard.failed if self._heard else ""
-        note = " ".join(filter(None, (self._sink.note, self._volume.void)))
+        note = " ".join(filter(None, (self._latch.failed, self._sink.note, self._volume.void)))
         return unheard, note, {**self._sink.facts(), **self._volume.facts}

@@ -301,3 +301,19 @@ def test_what_is_left_out_is_told_and_the_others_play(bank_folder, tmp_path, cap
     told = [record.getMessage() for record in caplog.records if "is left out" in record.msg]
     assert len(told) == 2
     assert "section 2, variant 2 is left out: audio/1-1-neutral.flac has SHA-256" in told[1]
+
+
+def test_a_stop_that_could_not_be_written_is_written_later(bank_folder, tmp_path):
+    """The status says so meanwhile; once the disk takes it, it outlives a restart."""
+
+    async def body(rig):
+        (tmp_path / "stop.json").mkdir()
+        rig.lifeline.orders.put_nowait({"stop": "operator"})
+        await rig.run(2)
+        assert "would not outlive a restart" in rig.status.drain()[-1].content.detail
+        (tmp_path / "stop.json").rmdir()
+        await rig.run(2)
+        assert (tmp_path / "stop.json").is_file()
+        assert rig.status.drain()[-1].content.detail == ""
+
+    on_rig(bank_folder, tmp_path, body)
