@@ -276,8 +276,8 @@ class Input(NamedTuple):
 def inputs(journal: Journal, epoch: int) -> list[Input]:
     """Return what one start of the player took in, in order.
 
-    That the supervisor is gone is no message; the `Safety` that it led to has its frame. The player
-    looks at its life line before it looks at anything else.
+    That the supervisor is gone is no message; the `Safety` that it led to has its frame. Both that
+    and every `Applied` are said at once, so that their times tell the order within one frame.
 
     Parameters
     ----------
@@ -286,14 +286,13 @@ def inputs(journal: Journal, epoch: int) -> list[Input]:
     epoch : int
         Of the player.
     """
-    found = [
-        Input(x.content.at, x.content.input, bool(x.content.refused))
-        for x in journal.of(APPLIED["player"], "player", epoch)
-    ]
+    applied = journal.of(APPLIED["player"], "player", epoch)
+    found = [Input(x.content.at, x.content.input, bool(x.content.refused)) for x in applied]
     for message in journal.of(SAFETY, "player", epoch):
         safety: m.Safety = message.content
         if safety.reason == "supervisor gone":
-            before = sum(x.at < safety.frame for x in found)
+            here = (safety.frame, message.meta.mono)
+            before = sum((x.content.at, x.meta.mono) < here for x in applied)
             found.insert(before, Input(safety.frame, None))
     return found
 

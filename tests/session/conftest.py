@@ -270,17 +270,25 @@ class Rehearsal:
     def supervisor_gone(self) -> None:
         """Tell the player that nobody is there any more."""
         self._engine.supervisor_gone()
+        self._tell()
+
+    def take_in(self) -> None:
+        """Let the player take in what has come, as it does between two blocks."""
+        for message in [*self._asked.drain(), *self._valence.drain()]:
+            if getattr(message.content, "to", "player") == "player":
+                at = self._engine.apply(message.id, message.content)
+                done = m.Applied(input=message.id, at=at)
+                self._player.publish(APPLIED["player"], done, cause=(message.id,))
 
     def _play(self) -> None:
         while self._engine.frame < (self.clock.now() - self._began) * RATE:
-            for message in [*self._asked.drain(), *self._valence.drain()]:
-                if getattr(message.content, "to", "player") == "player":
-                    at = self._engine.apply(message.id, message.content)
-                    done = m.Applied(input=message.id, at=at)
-                    self._player.publish(APPLIED["player"], done, cause=(message.id,))
+            self.take_in()
             self._engine.render(self._block)
-            for content, cause in self._engine.events():
-                self._player.publish(TOPIC_OF[type(content)], content, cause=cause)
+            self._tell()
+
+    def _tell(self) -> None:
+        for content, cause in self._engine.events():
+            self._player.publish(TOPIC_OF[type(content)], content, cause=cause)
 
     def write(self) -> None:
         """Bring to the journal what has been said."""

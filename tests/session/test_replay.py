@@ -345,21 +345,35 @@ def test_lost_answers_are_filled_in_where_only_one_way_is_possible() -> None:
     assert taken(steps([answer(0, 8), answer(2, 1, epoch=9)])) == [(0, 3, 8), (2, 9, 1)]
 
 
-def test_the_end_of_the_supervisor_stands_before_other_inputs_of_its_frame(
-    rehearsal: Callable[[], Any],
+@pytest.mark.parametrize("stop_first", [False, True])
+def test_a_stop_and_the_end_of_the_supervisor_in_one_frame_keep_their_order(
+    rehearsal: Callable[[], Any], stop_first: bool
 ) -> None:
-    """The player looks at its life line first."""
+    """Whichever the player took in first, replay takes in first, and says the same."""
     session = rehearsal()
     session.run(3)
-    session.supervisor_gone()
+
+    def stop() -> None:
+        session.session.publish(STOP, m.Stop(by="operator", t=session.clock.now()))
+        session.take_in()
+
+    first, second = stop, session.supervisor_gone
+    if not stop_first:
+        first, second = second, first
+    first()
+    session.clock.advance(0.001)
+    second()
     session.run(1)
-    journal = read(session.end())
+    folder = session.end()
+    journal = read(folder)
     epoch = journal.epochs(NOW)[0]
-    found = inputs(journal, epoch)
-    place = [x.name for x in found].index(None)
-    assert all(x.at < found[place].at for x in found[:place])
-    assert all(x.at >= found[place].at for x in found[place:])
-    assert len(found) == 1 + len(journal.of(APPLIED["player"]))
+    taken_in = inputs(journal, epoch)
+    gone = next(i for i, x in enumerate(taken_in) if x.name is None)
+    other = taken_in[gone - 1 if stop_first else gone + 1]
+    assert other.at == taken_in[gone].at
+    assert other.name is not None
+    assert other.name.topic == STOP.short
+    assert check(folder).first_difference is None
 
 
 def test_speed_is_session_time_over_own_time(whole_session: Folder) -> None:
