@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 
 import msgspec
@@ -9,7 +10,7 @@ import msgspec
 from rym.clock import Clock
 from rym.errors import RymError
 
-from ..after.training import Trained
+from ..after.trained import Trained
 from ..folder import Folder
 from .parts import spawn
 
@@ -21,7 +22,7 @@ class _Refusal(msgspec.Struct):
     remedy: str
 
 
-async def train(folder: Folder, clock: Clock, *, within: float) -> Trained:
+async def train(folder: Folder, clock: Clock, *, within: float, stopping: asyncio.Event) -> Trained:
     """Fit a model to the calibration that the folder holds so far.
 
     Parameters
@@ -32,22 +33,26 @@ async def train(folder: Folder, clock: Clock, *, within: float) -> Trained:
         Counts the seconds.
     within : float
         Seconds after which training is given up.
+    stopping : asyncio.Event
+        Set where the session comes to its end: training is given up at once.
 
     Raises
     ------
     RymError
-        If it fails or takes too long; the music stays neutral then.
+        If it fails, takes too long, or is given up; the music stays neutral then.
     """
     command = [sys.executable, "-m", "session.after.training", "--session", str(folder.path)]
     answer = folder.logs / "training.json"
     with (folder.logs / "training.log").open("ab") as errors, answer.open("wb") as out:
         process = spawn([*command, "--json"], stderr=errors, stdout=out.fileno())
     give_up = clock.now() + within
-    while process.poll() is None and clock.now() < give_up:
+    while process.poll() is None and clock.now() < give_up and not stopping.is_set():
         await clock.sleep_until(clock.now() + 0.05)
     if process.poll() is None:
         process.kill()
         process.wait()
+        if stopping.is_set():
+            raise RymError("Training was given up, since the session was ended.", NEUTRAL)
         raise RymError(f"Training did not end within {within:.0f} s.", NEUTRAL)
     said = answer.read_bytes().splitlines()
     if process.returncode not in (0, 3):  # 3: not distinguishable from chance, an outcome
