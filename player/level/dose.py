@@ -7,8 +7,10 @@ one nothing is estimated, and nothing here does anything.
 mode 1, adults). A share of 1 is all of it. What was heard elsewhere is not known here.
 
 *Cap*: more than 85 dB(A) over 30 seconds is turned down, to the loudest second at 85 dB(A), and
-stays down. IEC 62368-1 and EN 50332 let a person confirm louder sound every 20 hours; nobody is
-asked here, since a person in an induced affect is the wrong one to ask.
+stays down; also while sound still comes up, and then from where it is. Only the music is measured:
+the operator's voice over it (`player.output.talkback`) is neither capped nor counted here. IEC
+62368-1 and EN 50332 let a person confirm louder sound every 20 hours; nobody is asked here, since a
+person in an induced affect is the wrong one to ask.
 """
 
 from __future__ import annotations
@@ -64,11 +66,19 @@ class Cap:
 
     def __init__(self, full_scale_dba: float | None) -> None:
         self._full = full_scale_dba
-        self._seconds: deque[float] = deque(maxlen=OVER)
+        self._seconds: deque[tuple[float, float]] = deque(maxlen=OVER)
         self._falling = False
 
-    def take(self, said: Loudness) -> float:
-        """Take in what a second was; return by how many dB it was too loud, mostly 0.
+    def take(self, said: Loudness, level_db: float) -> float | None:
+        """Take in what a second was; return the level in dB that is low enough, mostly None.
+
+        Parameters
+        ----------
+        said : Loudness
+            What was given out in that second.
+        level_db : float
+            The level that it was given out with. Where sound comes up, that is less than what was
+            set, and what has to go down is the level that was too loud.
 
         A beginning counts as silence before it, so that 15 dB too much is found within one second
         and 1 dB too much within 30. The second in which the level goes down says nothing of where
@@ -76,16 +86,16 @@ class Cap:
         """
         if self._full is None or self._falling:
             self._falling = False
-            return 0.0
+            return None
         here = pressure(self._full + said.level_dba) * said.n_frames / RATE
-        self._seconds.append(here)
-        mean = level(sum(self._seconds) / OVER)
+        self._seconds.append((here, level_db))
+        mean = level(sum(second for second, _ in self._seconds) / OVER)
         if mean <= CAP:
-            return 0.0
-        loudest = level(max(self._seconds))
+            return None
+        loudest, level_db = max(self._seconds)
         self._seconds.clear()
         self._falling = True
-        return loudest - CAP
+        return level_db + CAP - level(loudest)
 
 
 def equivalent(said: list[Loudness], full_scale_dba: float) -> float | None:

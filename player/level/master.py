@@ -10,6 +10,9 @@
 The gains are multiplied, so that whatever is ducked, a STOP is silence, and a level that was set
 lower meanwhile stays lower. What is ducked is heard: the limits of exposure count it. A player that
 is started again is not ducked.
+
+The operator's voice is over the music while it is ducked, until it goes down to silence: from then
+on nobody is listened to, whatever the music is, until `duck on` is said anew.
 """
 
 from __future__ import annotations
@@ -55,6 +58,8 @@ class Master:
     def __init__(self, level_db: float, full_scale_dba: float | None = None) -> None:
         self._level_db = level_db
         self._level, self._duck = Level(), Level(1.0)
+        self._speaking = False
+        self._energy = 0.0
         self._limiter, self._meter = Limiter(), Meter(skip=DELAY)
         self._cap = Cap(full_scale_dba)
         self.said: Loudness | None = None
@@ -65,7 +70,8 @@ class Master:
         self._level.move(frame, self._gain, seconds)
 
     def fall(self, frame: int, seconds: float) -> None:
-        """Go down to silence."""
+        """Go down to silence, and listen to nobody."""
+        self._speaking = False
         self._level.move(frame, 0.0, seconds)
 
     def lower(self, value: str, frame: int) -> bool:
@@ -86,6 +92,7 @@ class Master:
         """Step back while somebody speaks, or come forward again; False where it is neither."""
         if value not in ("on", "off"):
             return False
+        self._speaking = value == "on"
         to, seconds = (DUCKED, DUCK) if value == "on" else (1.0, BACK)
         if self._duck.target != to:
             self._duck.move(frame, to, seconds)
@@ -93,11 +100,16 @@ class Master:
 
     @property
     def voice(self) -> float:
-        """Linear gain for a voice over the music: its own when it is not ducked, 0 while it is not.
+        """Linear gain for a voice over the music: its own when it is not ducked, 0 for no voice.
 
         Whoever speaks to the participant is no louder than the participant wants the music.
         """
-        return self._gain if self._duck.target < 1.0 else 0.0
+        return self._gain if self._speaking else 0.0
+
+    @property
+    def level_db(self) -> float:
+        """Where the level stands once sound has come up, in dB."""
+        return self._level_db
 
     def sounding(self, frame: int) -> bool:
         """Return False where there is silence from a frame on."""
@@ -122,19 +134,25 @@ class Master:
         bool
             True where it had become too loud, so that the level goes down from the next block on.
         """
+        self._energy += self._level.at(frame) ** 2
         self._level.apply(mixed, frame)
         self._duck.apply(mixed, frame)
         self._limiter.process(mixed, out)
         self.said = self._meter.take(out)
-        excess = self._cap.take(self.said) if self.said else 0.0
-        if excess > 0.0:
-            self._lower(max(LOWEST, self._level_db - excess), frame + BLOCK)
-        return excess > 0.0
+        if self.said is None:
+            return False
+        enough = self._cap.take(self.said, decibels(math.sqrt(self._energy * BLOCK / RATE)))
+        self._energy = 0.0
+        if enough is None or enough >= self._level_db:
+            return False  # what was too loud is lower by now
+        self._lower(max(LOWEST, enough), frame + BLOCK)
+        return True
 
     def _lower(self, level_db: float, frame: int) -> None:
+        """Go down within `LOWER`; what still comes up, to less now, does so as slowly as before."""
         self._level_db = level_db
         if self._level.target > 0.0:
-            rest = (self._level.end - frame) / RATE
+            rest = 0.0 if self._gain < self._level.at(frame) else (self._level.end - frame) / RATE
             self._level.move(frame, self._gain, max(LOWER, rest))
 
     @property

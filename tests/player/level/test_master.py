@@ -9,7 +9,12 @@ from player.engine import Engine
 from player.level.limiter import DELAY
 from player.level.master import DUCKED, Master
 from player.settings import BLOCK, RATE, PlayerSettings
-from rym.messages import Command, Identity, Loudness, Played, Stop
+from rym.messages import Command, Identity, Loudness, Played, Stop, Valence
+
+USABLE = Valence(
+    t=0.0, state="neutral", valence=None, probabilities=None, confidence=0.9, reason="", model="",
+    usable=True,
+)  # fmt: skip
 
 
 def name(seq):
@@ -21,7 +26,8 @@ class Ear:
     """Renders an engine and keeps what was given out and said."""
 
     def __init__(self, material, **kwargs):
-        settings = PlayerSettings(rise=0.5, level_db=kwargs.pop("level_db", 0.0))
+        rise, level = kwargs.pop("rise", 0.5), kwargs.pop("level_db", 0.0)
+        settings = PlayerSettings(rise=rise, level_db=level)
         self.engine = Engine(material, settings, session="s1", **kwargs)
         self.parts, self.events, self.n = [], [], 0
 
@@ -140,6 +146,58 @@ def test_what_is_too_loud_is_turned_down_for_good_and_said(material):
     assert max(s.level_dba for s in ear.of(Loudness)[8:]) + full <= 85.1
     assert any("refused: set-level" in p.why for p in ear.of(Played))
     assert ear.of(Played)[-1].level_db == pytest.approx(-10.0, abs=0.6)
+
+
+@pytest.mark.fault(52)
+def test_what_comes_up_too_loud_is_turned_down_on_the_way(material):
+    """A rise of a minute towards 105 dB(A): 85 within two seconds, and no second louder after."""
+    full = 105.0 - Ear(material).until(4).of(Loudness)[-1].level_dba
+    ear = Ear(material, rise=60.0, full_scale_dba=full).until(90)
+    loud = [p.frame for p in ear.of(Played) if "loud" in p.why.split(", ")]
+    here = [full + s.level_dba for s in ear.of(Loudness) if s.frame >= loud[0] + 2 * RATE]
+    assert 12 * RATE < loud[0] < 25 * RATE
+    assert len(here) > 60
+    assert 84.0 <= min(here) <= max(here) <= 85.1
+    assert len(loud) == 1
+
+
+def test_a_lower_level_during_a_rise_is_reached_in_a_second(material):
+    """Half-way through a minute to −30 dB within 1 s; to −1 dB as slowly as it was."""
+    ear = Ear(material, rise=60.0).until(30)
+    ear.order("set-level", "-1")
+    ear.until(32)
+    levels = {p.frame: p.level_db for p in ear.of(Played)}
+    assert -7.0 < levels[30 * RATE] < levels[round(31.75 * RATE)] < -5.0
+    ear.order("set-level", "-30")
+    ear.until(33.5)
+    levels = {p.frame: p.level_db for p in ear.of(Played)}
+    assert levels[33 * RATE] == -30.0
+    parts = np.abs(np.concatenate(ear.parts)[32 * RATE : 33 * RATE, 0]).reshape(-1, 4800).max(1)
+    assert (np.diff(parts) <= 0.0).all()
+
+
+@pytest.mark.parametrize("end", ["stop", "pause", "gone"])
+def test_silence_listens_to_nobody_until_asked_anew(material, end):
+    """STOP, a pause, the supervisor's loss: the voice is off, and is not on again by itself."""
+    ear = Ear(material).until(1)
+    ear.order("duck", "on")
+    assert ear.engine.voice == 1.0
+    if end == "stop":
+        ear.engine.apply(name(99), Stop(by="distress", t=0.0))
+    elif end == "gone":
+        ear.engine.supervisor_gone()
+    else:
+        ear.engine.apply(name(99), USABLE)
+    ear.engine.advance(75 * RATE)
+    assert ear.engine.voice == 0.0
+    if end != "gone":
+        ear.order("resume" if end == "pause" else "release-stop", "s1")
+        ear.engine.advance(80 * RATE)
+        assert ear.engine.voice == 0.0
+    ear.order("duck", "on")
+    assert ear.engine.voice == 1.0
+    ear.order("duck", "off")
+    assert ear.engine.voice == 0.0
 
 
 @pytest.mark.fault(52)
