@@ -1,29 +1,39 @@
 """What is told of which message: OSC packets and MIDI messages (pure).
 
-    message          OSC, one float per address                  MIDI
-    ---------------  ------------------------------------------  ---------------------------------
-    each answer      /rym/valence        −1 … 1                  controller: 64 + 63 × valence
-                     /rym/prob/negative  0 … 1
-                     /rym/prob/neutral   0 … 1
-                     /rym/prob/positive  0 … 1
-                     /rym/state          −1, 0, 1                one note held per state
-    each quality     /rym/quality        0 … 1
-    safety           /rym/stopped        1 stopped, 0 not        stopped: the note ends
+    message            OSC, one float per address                  MIDI
+    -----------------  ------------------------------------------  -------------------------------
+    what is heard      /rym/valence        −1 … 1                  controller: 64 + 63 × valence
+                       /rym/state          −1, 0, 1                one note held per state
+    each answer        /rym/prob/negative  0 … 1
+                       /rym/prob/neutral   0 … 1
+                       /rym/prob/positive  0 … 1
+    each quality       /rym/quality        0 … 1
+    safety             /rym/stopped        1 stopped, 0 not        stopped: the note ends
 
-What is not known is not sent: no valence and no state while the state is unknown, no probabilities
-where there are none; a MIDI note ends then. A receiver that wants to fall back by itself does so
-when nothing has come for 2 s, as the player does.
+Valence and state are those of the music that is heard, as the pictures have them, and not the
+decoder's: a light or a second instrument that followed the decoder itself would go on where the
+limits let the music rest at neutral, where somebody steers, and in an arm in which the music
+follows something else; it would get round the limits and be feedback where there must be none.
 
-In SAFE and STOP nothing of the state is sent either, whatever the decoder goes on saying: a light
-or a second instrument that is steered from here must rest where the music rests.
+The probabilities are the decoder's own words and say nothing of the music. They are told where the
+music follows the decoder: in the arm `real` alone, and not while it rests at neutral for having
+been heard too long. While somebody pins or steers the music they go on.
+
+What is not known is not sent: no valence and no state of silence, no probabilities where there are
+none; a MIDI note ends then. A receiver that wants to fall back by itself does so when nothing has
+come for 2 s, as the player does.
+
+In SAFE and STOP nothing of all this is sent either: what is steered from here must rest where the
+music rests.
 """
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from rym.messages import AFFECTS, Content, Quality, Safety, State, Valence
+from rym.messages import AFFECTS, Affect, Content, Played, Quality, Safety, Valence
 
+from ..pictures.path import place_of
 from .settings import OutwardSettings
 
 Packet = tuple[str, float]
@@ -49,13 +59,15 @@ class Mapping:
     Parameters
     ----------
     settings : OutwardSettings
-        Notes and controller are used.
+        Notes, controller and whether probabilities are told are used.
     """
 
     def __init__(self, settings: OutwardSettings) -> None:
         self._notes = dict(zip(AFFECTS, settings.midi_notes, strict=True))
         self._control = settings.midi_control
+        self._probabilities = settings.probabilities
         self._following = True
+        self._resting = False
         self._note: int | None = None
         self._value: int | None = None
 
@@ -64,12 +76,14 @@ class Mapping:
 
         Parameters
         ----------
-        content : Valence, Quality or Safety
+        content : Played, Valence, Quality or Safety
             Anything else is told to nobody.
         """
         match content:
+            case Played():
+                return self._played(content)
             case Valence():
-                return self._valence(content)
+                return self._answer(content), []
             case Quality():
                 return [("/rym/quality", content.overall)], []
             case Safety():
@@ -78,32 +92,33 @@ class Mapping:
 
     def silence(self) -> list[Midi]:
         """Return what ends the note that is held."""
-        return self._hold("unknown")
+        return self._hold(None)
 
-    def _valence(self, said: Valence) -> tuple[list[Packet], list[Midi]]:
-        if not self._following:
-            return [], []
-        packets: list[Packet] = []
-        if said.valence is not None and said.state != "unknown":
-            packets.append(("/rym/valence", said.valence))
-        if said.probabilities is not None:
-            pairs = zip(AFFECTS, said.probabilities, strict=True)
-            packets += [(f"/rym/prob/{affect}", p) for affect, p in pairs]
-        if said.state != "unknown":
-            packets.append(("/rym/state", AFFECTS.index(said.state) - 1.0))
-        return packets, [*self._controller(said), *self._hold(said.state)]
+    def _played(self, played: Played) -> tuple[list[Packet], list[Midi]]:
+        self._resting = "resting" in played.why.split(", ")
+        heard = played.heard
+        if heard is None or not self._following:
+            return [], self.silence()
+        valence = place_of(played.gains)
+        packets = [("/rym/valence", valence), ("/rym/state", AFFECTS.index(heard) - 1.0)]
+        return packets, [*self._controller(valence), *self._hold(heard)]
 
-    def _controller(self, said: Valence) -> list[Midi]:
-        if said.valence is None or said.state == "unknown":
+    def _answer(self, said: Valence) -> list[Packet]:
+        follows = self._probabilities and self._following and not self._resting
+        if said.probabilities is None or not follows:
             return []
-        value = 64 + round(63 * min(1.0, max(-1.0, said.valence)))
+        pairs = zip(AFFECTS, said.probabilities, strict=True)
+        return [(f"/rym/prob/{affect}", p) for affect, p in pairs]
+
+    def _controller(self, valence: float) -> list[Midi]:
+        value = 64 + round(63 * valence)
         if value == self._value:
             return []
         self._value = value
         return [Midi("control_change", self._control, value)]
 
-    def _hold(self, state: State) -> list[Midi]:
-        note = None if state == "unknown" else self._notes[state]
+    def _hold(self, heard: Affect | None) -> list[Midi]:
+        note = None if heard is None else self._notes[heard]
         before, self._note = self._note, note
         if before == note:
             return []

@@ -1,7 +1,9 @@
 """A MIDI port (adapter of mido), in a thread of its own: a port that hangs holds up nobody.
 
 The thread opens the port, sends, and looks every two seconds whether it is still there, since a
-port that was unplugged takes messages without a word. What waits too long for it is given up.
+port that was unplugged takes messages without a word. What waits too long for it is given up, but
+for the note and the controllers that should be so now: a beat that is lost is over, a note that is
+never ended sounds on.
 """
 
 from __future__ import annotations
@@ -101,6 +103,41 @@ def encoded(message: Midi, channel: int) -> Any:
     return mido.Message(message.kind, channel=channel - 1, **words)
 
 
+class Held:
+    """Which notes sound and where the controllers stand, by the messages taken in (pure)."""
+
+    def __init__(self) -> None:
+        self._notes: dict[int, Midi] = {}
+        self._controls: dict[int, Midi] = {}
+
+    def take(self, message: Midi) -> None:
+        """Take a message in."""
+        match message.kind:
+            case "note_on":
+                self._notes[message.number] = message
+            case "note_off":
+                self._notes.pop(message.number, None)
+            case "control_change":
+                self._controls[message.number] = message
+
+    def has(self, message: Midi) -> bool:
+        """Return whether a message would change nothing; one of the beat always does."""
+        match message.kind:
+            case "note_on":
+                return message.number in self._notes
+            case "note_off":
+                return message.number not in self._notes
+            case "control_change":
+                return self._controls.get(message.number) == message
+        return False
+
+    def since(self, other: Held) -> list[Midi]:
+        """Return what makes another state this one: notes end before others begin."""
+        ends = [Midi("note_off", n, one.value) for n, one in other._notes.items()]
+        wanted = [*self._controls.values(), *self._notes.values()]
+        return [one for one in ends if self.has(one)] + [x for x in wanted if not other.has(x)]
+
+
 class Sender:
     """Sends to a port by name, for as long as it is there, and again when it has come back.
 
@@ -124,6 +161,10 @@ class Sender:
         self._ports = ports
         self._port: Port | None = None
         self._waiting: queue.Queue[Midi] = queue.Queue(WAITING)
+        self._state = Held()
+        self._guard = threading.Lock()
+        self._behind = threading.Event()
+        self._at_port = Held()
         self._look, self._ended = threading.Event(), threading.Event()
         self._error: BaseException | None = None
         self._look.set()
@@ -132,12 +173,20 @@ class Sender:
         self._thread.start()
 
     def send(self, messages: list[Midi]) -> None:
-        """Hand messages over; they are given up where the port keeps the thread waiting."""
+        """Hand messages over; they are given up where the port keeps the thread waiting.
+
+        Where there is no thread any more, what it said of that stands, and nothing is counted.
+        """
+        if not self._thread.is_alive():
+            return
         for message in messages:
+            with self._guard:
+                self._state.take(message)
             try:
                 self._waiting.put_nowait(message)
             except queue.Full:
                 self.lost += 1
+                self._behind.set()
                 self.trouble = f"The MIDI port {self._wanted!r} does not take what is sent to it."
 
     def look(self) -> None:
@@ -168,6 +217,8 @@ class Sender:
                     self._find(ports)
                 with contextlib.suppress(queue.Empty):
                     self._give(self._waiting.get(timeout=0.05))
+                if self._behind.is_set() and self._waiting.empty():
+                    self._catch_up()
             self._leave("")
         except DeviceError as error:
             self.trouble = str(error)
@@ -183,6 +234,8 @@ class Sender:
                 self._leave(self._missing(names))
             elif self._port is None:
                 self._port = ports.open(names[0])
+                self._at_port = Held()
+                self._behind.set()
                 self.trouble = ""
         except GONE as error:
             self._leave(f"MIDI cannot be sent: {error}.")
@@ -192,14 +245,23 @@ class Sender:
             return f"[outward] midi is {self._wanted!r}, which {', '.join(names)} all have."
         return f"The MIDI port {self._wanted!r} is not there; it is looked for."
 
+    def _catch_up(self) -> None:
+        """Bring the port to what should be so now."""
+        self._behind.clear()
+        with self._guard:
+            messages = self._state.since(self._at_port)
+        for message in messages:
+            self._give(message)
+
     def _give(self, message: Midi) -> None:
-        if self._port is None:
+        if self._port is None or self._at_port.has(message):
             return
         try:
             self._port.send(encoded(message, self._channel))
         except GONE as error:
             self._leave(f"The MIDI port {self._wanted!r} is lost: {error}.")
         else:
+            self._at_port.take(message)
             self.trouble = ""
 
     def _leave(self, why: str) -> None:

@@ -8,12 +8,13 @@ stands in its status, and it is tried again every two seconds.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from pathlib import Path
 
 from rym import bank
-from rym.bus import LATEST, Mailbox, queue
+from rym.bus import LATEST, queue
 from rym.errors import FormatError
-from rym.messages import Message, Played
+from rym.messages import Content, Message, Played
 from rym.service import Shell
 from rym.topics import NOW, QUALITY, SAFETY, VALENCE
 
@@ -28,7 +29,8 @@ LOOK = 0.02
 HELD = 64
 """Places in the music that may wait to be taken in: each is an anchor of the beat."""
 STALE = 2.0
-"""Seconds after which an answer is too old to be told: the player would not follow it either."""
+"""Seconds after which an answer is too old to be told, since the player would not follow it either;
+and without a word of the player, who speaks four times a second, after which a held note ends."""
 
 
 async def serve(shell: Shell, settings: OutwardSettings) -> None:
@@ -64,16 +66,17 @@ class Outward:
         self._clock = shell.clock
         # The newest alone counts of what is a state; a beat rests on every place that is said.
         self._state = shell.bus.subscribe(VALENCE, QUALITY, SAFETY, overload=LATEST)
-        self._now: Mailbox | None = None
+        self._now = shell.bus.subscribe(NOW, overload=queue(HELD))
+        self._ahead: deque[tuple[float, Played]] = deque(maxlen=HELD)
+        self._heard = self._clock.now()
         self._mapping = Mapping(settings)
         self._receiver = Receiver(address(settings.osc)) if settings.osc else None
         self._sender = Sender(settings.midi, settings.midi_channel) if settings.midi else None
         self._beats = Beats({})
         self._note = ""
         if self._sender and settings.midi_clock and settings.bank:
-            self._now = shell.bus.subscribe(NOW, overload=queue(HELD))
             self._beats, self._note = _beats(Path(settings.bank))
-        self._told = self._note
+        self._told = self._note, 0
 
     async def tell(self) -> None:
         """Take in what comes and tell it, for ever."""
@@ -84,12 +87,21 @@ class Outward:
 
     async def _keep_telling(self) -> None:
         while True:
-            now = self._clock.now()
-            for message in self._state.drain():
-                self._tell(message, now)
-            if self._sender is not None:
-                self._tick(self._sender, now)
-            await self._clock.sleep_until(self._next(now))
+            self.look()
+            await self._clock.sleep_until(self._next(self._clock.now()))
+
+    def look(self) -> None:
+        """Take in what has come, and tell what is true now."""
+        now = self._clock.now()
+        self._hear(now)
+        for message in self._state.drain():
+            self._tell(message, now)
+        while self._ahead and self._ahead[0][0] <= now:
+            self._pass_on(self._ahead.popleft()[1])
+        if self._sender is not None:
+            if now > self._heard + STALE:
+                self._sender.send(self._mapping.silence())
+            self._sender.send(self._beats.due(now))
 
     def close(self) -> None:
         """End the note that is held and give the port back."""
@@ -101,18 +113,23 @@ class Outward:
         # A retained message may be an hour old; what is decided is told while it is true.
         if message.id.topic == VALENCE.short and now - message.content.t > STALE:
             return
-        packets, midi = self._mapping.take(message.content)
+        self._pass_on(message.content)
+
+    def _pass_on(self, content: Content) -> None:
+        packets, midi = self._mapping.take(content)
         if self._receiver is not None:
             self._receiver.send(packets)
         if self._sender is not None:
             self._sender.send(midi)
 
-    def _tick(self, sender: Sender, now: float) -> None:
-        for message in self._now.drain() if self._now else []:
+    def _hear(self, now: float) -> None:
+        """Take in what the player says ahead; it is told when it is heard."""
+        for message in self._now.drain():
             content, at = message.content, message.meta.audible_at
-            if isinstance(content, Played) and at is not None:
+            if isinstance(content, Played) and at is not None and at > now - STALE:
+                self._heard = now
+                self._ahead.append((at, content))
                 self._beats.hear(content, at, now)
-        sender.send(self._beats.due(now))
 
     def _next(self, now: float) -> float:
         tick = self._beats.next_at()
@@ -133,9 +150,10 @@ class Outward:
         parts = (self._receiver, self._sender)
         wrong = " ".join(part.trouble for part in parts if part is not None and part.trouble)
         said = " ".join(filter(None, (wrong, self._note)))
-        if said != self._told:
-            self._told = said
-            self._shell.ready(said)
+        lost = self._sender.lost if self._sender else 0
+        if (said, lost) != self._told:
+            self._told = said, lost
+            self._shell.ready(said, midi_lost=lost)
 
 
 def _beats(folder: Path) -> tuple[Beats, str]:

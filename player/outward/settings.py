@@ -15,7 +15,7 @@ Seven = Annotated[int, msgspec.Meta(ge=0, le=127)]
 
 
 class OutwardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Table `[outward]`: who is told what the music follows."""
+    """Table `[outward]`: who is told what is heard, and how the decoder answers."""
 
     osc: str = ""
     """Where OSC goes by UDP, as `host:port`; empty: nowhere."""
@@ -26,11 +26,15 @@ class OutwardSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     midi_channel: Annotated[int, msgspec.Meta(ge=1, le=16)] = 1
     """Channel of notes and controller, as people count them."""
     midi_control: Seven = 16
-    """Number of the controller that valence moves: 1 is negative, 64 neutral, 127 positive."""
+    """Number of the controller that the music's valence moves: 1 negative, 64 neutral, 127
+    positive."""
     midi_notes: tuple[Seven, Seven, Seven] = (48, 60, 72)
-    """Notes that are held while the state is negative, neutral, positive."""
+    """Notes that are held while the music is negative, neutral, positive."""
     midi_clock: bool = True
     """Whether the music's beat is sent, 24 ticks to a quarter note."""
+    probabilities: bool = True
+    """Whether the decoder's probabilities are told. A session does so in the arm `real` alone: in
+    every other one they would be feedback that there must not be."""
     bank: str = ""
     """Folder of the bank that is played, whose beats the clock ticks; a session fills it in."""
 

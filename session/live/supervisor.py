@@ -172,6 +172,7 @@ class Supervisor:
             settings["origin"] = self._music_origin
         if name == "outward":
             settings["bank"] = self.tables.player.bank
+            settings["probabilities"] &= self.tables.player.arm == "real"
         if name == "decoder":
             settings |= self._known_before(settings)
         return {

@@ -20,7 +20,7 @@ from player.outward.settings import OutwardSettings
 from player.settings import RATE
 from rym.broker import free_port
 from rym.bus import LATEST, MemoryHub
-from rym.clock import SystemClock
+from rym.clock import ManualClock, SystemClock
 from rym.messages import Played, Quality, Safety, Valence
 from rym.mqtt import MqttBus
 from rym.service import Lifeline, Shell
@@ -69,6 +69,15 @@ def receiver(port, got):
         server.server_close()
 
 
+def heard(k=0):
+    """Return the player's word of neutral music, quarter of a second by quarter."""
+    return Played(
+        frame=12_000 * k, decided="unknown", requested="neutral", audible="neutral",
+        gains=(0.0, 1.0, 0.0), section=0, variant=0, position=12_000 * k, fade=None,
+        level_db=0.0, safety="RUN", why="tick",
+    )  # fmt: skip
+
+
 class Said:
     """A decoder, a stream and a player on a broker."""
 
@@ -97,6 +106,7 @@ class Said:
                 confidence=0.75, reason="", model="",
             )  # fmt: skip
             self.buses["decoder"].publish(VALENCE, said)
+            self.buses["player"].publish(NOW, heard(), audible_at=self.clock.now())
             quality = Quality(t=self.clock.now(), overall=0.875, level="good", channels=())
             self.buses["stream"].publish(QUALITY, quality)
             await asyncio.sleep(0.1)
@@ -135,11 +145,11 @@ def test_osc_reaches_a_server_that_comes_goes_and_comes_back(broker, tmp_path):
     with outward(broker.url, tmp_path, f'osc = "127.0.0.1:{port}"'):
         asyncio.run(body())
     once = {
-        "/rym/valence": (0.5,),
+        "/rym/valence": (0.0,),
         "/rym/prob/negative": (0.25,),
         "/rym/prob/neutral": (0.0,),
         "/rym/prob/positive": (0.75,),
-        "/rym/state": (1.0,),
+        "/rym/state": (0.0,),
         "/rym/quality": (0.875,),
     }
     assert dict(first) == once
@@ -175,6 +185,7 @@ class Kept:
     """Stands in for the port's thread, and keeps when it was handed what."""
 
     trouble = ""
+    lost = 0
 
     def __init__(self):
         self.sent = []
@@ -207,12 +218,7 @@ def test_ticks_are_sent_when_their_beats_are_heard(bank_folder, monkeypatch):
         await asyncio.sleep(0.1)
         begin = clock.now() + 0.25
         for k in range(8):
-            played = Played(
-                frame=12_000 * k, decided="unknown", requested="neutral", audible="neutral",
-                gains=(0.0, 1.0, 0.0), section=0, variant=0, position=12_000 * k, fade=None,
-                level_db=0.0, safety="RUN", why="tick",
-            )  # fmt: skip
-            player.publish(NOW, played, audible_at=begin + 0.25 * k)
+            player.publish(NOW, heard(k), audible_at=begin + 0.25 * k)
             await asyncio.sleep(0.25)
         task.cancel()
         await asyncio.wait([task])
@@ -223,4 +229,29 @@ def test_ticks_are_sent_when_their_beats_are_heard(bank_folder, monkeypatch):
     assert len(at) > 300
     due = np.arange(len(at)) * 250 / RATE  # a beat of 6000 frames
     assert np.quantile(np.abs(at - due), 0.95) < 0.02
-    assert [one.kind for _, one in kept.sent if one.kind != "clock"] == ["start", "stop"]
+    other = [one.kind for _, one in kept.sent if one.kind not in {"clock", "control_change"}]
+    assert other == ["note_on", "start", "stop", "note_off"]
+
+
+def test_a_note_ends_when_the_player_says_nothing_more(monkeypatch):
+    """Two seconds after its last word, whether it died or the broker did; a word brings it back."""
+    kept = Kept()
+    monkeypatch.setattr(service, "Sender", lambda *_: kept)
+    clock, hub = ManualClock(), MemoryHub()
+    player = hub.bus("player", clock, 1)
+    shell = Shell(hub.bus("outward", clock, 1), clock, Lifeline())
+    outward = service.Outward(shell, OutwardSettings(midi="synth"))
+
+    def notes(at, *, said):
+        clock.advance(at - clock.now())
+        if said:
+            player.publish(NOW, heard(), audible_at=at + 0.2)
+        outward.look()
+        return [one.kind for _, one in kept.sent if one.kind.startswith("note")]
+
+    assert notes(10.0, said=True) == []  # it is said ahead
+    assert notes(10.3, said=False) == ["note_on"]
+    assert notes(11.9, said=False) == ["note_on"]
+    assert notes(12.1, said=False) == ["note_on", "note_off"]
+    assert notes(13.0, said=True) == ["note_on", "note_off"]
+    assert notes(13.3, said=False) == ["note_on", "note_off", "note_on"]

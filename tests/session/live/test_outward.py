@@ -30,3 +30,13 @@ def test_a_bridge_is_a_part_that_knows_the_bank(tmp_path, option):
     told = one._hello("outward")["settings"]
     assert told["bank"] == "a-bank"
     assert told[option[0].partition(".")[2]] == option[1]
+
+
+@pytest.mark.parametrize(("arm", "told"), [("real", True), ("none", False), ("keys", False)])
+def test_the_decoders_words_are_told_only_where_the_music_follows_them(tmp_path, arm, told):
+    """In a control arm a light by them would be feedback."""
+    one = supervisor(tmp_path, ("outward.osc", "127.0.0.1:9000"), ("player.arm", arm))
+    assert one._hello("outward")["settings"]["probabilities"] is told
+    quiet = supervisor(tmp_path / "q", ("outward.osc", "127.0.0.1:9000"), ("player.arm", arm),
+                       ("outward.probabilities", False))  # fmt: skip
+    assert quiet._hello("outward")["settings"]["probabilities"] is False
