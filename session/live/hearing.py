@@ -16,6 +16,7 @@ import msgspec
 
 from player.level.dose import ALLOWED, HOURS, share
 from player.settings import RATE
+from rym.errors import FormatError
 from rym.messages import Loudness
 
 from ..folder import write_atomically
@@ -57,15 +58,35 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return sum(one.seconds for one in lately), sum(one.share for one in lately)
 
 
+class _Made(msgspec.Struct, frozen=True):
+    """What every schema says."""
+
+    schema: int
+
+
 def read(path: Path) -> Heard | None:
-    """Return what a file says; None where it cannot be read as such."""
-    if not path.exists():
-        return Heard()
+    """Return what a file says; None where it cannot be read as such.
+
+    Raises
+    ------
+    FormatError
+        If a newer version has written it.
+    """
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=Heard)
+        if not path.exists():
+            return Heard()
+        found = path.read_bytes()
+        newer = msgspec.json.decode(found, type=_Made).schema > SCHEMA
+        heard = None if newer else msgspec.json.decode(found, type=Heard)
     except (OSError, msgspec.MsgspecError):
         return None
-    return found if found.schema == SCHEMA else None
+    if newer:
+        raise FormatError(
+            f"{path} was written by a newer version: what was heard before is not counted, and "
+            "what is heard now is not added.",
+            "Use that version here.",
+        )
+    return heard if heard is not None and heard.schema == SCHEMA else None
 
 
 def in_words(seconds: float, used: float) -> str:
@@ -96,6 +117,8 @@ class Hearing:
         self._heard: Heard | None = None
         self._waiting = 0
         self._told = False
+        self._unwritten = False
+        self._keeps = True
 
     @property
     def sentence(self) -> str:
@@ -120,26 +143,44 @@ class Hearing:
 
     def write(self) -> None:
         """Bring it to the disk, where there is something new; a disk that is full loses it."""
-        if self._heard is None or not self._waiting:
+        if self._heard is None or not self._waiting or not self._keeps:
             return
         self._waiting = 0
         try:
             write_atomically(self._path, msgspec.json.encode(self._heard) + b"\n")
         except OSError as error:
-            said = f"What was heard could not be written to {self._path}: {error.strerror}."
-            self._warn(said)
+            self._say_unwritten(error)
+
+    def _say_unwritten(self, error: OSError) -> None:
+        """Say once that it is counted in memory alone; it is tried again as long as it may be."""
+        if not self._unwritten:
+            self._unwritten = True
+            self._warn(f"What was heard could not be written to {self._path}: {error.strerror}.")
 
     @property
     def _hour(self) -> int:
         return int(self._wall() // 3600)
 
     def _open(self) -> Heard:
-        """Return what was kept; a damaged file is put aside, and counting begins anew."""
-        found = read(self._path)
+        """Return what was kept; a damaged file is put aside, and counting begins anew.
+
+        One that a newer version wrote, or that cannot be put aside, stays as it is.
+        """
+        try:
+            found = read(self._path)
+        except FormatError as error:
+            self._keeps = False
+            self._warn(str(error))
+            return Heard()
         if found is not None:
             return found
         aside = self._path.with_name(f"hearing-damaged-{round(self._wall())}.json")
-        self._path.replace(aside)
+        try:
+            self._path.replace(aside)
+        except OSError as error:
+            self._keeps = False
+            self._say_unwritten(error)
+            return Heard()
         self._warn(
             f"{self._path} could not be read and was put aside as {aside.name}: what was heard "
             "before is not counted."

@@ -85,37 +85,35 @@ def listen(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
 async def _play(supervisor: Supervisor, *, quiet: bool) -> None:
     note = "← unpleasant   ↓ neither   → pleasant\nspace silences   r comes back   q ends"
     at = supervisor.page.url if supervisor.page else ""
-    board = Board(eeg=False, note=note, page=at)
+    board = Board(eeg=False, note=note, page=at, warnings=supervisor.warnings)
     async with interrupts(supervisor.stopping), pressed() as keys:
         with Screen(board, quiet=quiet) as screen:
-            steering = asyncio.create_task(_steer(supervisor, keys), name="steer")
-            try:
-                await supervisor.run(screen)
-            finally:
-                steering.cancel()
+            supervisor.beside(_steer(supervisor, keys), "steer")
+            await supervisor.run(screen)
 
 
 async def _steer(supervisor: Supervisor, keys: asyncio.Queue[str] | None) -> None:
-    await supervisor.started.wait()
     operator = Operator(supervisor)
     if keys is None:
         for step in range(10_000):
             await _ask(supervisor, TOUR[step % len(TOUR)])
             await supervisor.clock.sleep_until(supervisor.clock.now() + TOUR_STEP)
         return
-    asking: asyncio.Task[None] | None = None
+    asking: asyncio.Task[object] | None = None
     while True:
         key = await keys.get()
         if key in KEYS:
             # Not waited for, the newest wins: a stop must not wait behind a player that is away.
             if asking is not None:
                 asking.cancel()
-            asking = asyncio.create_task(_ask(supervisor, KEYS[key]), name="ask")
+            asking = supervisor.beside(_ask(supervisor, KEYS[key]), "ask")
         else:
             await operator.press(key)
 
 
 async def _ask(supervisor: Supervisor, affect: Affect) -> None:
+    # This alone waits: the player sounds before everything is ready, and a stop must work then.
+    await supervisor.started.wait()
     # Each time, not once: a player that was started again follows an estimate, of which there is
     # none here, and would turn back to neutral.
     await supervisor.command(Command(to="player", action="course", value="hold"))

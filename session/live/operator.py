@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Literal
 
 from rym import topics
@@ -14,6 +15,11 @@ from .supervisor import Supervisor
 LABEL_KEYS: dict[str, LabelState] = {"1": "positive", "2": "neutral", "3": "negative"}
 UNDO = 30.0
 """Seconds of learning that one key takes back."""
+HELD = 0.7
+"""Seconds within which the same key again is one that is held: a terminal repeats it, first after
+0.25 to 0.66 s, and two distresses would end the run."""
+AT_ONCE = " q"
+"""Keys that may come as often as they like, and a stop must not be missed."""
 
 
 class Operator:
@@ -29,24 +35,33 @@ class Operator:
         self._supervisor = supervisor
         self._held: LabelState = "none"
         self._ducked = (False, 0)
+        self._ducking = asyncio.Lock()
+        self._releasing: asyncio.Task[object] | None = None
+        self._last = ("", float("-inf"))
 
     async def press(self, key: str) -> None:
         """Do what a key asks for; one without a meaning does nothing.
 
-        Only a stop is waited for: nothing may wait behind a part that does not answer.
+        Only a stop is waited for: nothing may wait behind a part that does not answer. A key that
+        is held counts once.
         """
         supervisor = self._supervisor
+        if self._is_held(key) and key not in AT_ONCE:
+            return
         decodes = "decoder" in supervisor.parts
         labels = decodes and supervisor.tables.session.attended
         match key:
             case "q":
                 supervisor.stopping.set()
             case " ":
+                self._keep_silent()
                 await supervisor.stop()
             case "d":
+                self._keep_silent()
                 await supervisor.stop("distress")
             case "r":
-                supervisor.beside(self._release(), "release")
+                self._keep_silent()
+                self._releasing = supervisor.beside(self._release(), "release")
             case "y":
                 self._confirm()
             case "t":
@@ -58,21 +73,36 @@ class Operator:
             case "1" | "2" | "3" if labels:
                 self._report(LABEL_KEYS[key])
 
+    def _is_held(self, key: str) -> bool:
+        before, self._last = self._last, (key, self._supervisor.clock.now())
+        return key == before[0] and self._last[1] - before[1] < HELD
+
+    def _keep_silent(self) -> None:
+        """Give up a release that is under way: it must not end a stop that came after it."""
+        if self._releasing is not None:
+            self._releasing.cancel()
+
     async def _release(self) -> None:
+        """Let the music come back: sound that is still latched away is not asked for."""
         name = self._supervisor.folder.path.name
         for action in ("release-stop", "resume"):
-            await self._supervisor.command(Command(to="player", action=action, value=name))
+            command = Command(to="player", action=action, value=name)
+            if not await self._supervisor.command(command):
+                return
 
     async def _duck(self) -> None:
         """Let the music step back while somebody speaks, and come forward again.
 
-        A player that was started again is not ducked, so that the key then means to duck.
+        A player that was started again is not ducked, so that the key then means to duck. What is
+        not carried out changes nothing, and a second key waits to know.
         """
-        starts = self._supervisor.parts["player"].starts
-        ducked = self._ducked != (True, starts)
-        self._ducked = (ducked, starts)
-        value = "on" if ducked else "off"
-        await self._supervisor.command(Command(to="player", action="duck", value=value))
+        async with self._ducking:
+            starts = self._supervisor.parts["player"].starts
+            ducked = self._ducked != (True, starts)
+            value = "on" if ducked else "off"
+            command = Command(to="player", action="duck", value=value)
+            if await self._supervisor.command(command):
+                self._ducked = (ducked, starts)
 
     def _confirm(self) -> None:
         """Let a part that asked go on: started again, it takes what is there now.

@@ -46,6 +46,8 @@ class Part:
         Times the pauses between restarts.
     arguments : tuple of str
         Further words of the command line; never a secret.
+    standing : callable
+        Returns an order that follows the first line at every start; None where there is none.
     """
 
     def __init__(
@@ -57,12 +59,14 @@ class Part:
         log: Path,
         clock: Clock,
         arguments: tuple[str, ...] = (),
+        standing: Callable[[], Mapping[str, Any] | None] = lambda: None,
     ) -> None:
         self.name = name
         self.starts = 0
         self.exit_codes: list[int] = []
         self._command = [sys.executable, "-m", module, *arguments, "--lifeline"]
         self._hello = hello
+        self._standing = standing
         self._log = log
         self._clock = clock
         self._process: subprocess.Popen[bytes] | None = None
@@ -94,6 +98,9 @@ class Part:
         self._started = self._clock.now()
         self._due = None
         self.order(self._hello())
+        standing = self._standing()
+        if standing is not None:
+            self.order(standing)
 
     def order(self, line: Mapping[str, Any]) -> None:
         """Send one JSON line down the life line; a part that is gone is not told."""

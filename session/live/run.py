@@ -10,14 +10,13 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from decoder import model as models
 from decoder.manifest import Manifest
 from decoder.presets import check_hop, check_preset
-from generator.making.build import Progress, build
 from generator.memory import load as load_memory
 from rym import bank as bank_format
 from rym.address import parse_url
@@ -28,7 +27,6 @@ from rym.messages import AFFECTS, Affect
 from rym.settings import Resolved, secret
 from rym.terminal import pressed
 from rym.topics import prefix
-from stream.signal.filters import describe
 from stream.simulated.senders import build as build_source
 
 from .. import settings as tables_of
@@ -40,6 +38,13 @@ from . import page
 from .operator import Operator
 from .supervisor import Supervisor
 from .view import Board, Screen
+
+if TYPE_CHECKING:
+    from generator.making.build import Progress
+
+# Imports of what builds banks and filters signals stand where they are used: they take two seconds,
+# which a session with a bank of its own need not wait for.
+# ruff: noqa: PLC0415
 
 AHEAD = 1e6
 """Seconds by which a sender that is faster than true time may be ahead: any."""
@@ -181,6 +186,8 @@ def _check_model(model: Manifest, tables: Tables) -> None:
     UsageError
         If preset, conditioning, window, hop or rate differ.
     """
+    from stream.signal.filters import describe
+
     stream = tables.stream
     check_preset(model.preset, tables.decoder.features.preset)
     pairs = (
@@ -284,6 +291,8 @@ def ready_bank(tables: Tables, folder: Folder, *, quiet: bool) -> tuple[Path, tu
     """
     if tables.session.bank or tables.session.kind == "participant":
         return own_bank(tables.session).resolve(), ()
+    from generator.making.build import build
+
     try:
         built = build(
             load_memory(Path(tables.session.memory)),
@@ -319,15 +328,12 @@ async def _attended(supervisor: Supervisor, *, quiet: bool) -> None:
         note += "\n1 pleasant   2 neither   3 unpleasant   the same again lets go"
     note += "\nf freezes learning, and lets it go on   u takes back the last 30 s"
     at = supervisor.page.url if supervisor.page else ""
-    board = Board(mark=page.mark(session), note=note, page=at)
+    board = Board(mark=page.mark(session), note=note, page=at, warnings=supervisor.warnings)
     async with interrupts(supervisor.stopping), pressed() as keys:
         screen = Screen(board, quiet=quiet)
-        operator = asyncio.create_task(_operate(supervisor, keys), name="operator")
-        try:
-            with screen:
-                await supervisor.run(screen)
-        finally:
-            operator.cancel()
+        supervisor.beside(_operate(supervisor, keys), "operator")
+        with screen:
+            await supervisor.run(screen)
 
 
 async def _operate(supervisor: Supervisor, keys: asyncio.Queue[str] | None) -> None:
@@ -338,9 +344,15 @@ async def _operate(supervisor: Supervisor, keys: asyncio.Queue[str] | None) -> N
 
 @asynccontextmanager
 async def interrupts(stopping: asyncio.Event) -> AsyncIterator[None]:
-    """Let Ctrl-C and a termination end the session in good order."""
+    """Let Ctrl-C and a termination end the session in good order; Ctrl-Z does nothing.
+
+    The parts are groups of their own: Ctrl-Z would halt the keys, STOP among them, and not the
+    music. A handler that does nothing is not inherited by them, as SIG_IGN would be.
+    """
     loop = asyncio.get_running_loop()
     before = {}
+    if halt := getattr(signal, "SIGTSTP", None):  # not on Windows
+        before[halt] = signal.signal(halt, lambda *_: None)
     for name in (signal.SIGINT, signal.SIGTERM):
         before[name] = signal.signal(name, lambda *_: loop.call_soon_threadsafe(stopping.set))
     try:

@@ -19,7 +19,7 @@ from rym.broker import free_port
 from rym.bus import ALL, Bus, order
 from rym.clock import Clock
 from rym.errors import ConfirmError, DeviceError, RymError
-from rym.messages import Command, Learned, Loudness, Phase, Status, Stop
+from rym.messages import Applied, Command, Learned, Loudness, Phase, Status, Stop
 from rym.mqtt import MqttBus
 
 from ..bank.admission import heard_of
@@ -29,6 +29,7 @@ from . import page
 from .hearing import Hearing
 from .lessons import Lessons
 from .parts import Part
+from .standing import StandingStop
 from .training import train
 
 READY_WITHIN = 40.0
@@ -123,7 +124,9 @@ class Supervisor:
         self._lessons = Lessons()
         self.hearing = Hearing(folder.person, clock.wall, self.warnings.append)
         self._distress: set[float] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._standing = StandingStop()
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._faults: asyncio.Queue[BaseException] = asyncio.Queue()
         outside = tables.rig.broker
         self._port = free_port()
         self._url = outside or f"mqtt://127.0.0.1:{self._port}"
@@ -146,8 +149,8 @@ class Supervisor:
             rig=tables.rig.id,
             password=self._password,
         )
-        heard = (*topics.STATUS.values(), topics.STOP, topics.LEARNED, topics.LEVEL)
-        self._inbox = self.bus.subscribe(*heard, overload=ALL)
+        heard = (topics.STOP, topics.APPLIED["player"], topics.LEARNED, topics.LEVEL)
+        self._inbox = self.bus.subscribe(*topics.STATUS.values(), *heard, overload=ALL)
 
     def _part(self, name: str, module: str) -> Part:
         self.folder.logs.mkdir(mode=0o700, exist_ok=True)
@@ -158,6 +161,7 @@ class Supervisor:
             log=self.folder.logs / f"{name}.log",
             clock=self.clock,
             arguments=("--bind", f"127.0.0.1:{self._port}") if name == "broker" else (),
+            standing=lambda: self._standing.order if name == "player" else None,
         )
 
     def _hello(self, name: str) -> dict[str, Any]:
@@ -221,6 +225,10 @@ class Supervisor:
             await self._attend(display)
         finally:
             await self._end_parts()
+            for task in self._tasks:
+                task.cancel()
+        if not self._faults.empty():  # of what happened while the parts ended
+            raise self._faults.get_nowait()
 
     async def _meet(self) -> None:
         """Connect to the broker: the session's own, once it runs, or the one that was named."""
@@ -241,6 +249,7 @@ class Supervisor:
         tasks = {
             asyncio.create_task(self._walk(), name="walk"),
             asyncio.create_task(self._watch(display), name="watch"),
+            asyncio.create_task(self._fail(), name="fail"),
         }
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -249,6 +258,10 @@ class Supervisor:
                 task.cancel()
         for task in done:
             task.result()
+
+    async def _fail(self) -> None:
+        """Raise the first error of what runs beside, which nobody else waits for."""
+        raise await self._faults.get()
 
     async def _walk(self) -> None:
         await self._start_parts()
@@ -317,7 +330,10 @@ class Supervisor:
     def _take_in(self) -> None:
         for message in self._inbox.drain():
             match message.content:
+                case Applied():
+                    self._standing.take(message)
                 case Stop() as stop:
+                    self._standing.take(message)
                     # One press comes by two roads, and the player says the one from the pipe again.
                     said = STOPPED[stop.by]
                     if said not in self.warnings:
@@ -393,23 +409,36 @@ class Supervisor:
 
     # -- orders ----------------------------------------------------------------------------------
 
-    async def command(self, command: Command) -> None:
-        """Give an order to one part and wait until it is carried out; a failure is a warning."""
+    async def command(self, command: Command) -> bool:
+        """Give an order to one part and wait until it is carried out; a failure is a warning.
+
+        Returns
+        -------
+        bool
+            Whether it was carried out.
+        """
         try:
             await order(self.bus, topics.COMMAND, command, {command.to})
         except DeviceError as error:
             self.warnings.append(str(error))
+            return False
+        if command.action == "release-stop":
+            self._standing.end(self.clock.now())
+        return True
 
     async def stop(self, by: Literal["operator", "distress"] = "operator") -> None:
         """Silence, by both roads: the player's own pipe, and the topic.
+
+        A player that is away has it from the pipe at its next start, until it is released.
 
         Parameters
         ----------
         by : str
             Whose stop it is. The second distress ends the run.
         """
-        self.parts["player"].order({"stop": by})
         said = Stop(by=by, t=self.clock.now())
+        self._standing.say(by, said.t)
+        self.parts["player"].order({"stop": by})
         self._count_distress(said)
         try:
             await order(self.bus, topics.STOP, said, {"player"}, within=2.0)
@@ -440,11 +469,20 @@ class Supervisor:
         command = Command(to="decoder", action="load-model", value=str(model))
         self.beside(self.command(command), "load-model")
 
-    def beside(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Let something happen beside everything else."""
+    def beside(self, work: Coroutine[Any, Any, object], name: str) -> asyncio.Task[object]:
+        """Let something happen beside everything else; an error of it ends the session.
+
+        What still runs when the session is over ends with it.
+        """
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended_beside)
+        return task
+
+    def _ended_beside(self, task: asyncio.Task[object]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._faults.put_nowait(error)
 
     # -- phases ----------------------------------------------------------------------------------
 
@@ -472,7 +510,7 @@ class Supervisor:
 
     async def _train(self, limit: float) -> None:
         try:
-            trained = await train(self.folder, self.clock, within=limit)
+            trained = await train(self.folder, self.clock, within=limit, stopping=self.stopping)
         except RymError as error:
             self.warnings.append(str(error))
             return

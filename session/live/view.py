@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from collections.abc import Sequence
 from itertools import pairwise
 from types import TracebackType
 from typing import Self
@@ -64,7 +65,7 @@ QUIET = 1.5
 """Seconds without a window after which nothing comes."""
 RESTS = "long enough of one thing; the music stays neutral for a while"
 CONFIRM = "y goes on with what is there now"
-PART_ORDER = ("journal", "simulator", "stream", "decoder", "player", "page")
+PART_ORDER = ("journal", "simulator", "stream", "decoder", "player", "outward", "page")
 
 
 class Board:
@@ -80,10 +81,22 @@ class Board:
         The keys, below everything else.
     page : str
         Address of the participant's page, a secret; empty where there is none.
+    warnings : sequence of str
+        The session's, which grow while it runs; the newest is shown.
     """
 
-    def __init__(self, *, mark: str = "", eeg: bool = True, note: str = "", page: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        mark: str = "",
+        eeg: bool = True,
+        note: str = "",
+        page: str = "",
+        warnings: Sequence[str] = (),
+    ) -> None:
         self.mark = mark
+        self.warnings = warnings
+        self._n_told = 0
         self.page = page
         self.eeg = eeg
         self.note = note
@@ -102,6 +115,12 @@ class Board:
         self._level = ""
         self._told_level = ""
         self._level_since = 0.0
+
+    def new_warnings(self) -> list[str]:
+        """Return a line for the log of each warning that is new since the last call."""
+        new = self.warnings[self._n_told :]
+        self._n_told = len(self.warnings)
+        return [f"warning: {warning}" for warning in new]
 
     def take(self, message: Message) -> str | None:
         """Take a message in.
@@ -195,6 +214,8 @@ class Board:
         if self.eeg:
             rows.add_row("delay", self._delay(now))
         rows.add_row("parts", self._parts())
+        if self.warnings:
+            rows.add_row("warning", Text(self.warnings[-1]))
         if self.page:
             rows.add_row("page", Text(self.page))
         lines: list[RenderableType] = [rows]
@@ -425,11 +446,16 @@ class Screen:
             if isinstance(message.content, Status) and message.content.epoch < self._bus.epoch:
                 continue  # what an outside broker still holds of another session
             line = self._board.take(message)
-            if line and self._live is None and not self._quiet:
-                passed = message.meta.mono - self._start
-                sys.stderr.write(f"{passed:7.1f} s  {line}\n")
+            if line:
+                self._log(line, message.meta.mono)
+        for line in self._board.new_warnings():
+            self._log(line, self._bus.clock.now())
         if self._live is not None:
             self._live.update(self._board.draw(self._bus.clock.now()), refresh=True)
+
+    def _log(self, line: str, t: float) -> None:
+        if self._live is None and not self._quiet:
+            sys.stderr.write(f"{t - self._start:7.1f} s  {line}\n")
 
     def __exit__(
         self,

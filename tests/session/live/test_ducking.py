@@ -6,6 +6,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+from rym.clock import ManualClock
 from rym.messages import Command
 from session.live.operator import Operator
 
@@ -16,11 +17,14 @@ def test_one_key_ducks_and_lets_go_also_after_a_restart() -> None:
     player = SimpleNamespace(starts=1)
     waiting: list[Any] = []
 
-    async def command(one: Command) -> None:
+    async def command(one: Command) -> bool:
         given.append(one)
+        return True
 
+    clock = ManualClock(1.0)
     supervisor: Any = SimpleNamespace(
-        parts={"player": player}, command=command, beside=lambda work, _: waiting.append(work),
+        clock=clock, parts={"player": player}, command=command,
+        beside=lambda work, _: waiting.append(work),
         tables=SimpleNamespace(session=SimpleNamespace(attended=False)),
     )  # fmt: skip
 
@@ -28,6 +32,7 @@ def test_one_key_ducks_and_lets_go_also_after_a_restart() -> None:
         operator = Operator(supervisor)
         for starts in (1, 1, 1, 2):
             player.starts = starts
+            clock.advance(1.0)
             await operator.press("t")
             await waiting.pop()
 

@@ -108,7 +108,7 @@ def test_seven_days_count_and_no_more(parts: list[tuple[int, float]]) -> None:
     assert msgspec.json.decode(msgspec.json.encode(heard), type=Heard) == heard
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b'{"schema": 9, "hours": []}', b"\xff" * 40])
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"schema": 0, "hours": []}', b"\xff" * 40])
 def test_a_damaged_file_is_put_aside_and_said(tmp_path: Path, damage: bytes) -> None:
     """Nothing is lost, nothing stops; counting begins anew."""
     (tmp_path / NAME).write_bytes(damage)
@@ -123,12 +123,55 @@ def test_a_damaged_file_is_put_aside_and_said(tmp_path: Path, damage: bytes) -> 
     assert read(tmp_path / NAME) is not None
 
 
-def test_a_disk_that_refuses_is_said(tmp_path: Path) -> None:
-    """The session goes on."""
+def test_a_file_of_a_newer_version_stays_as_it_is(tmp_path: Path) -> None:
+    """It is said so; what is heard now counts in memory alone."""
+    newer = b'{"schema": 9, "days": [1]}'
+    (tmp_path / NAME).write_bytes(newer)
+    told: list[str] = []
+    hearing = Hearing(tmp_path, Wall(), told.append)
+    for _ in range(60):
+        hearing.take(second(-20.0), 100.0)
+    hearing.write()
+    assert len(told) == 1
+    assert "written by a newer version" in told[0]
+    assert "1 min were heard here" in hearing.sentence
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
+    assert (tmp_path / NAME).read_bytes() == newer
+
+
+def test_a_damaged_file_that_cannot_be_put_aside_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays as it is, which is said once; what is heard counts in memory alone."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    (tmp_path / NAME).write_bytes(b"{")
+    told: list[str] = []
+    hearing = Hearing(tmp_path, Wall(), told.append)
+    for _ in range(60):
+        hearing.take(second(-20.0), 100.0)
+    hearing.write()
+    assert len(told) == 1
+    assert "Permission denied" in told[0]
+    assert "1 min were heard here" in hearing.sentence
+    assert (tmp_path / NAME).read_bytes() == b"{"
+
+
+def test_a_disk_that_refuses_is_said_once(tmp_path: Path) -> None:
+    """The session goes on, and what it counted is written once the disk takes it."""
     told: list[str] = []
     hearing = Hearing(tmp_path / "gone", Wall(), told.append)
+    for _ in range(90):
+        hearing.take(second(-20.0), 100.0)
+    (tmp_path / "gone").mkdir()
     hearing.take(second(-20.0), 100.0)
     hearing.write()
+    found = read(tmp_path / "gone" / NAME)
+    assert found is not None
+    assert found.hours[0].seconds == 91.0
     assert len(told) == 1
     assert "No such file" in told[0]
 
