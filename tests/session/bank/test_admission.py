@@ -173,7 +173,7 @@ def test_what_a_build_remarks_is_noted_and_a_failed_one_leaves_nothing(
     def built(*_: object, **__: object) -> Built:
         return Built(cast(bank.Bank, None), remarks)
 
-    monkeypatch.setattr(run, "build", built)
+    monkeypatch.setattr("generator.making.build.build", built)
     folder = run.new_folder(settings)
     assert ready_bank(settings, folder, quiet=True) == (folder.bank, remarks)
     before = sorted(root.rglob("*"))
@@ -181,7 +181,7 @@ def test_what_a_build_remarks_is_noted_and_a_failed_one_leaves_nothing(
     def failed(*_: object, **__: object) -> Built:
         raise UsageError("No bank.", "None.")
 
-    monkeypatch.setattr(run, "build", failed)
+    monkeypatch.setattr("generator.making.build.build", failed)
     with pytest.raises(UsageError):
         ready_bank(settings, run.new_folder(settings), quiet=True)
     assert sorted(root.rglob("*")) == before
