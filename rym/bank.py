@@ -10,7 +10,8 @@
 
 What holds for every bank: `neutral` is among its affects; all clips have the bank's rate and two
 channels; the loops of one section have the same number of samples, whatever variant or affect, and
-so have its endings; all frames have one size. A bank may be without pictures.
+so have its endings; bars follow one another from the first sample on; all frames have one size. A
+bank may be without pictures.
 """
 
 from __future__ import annotations
@@ -405,6 +406,9 @@ def check_form(bank: Bank, folder: Path) -> None:
             raise FormatError(
                 f"{clip.file} has {clip.n_samples} samples, its siblings have {expected}.", AGAIN
             )
+        _check_grid(clip)
+    for found in bank.correlations:
+        _check_size(found, len(bank.affects))
     have = {(x.section, x.variant, x.affect, x.kind) for x in bank.clips}
     for section, affect in itertools.product(range(bank.n_sections), bank.affects):
         for variant in range(bank.n_variants):
@@ -417,3 +421,33 @@ def check_form(bank: Bank, folder: Path) -> None:
             and (section, 0, affect, "ending") not in have
         ):
             raise FormatError(f"{path} has no ending for section {section}, {affect}.", AGAIN)
+
+
+def _check_grid(clip: Clip) -> None:
+    """Check that bars follow one another from the first sample on; a clip may have none."""
+    if clip.beats_per_bar < 1:
+        raise FormatError(
+            f"{clip.file} has {clip.beats_per_bar} beats in a bar, at least 1 is needed.", AGAIN
+        )
+    expected = 0
+    for bar, begin in enumerate(clip.downbeats):
+        if begin < expected or (bar == 0 and begin > 0) or begin >= clip.n_samples:
+            where = "at 0" if bar == 0 else f"from {expected} on"
+            raise FormatError(
+                f"{clip.file} has bar {bar + 1} at {begin}, it must begin {where} and before the "
+                f"end at {clip.n_samples}.",
+                AGAIN,
+            )
+        expected = begin + 1
+
+
+def _check_size(found: Correlation, n_affects: int) -> None:
+    """Check that every bar has one correlation for each two affects."""
+    for bar, rows in enumerate(found.rho):
+        widths = [len(row) for row in rows]
+        if widths != [n_affects] * n_affects:
+            raise FormatError(
+                f"The correlations of section {found.section}, variant {found.variant}, bar "
+                f"{bar + 1} have rows of {widths}, {n_affects} of {n_affects} are needed.",
+                AGAIN,
+            )

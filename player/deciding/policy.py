@@ -54,6 +54,7 @@ from rym.messages import Affect, Identity, Label, State, Valence
 
 from ..settings import RATE, PlayerSettings
 from .course import Course, Goal
+from .exposure import POLES
 from .leads import ENDS, Decoder, Keys, Wish, lead_of
 from .presets import PRESETS
 
@@ -258,7 +259,7 @@ class Policy:
             if not heard.waiting:
                 return ""
         room = self._most - heard.begun_since(start - 60 * RATE)
-        if room == 1 and self._through_neutral and {wanted, heard.heading} == POLES:
+        if room == 1 and self._through_neutral and {wanted, heard.heading} == set(POLES):
             wanted, at = "neutral", None
         if room < 1 or wanted == self.requested:
             return ""
@@ -286,6 +287,3 @@ class Policy:
             return ""
         self._ask(side, None)
         return wish.why
-
-
-POLES = frozenset(("negative", "positive"))

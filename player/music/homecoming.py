@@ -22,13 +22,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..safety import END_FADE
 from ..settings import BLOCK, RATE
 from . import tone
 from .material import Ending, Material
 from .score import SEAM, Score, Spot
 
-FADE = 15.0
-"""Seconds of the fade."""
 PATIENCE = 4.0
 """Seconds to a bar line that are waited for."""
 RINGING = 22.0
@@ -112,7 +111,7 @@ def plan(material: Material, score: Score, place: int, frame: int) -> Homecoming
     loop = (spot.section, spot.variant, position % section.n_frames)
     start -= place
     if ending is None:
-        start, silent = frame, frame + round(FADE * RATE)
+        start, silent = frame, frame + round(END_FADE * RATE)
     else:
         silent = start + min(ending.n_frames, round(RINGING * RATE))
     sound = silent + round(SILENCE * RATE)
@@ -121,7 +120,7 @@ def plan(material: Material, score: Score, place: int, frame: int) -> Homecoming
         start=start,
         loop=loop,
         wrap=start + section.n_frames - loop[2],
-        fade=max(start, silent - round(FADE * RATE)),
+        fade=max(start, silent - round(END_FADE * RATE)),
         silent=silent,
         tone=sound,
         over=sound + round(tone.LENGTH * RATE),

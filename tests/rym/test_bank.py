@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from rym import bank
-from rym.bank import Approval, Bank, Clip, Frame, Maker, Scene
+from rym.bank import Approval, Bank, Clip, Correlation, Frame, Maker, Scene
 from rym.clock import SystemClock
 from rym.errors import FormatError
 from rym.lock import locked
@@ -54,6 +54,19 @@ def made(*clips: Clip, **changes: Any) -> Bank:
     return msgspec.structs.replace(found, **changes)
 
 
+def grid(**changes: Any) -> Bank:
+    """Return a bank whose clips have another grid."""
+    return made(*(clip(affect, **changes) for affect in AFFECTS))
+
+
+ROW = (1.0, 0.0, 0.0)
+
+
+def alike(*bars: tuple[tuple[float, ...], ...]) -> Bank:
+    """Return a bank with these correlations."""
+    return made(correlations=(Correlation(section=0, variant=0, rho=bars),))
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a bank on disk whose files say their names."""
@@ -82,6 +95,14 @@ def folder(tmp_path: Path) -> Path:
         (made(clip("neutral", file="/x.flac"), affects=("neutral",)), "'/x.flac', which lies"),
         (made(clip("neutral", file="a\\x.flac"), affects=("neutral",)), "which lies outside"),
         (made(scenes=(scene("images/../../x"),)), "'images/../../x', which lies outside"),
+        (grid(beats_per_bar=0), "0 beats in a bar, at least 1"),
+        (grid(downbeats=(1, 2)), "bar 1 at 1, it must begin at 0 and before the end at 4"),
+        (grid(downbeats=(0, 2, 2)), "bar 3 at 2, it must begin from 3 on"),
+        (grid(downbeats=(0, 3, 1)), "bar 3 at 1, it must begin from 4 on"),
+        (grid(downbeats=(0, 4)), "bar 2 at 4, it must begin from 1 on and before the end at 4"),
+        (grid(downbeats=(-1, 2)), "bar 1 at -1"),
+        (alike((ROW, ROW, ROW[:2])), "bar 1 have rows of [3, 3, 2], 3 of 3 are needed"),
+        (alike((ROW, ROW, ROW), (ROW, ROW)), "bar 2 have rows of [3, 3], 3 of 3"),
     ],
 )
 def test_a_manifest_that_breaks_a_rule_is_refused(found: Bank, says: str) -> None:
