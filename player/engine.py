@@ -1,9 +1,10 @@
 """The player without its surroundings: inputs at frames in, sound and messages out.
 
-What it renders and says is a function of the bank's arrays, the settings, place, stop and session
-that it starts with, and of the inputs with the frame at which each was applied. Nothing else gets
-in, so replay makes the same `Played` and `Safety` again: it applies every input at the frame that
-its `Applied` names, and `supervisor_gone` at the frame of the `Safety` with that reason.
+What it renders and says is a function of the bank's arrays, the settings, what it starts with
+(place, stop, session, calibration, what was kept), and the inputs with the frame at which each was
+applied. Nothing else gets in, so replay makes the same `Played` and `Safety` again: it applies
+every input at the frame that its `Applied` names, and `supervisor_gone` at the frame of the
+`Safety` with that reason.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from rym.messages import (
 
 from .deciding.asking import Asking
 from .deciding.presets import Rule
+from .kept import FIRST, Kept
 from .level.gain import SILENCE_DB
 from .level.limiter import DELAY
 from .level.master import Master
@@ -57,6 +59,8 @@ class Engine:
         Session that `resume` and `release-stop` have to name.
     full_scale_dba : float or None
         Level in dB(A) at the ear of a sine of full scale, where a calibration holds for this start.
+    kept : Kept
+        What the start before left behind.
     """
 
     def __init__(
@@ -68,12 +72,13 @@ class Engine:
         stopped: bool = False,
         session: str = "",
         full_scale_dba: float | None = None,
+        kept: Kept = FIRST,
     ) -> None:
         self._timeline = Timeline(material, settings, place=place)
-        self._asking = Asking(material.affects, settings, self._timeline)
+        self._asking = Asking(material.affects, settings, self._timeline, kept)
         self._keyed = settings.arm == "keys"
-        self._safety = DeadMan(stopped=stopped)
-        self._master = Master(settings.level_db, full_scale_dba)
+        self._safety = DeadMan(stopped=stopped, paused=kept.paused, armed=kept.armed)
+        self._master = Master(min(settings.level_db, kept.level_db), full_scale_dba)
         section = self._timeline.view(0).spot.section
         self._path = Path(material.scenes, section) if material.scenes else None
         self._session = session
@@ -103,6 +108,19 @@ class Engine:
     def voice(self) -> float:
         """Linear gain for the operator's voice, 0 while the music is not ducked for it."""
         return self._master.voice
+
+    @property
+    def kept(self) -> Kept:
+        """What a start after this one is given."""
+        run, negative, positive = self._asking.totals
+        return Kept(
+            level_db=self._master.level_db,
+            armed=self._safety.armed,
+            paused=self._safety.paused,
+            run=run,
+            negative=negative,
+            positive=positive,
+        )
 
     @property
     def finished(self) -> bool:

@@ -7,13 +7,15 @@ it up: while sound is made, it counts; while none is made, there is nothing to p
     -------------------------------  ---------  ------------------------------------------------
     start, nothing answered yet      RUN        neutral, up from silence: nothing is followed, so
                                                 nothing can be stale; the switch is armed by the
-                                                first answer, usable or not
+                                                first answer, usable or not, of this start or of
+                                                one before it
     fresh usable answer              RUN        what the policy asks for
     none for 0.5 s                   DEGRADED   what is heard is held; a change that has
                                                 not begun is dropped
     none for 2 s                     SAFE       neutral within 2 s more
     usable answer again, paused not  RUN        the policy goes on from neutral
-    SAFE for 60 s, nothing comes     SAFE       fades out over 10 s; then silence until `resume`
+    SAFE for 60 s, nothing comes     SAFE       fades out over 10 s; then silence until `resume`,
+                                                a restart of the player in between or not
     SAFE, answers come that cannot   SAFE       neutral for as long as they come
     be used
     resume naming the session        RUN, SAFE  up from silence; SAFE where nothing fresh has come,
@@ -99,20 +101,25 @@ class DeadMan:
     ----------
     stopped : bool
         True where a STOP was latched before this start.
+    paused : bool
+        True where the music was paused before this start.
+    armed : bool
+        True where an answer had come before this start: it is taken for one at frame 0.
     """
 
-    def __init__(self, *, stopped: bool = False) -> None:
-        self.state: SafetyState = "STOP" if stopped else "RUN"
-        self.reason = "kept" if stopped else "start"
-        self._fresh: int | None = None
+    def __init__(self, *, stopped: bool = False, paused: bool = False, armed: bool = False) -> None:
+        silent = stopped or paused
+        self.state: SafetyState = "STOP" if stopped else "SAFE" if paused else "RUN"
+        self.reason = "kept" if stopped else "pause" if paused else "start"
+        self._fresh: int | None = 0 if armed or paused else None
         self._useless: int | None = None
         self._safe_since = 0
-        self._quiet: int | None = 0 if stopped else None
+        self._quiet: int | None = 0 if silent else None
         self._asked = False
         self._gone: int | None = None
         self._ending = False
         self._over: int | None = None
-        self._orders: list[Order] = [] if stopped else [Order("sound")]
+        self._orders: list[Order] = [] if silent else [Order("sound")]
 
     @property
     def text(self) -> str:
@@ -123,6 +130,16 @@ class DeadMan:
     def follows(self) -> bool:
         """True where the policy may ask for changes."""
         return self.state == "RUN" and self.sounding and not self._ending
+
+    @property
+    def armed(self) -> bool:
+        """True once an answer has come, usable or not."""
+        return self._fresh is not None
+
+    @property
+    def paused(self) -> bool:
+        """True where a pause is on its way or there, and nobody has asked for its end."""
+        return self.reason == "pause" and not (self._asked or self._ending)
 
     @property
     def sounding(self) -> bool:

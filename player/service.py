@@ -213,7 +213,9 @@ class Player:
             stopped=self._latch.set,
             session=shell.session,
             full_scale_dba=loudness.full_scale_dba,
+            kept=settings.kept,
         )
+        self._left = self._engine.kept
         self._block = np.zeros((BLOCK, 2), dtype=np.float32)
         self._gone = self._told = False
         self._news: tuple[object, ...] = ()
@@ -224,6 +226,7 @@ class Player:
             "origin": origin,
             "session": shell.session,
             "stopped": self._latch.set,
+            "kept": settings.kept.line(),
             "sink": self._sink.name,
             "depth_ms": round(1000 * settings.depth, 1),
             "limiter_ms": 1000 * DELAY / RATE,
@@ -381,7 +384,8 @@ class Player:
             self._latch_from = now + 1.0
             self._latch.put(self._engine.stopped)
         seen = self._seen()
-        if seen[:2] != self._news[:2] or (seen != self._news and now >= self._news_from):
+        new = seen[:2] != self._news[:2] or self._engine.kept.news(self._left)
+        if new or (seen != self._news and now >= self._news_from):
             self._news_from = now + 1.0
             self._say()
 
@@ -389,7 +393,8 @@ class Player:
         """Say how it is; interruptions one by one are in the log, here they are counted."""
         self._news = unheard, note, facts = self._seen()
         detail = " ".join(filter(None, (unheard, note, self._note)))
-        self._shell.ready(detail, **self._facts, **facts)
+        self._left = self._engine.kept
+        self._shell.ready(detail, **self._facts, left=self._left.line(), **facts)
 
     def _seen(self) -> tuple[str, str, dict[str, str | int | float | bool]]:
         unheard = self._heard.failed if self._heard else ""

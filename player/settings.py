@@ -9,6 +9,8 @@ import msgspec
 from rym.errors import UsageError
 from rym.messages import State
 
+from .kept import FIRST, Kept
+
 RATE = 48_000
 """Frames per second of every bank and of every stream to a device."""
 
@@ -129,6 +131,8 @@ class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     origin: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
     """Rig time in seconds of the music's first frame; 0 for this start. A restarted player is given
     the first start's, and so goes on where the music would be."""
+    kept: Kept = FIRST
+    """What the start before left behind; a restarted player is given it by its supervisor."""
 
     def __post_init__(self) -> None:
         if self.arm in WRITTEN and not self.sequence:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from rym.messages import AFFECTS, Affect, Command, Identity, Label, State, Valence
 
+from ..kept import FIRST, Kept
 from ..music.timeline import Timeline
 from ..settings import PlayerSettings
 from .course import GOALS
@@ -27,16 +28,22 @@ class Asking:
         Those of this start.
     timeline : Timeline
         What it asks.
+    kept : Kept
+        What was heard before this start.
     """
 
     def __init__(
-        self, affects: tuple[Affect, ...], settings: PlayerSettings, timeline: Timeline
+        self,
+        affects: tuple[Affect, ...],
+        settings: PlayerSettings,
+        timeline: Timeline,
+        kept: Kept = FIRST,
     ) -> None:
         self.rests: tuple[Identity, ...] = ()
         """Inputs that the newest request rests on."""
         self._timeline = timeline
         self._policy = Policy(affects, settings, place=timeline.place)
-        self._exposure = Exposure(settings, again=timeline.place > 0)
+        self._exposure = Exposure(settings, again=timeline.place > 0, kept=kept)
         self._continuous = settings.mix == "continuous"
         self._glided: float | None = 0.0
 
@@ -49,6 +56,11 @@ class Asking:
     def requested(self) -> Affect:
         """What the policy asks for."""
         return self._policy.requested
+
+    @property
+    def totals(self) -> tuple[int, int, int]:
+        """Frames of the run so far, and those with negative and with positive in them."""
+        return self._exposure.totals
 
     @property
     def resting(self) -> bool:

@@ -27,8 +27,9 @@ The share is one of the run so far, but of 200 s at least: a share of the first 
 every beginning, and 60 s of 200 s are the 30 % that one whole stretch uses up.
 
 Silence counts for nothing: it is neither heard, nor lends it a share, nor is it the neutral that
-has to follow. A player that is started again has lost all counts. It takes the stretch for used up
-and begins with the neutral that follows a forced end; the share is counted anew.
+has to follow. A player that is started again is given the counts of its share
+(`player.kept`), and has lost those of the stretch: it takes that for used up and begins with the
+neutral that follows a forced end.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from typing import NamedTuple, Protocol
 
 from rym.messages import Affect, Fade
 
+from ..kept import FIRST, Kept
 from ..settings import BLOCK, RATE, SHORTEST, PlayerSettings
 from .presets import Rule
 
@@ -121,9 +123,13 @@ class Exposure:
         The limits.
     again : bool
         True for a player that was started again in the midst of a run: it begins with neutral.
+    kept : Kept
+        What was heard before this start.
     """
 
-    def __init__(self, settings: PlayerSettings, *, again: bool = False) -> None:
+    def __init__(
+        self, settings: PlayerSettings, *, again: bool = False, kept: Kept = FIRST
+    ) -> None:
         self.resting = again
         """True from the order to go to neutral until neutral alone was heard for long enough."""
         self._counts = {
@@ -131,8 +137,16 @@ class Exposure:
             "positive": _Count(settings.positive_longest, settings.positive_share),
         }
         self._rest = round(settings.neutral_after * RATE)
-        self._run = self._alone = 0
+        self._counts["negative"].total = kept.negative
+        self._counts["positive"].total = kept.positive
+        self._run, self._alone = kept.run, 0
         self._heard = (0, 0, 0)
+
+    @property
+    def totals(self) -> tuple[int, int, int]:
+        """Frames of the run so far, and those with negative and with positive in them."""
+        negative, positive = (self._counts[affect].total for affect in POLES)
+        return self._run, negative, positive
 
     def left(self, affect: Affect) -> int:
         """Return the frames for which an affect other than neutral may go on from now."""

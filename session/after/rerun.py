@@ -22,6 +22,8 @@ from decoder.service import TOPIC_OF, carry_out, heard_at, lessons_in
 from decoder.settings import DecoderSettings
 from player.deciding.leads import released
 from player.engine import Engine
+from player.kept import FIRST
+from player.kept import read as read_kept
 from player.level.limiter import DELAY
 from player.music.material import Material
 from player.service import TOPIC_OF as SAID_ON
@@ -401,6 +403,7 @@ def _engine(journal: Journal, epoch: int, material: Material, settings: PlayerSe
                 stopped=bool(facts["stopped"]),
                 session=str(facts["session"]),
                 full_scale_dba=_full_scale(facts),
+                kept=read_kept(str(facts["kept"])) if "kept" in facts else FIRST,
             )
     raise FormatError(
         f"The journal does not say where in the music the player of epoch {epoch} began.",
