@@ -80,7 +80,7 @@ def demo(rest: list[str]) -> int:
 def test(rest: list[str]) -> int:
     """Run the tests: those on real parts, which mostly wait, while the others compute beside them.
 
-    Real parts that are held to a fraction of a second come last and one at a time: two of them at
+    Real parts that are held to a fraction of a second come last and two at a time: more of them at
     once would measure one another. What computes has a tenth of their weight and goes on beside
     them (the kernel's idle class was tried: a test that got nothing for seconds failed by its own
     time limits), but not beside those that measure sound.
@@ -99,10 +99,11 @@ def test(rest: list[str]) -> int:
             [*later(), str(PYTHON), "-m", "pytest", *pure],
             cwd=ROOT, stdout=said, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        spread = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "--durations", "10"]
-        codes = [run("pytest", "-m", "real and not alone", *spread)]
-        codes += [run("pytest", "-m", "alone and not quiet", "--durations", "10"), aside.wait()]
-        codes.append(run("pytest", "-m", "quiet", "--durations", "10"))
+        spread = ["--dist", "loadfile", "--no-loadscope-reorder", "--durations", "10"]
+        codes = [run("pytest", "-m", "real and not alone", "-n", "4", *spread)]
+        codes.append(run("pytest", "-m", "alone and not quiet", "-n", "2", *spread))
+        codes.append(aside.wait())
+        codes.append(run("pytest", "-m", "quiet", "-n", "2", *spread))
         said.seek(0)
         print(said.read().decode(errors="replace"), flush=True)
     return max(codes)

@@ -212,12 +212,13 @@ def test_simulated_persons_are_asked_for_as_typed(
 
     monkeypatch.setattr(simulate, "simulate", run)
     words = "simulate --seeds 2 --strength 0 --calibration 60 --feedback 30 --decoder lda --json"
-    words += " --coupling 0.3 --drift 90 --learning"
+    words += " --coupling 0.3 --drift 90 --learning --preset close"
     assert cli.main(words.split()) == 0
     assert json.loads(capsys.readouterr().out) == {"mean": 0.5}
     plan = Plan(0, 0.0, coupling=0.3, drift=90.0, calibration=60.0, feedback=30.0)
     assert given == {
-        "seeds": 2, "plan": plan, "candidate": "lda", "learning": True, "quiet": True,
+        "seeds": 2, "plan": plan, "candidate": "lda", "learning": True, "preset": "close",
+        "quiet": True,
     }  # fmt: skip
 
 
