@@ -1,13 +1,17 @@
 """The operator's voice, over the music that is down for it.
 
-It is heard only while the music is ducked, through a limiter of its own, never louder than the
-music was, and it is in no recording: `heard-NN.flac` holds the music alone, since a voice is a
-person's.
+It is heard only while the music is ducked, about as loud as the music was before and no louder, and
+it is in no recording: `heard-NN.flac` holds the music alone, since a voice is a person's. For the
+same reason nothing measures it for the record: it is in no `Loudness`, the cap of 85 dB(A) does not
+see it, and the week's allowance does not count it. What holds instead is here: a gain that follows
+what is said, so that it comes to the loudness of the clips, and a limiter of its own for what is
+sudden, both below the level that the music is set to.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +19,8 @@ import numpy as np
 
 from rym.errors import DeviceError
 
-from ..level.limiter import Limiter
+from ..level.limiter import CEILING, Limiter
+from ..level.loudness import OFFSET, k_weights
 from ..settings import BLOCK, RATE
 from .aside import Aside
 from .opening import Opener, Target
@@ -24,8 +29,18 @@ from .sink import Frames
 
 FADE = round(0.05 * RATE)
 """Frames in which the voice comes and goes."""
-VOICE = 0.8
-"""Gain behind the limiter: with music that is 20 dB down (0.1) the sum stays below its ceiling."""
+PEAK = 10.0 ** (-14.0 / 20.0)
+"""Largest value of a voice: 6 dB above −20 LUFS is little for speech, but nobody is to be startled.
+With music that is 20 dB down, the sum stays below the limiter's ceiling."""
+VOICE = PEAK / CEILING
+"""Gain behind the limiter; before it stands its inverse, so that it limits at `PEAK`."""
+LOUD = -20.0
+"""LUFS of the clips: at most that for a voice."""
+HEARD = 4800
+"""Frames of one look at how loud a voice is, 0.1 s."""
+RISES, FALLS = 0.1, 3.0
+"""Seconds in which the measure follows a louder voice and a softer one: slowly back, so that pauses
+between words do not pump."""
 LEAST, MOST = 0.03, 0.12
 """Seconds of voice that are held before it is let through, and above which the oldest is dropped:
 the microphone's clock is not the device's, and one speaks to somebody, not into the past."""
@@ -40,13 +55,42 @@ RETRY = 1.0
 LOG = logging.getLogger(__name__)
 
 
+class Follower:
+    """The gain that brings a voice down to `LOUD`; what is softer is left as it is.
+
+    It follows the K-weighted power of the last `HEARD` frames (ITU-R BS.1770-4), smoothed.
+    """
+
+    def __init__(self) -> None:
+        self._kept = np.zeros(HEARD, dtype=np.float32)
+        whole = np.full(HEARD // 2 + 1, 2.0 / HEARD**2)
+        whole[[0, -1]] /= 2.0
+        hz = np.fft.rfftfreq(HEARD, 1.0 / RATE)
+        # A voice comes from both sides, and a loudness sums the power of the channels.
+        self._weights = 2.0 * whole * k_weights(hz)
+        self._most = 10.0 ** ((LOUD - OFFSET) / 10.0)
+        self._power = 0.0
+        self._steps = [1.0 - math.exp(-BLOCK / RATE / s) for s in (RISES, FALLS)]
+
+    def gain(self, voice: Frames) -> float:
+        """Take in a block of shape (480,); return the linear gain at its end."""
+        self._kept[:-BLOCK] = self._kept[BLOCK:]
+        self._kept[-BLOCK:] = voice
+        power = float(self._weights @ np.abs(np.fft.rfft(self._kept)) ** 2)
+        rises, falls = self._steps
+        self._power += (power - self._power) * (rises if power > self._power else falls)
+        return math.sqrt(self._most / max(self._power, self._most))
+
+
 class Voice:
     """What is done to a voice, block by block (pure)."""
 
     def __init__(self) -> None:
-        self._limiter = Limiter()
+        self._limiter, self._follower = Limiter(), Follower()
+        self._followed = 1.0
         self._stereo = np.zeros((BLOCK, 2), dtype=np.float32)
         self._limited = np.zeros((BLOCK, 2), dtype=np.float32)
+        self._nothing = np.zeros(BLOCK, dtype=np.float32)
         self._gain = 0.0
         self._left = WAIT
         self._level = 0.0
@@ -70,7 +114,11 @@ class Voice:
         level : float
             Linear gain of the voice, 1 at most.
         """
-        self._stereo[:] = 0.0 if voice is None else voice[:, None]
+        voice = self._nothing if voice is None else voice
+        followed = self._follower.gain(voice)
+        brought = np.linspace(self._followed, followed, BLOCK + 1)[1:] / VOICE
+        self._followed = followed
+        self._stereo[:] = (brought * voice)[:, None]
         self._limiter.process(self._stereo, self._limited)
         self._left = max(0, self._left - BLOCK) if on else WAIT
         step = (-1.0 if self._left or not on else 1.0) * np.arange(BLOCK + 1) / FADE
