@@ -15,6 +15,8 @@ from .supervisor import Supervisor
 LABEL_KEYS: dict[str, LabelState] = {"1": "positive", "2": "neutral", "3": "negative"}
 UNDO = 30.0
 """Seconds of learning that one key takes back."""
+QUIETER = 3.0
+"""dB by which one key lowers the music. None makes it louder: nobody is to be startled."""
 HELD = 0.7
 """Seconds within which the same key again is one that is held: a terminal repeats it, first after
 0.25 to 0.66 s, and two distresses would end the run."""
@@ -36,6 +38,8 @@ class Operator:
         self._held: LabelState = "none"
         self._ducked = (False, 0)
         self._ducking = asyncio.Lock()
+        self._level_db = 0.0
+        self._lowering = asyncio.Lock()
         self._releasing: asyncio.Task[object] | None = None
         self._last = ("", float("-inf"))
 
@@ -66,6 +70,8 @@ class Operator:
                 self._confirm()
             case "t":
                 supervisor.beside(self._duck(), "duck")
+            case "-":
+                supervisor.beside(self._lower(), "set-level")
             case "f" if decodes:
                 self._to_memory("thaw" if supervisor.frozen else "freeze")
             case "u" if decodes:
@@ -103,6 +109,17 @@ class Operator:
             command = Command(to="player", action="duck", value=value)
             if await self._supervisor.command(command):
                 self._ducked = (ducked, starts)
+
+    async def _lower(self) -> None:
+        """Make the music quieter, for good; from what it is by now, whoever made it so.
+
+        The player follows down to the lowest level that it has, and no further.
+        """
+        async with self._lowering:
+            level_db = min(self._level_db, self._supervisor.left.level_db) - QUIETER
+            command = Command(to="player", action="set-level", value=f"{level_db:g}")
+            if await self._supervisor.command(command):
+                self._level_db = level_db
 
     def _confirm(self) -> None:
         """Let a part that asked go on: started again, it takes what is there now.

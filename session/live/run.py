@@ -323,6 +323,7 @@ async def _attended(supervisor: Supervisor, *, quiet: bool) -> None:
     session = supervisor.tables.session
     note = "q ends   space silences at once   r lets the music come back"
     note += "\nt lets you talk: the music steps back, and comes forward again"
+    note += "\n- makes the music 3 dB quieter, for good"
     note += "\nd says that the person is distressed: it fades in 2 s, said twice the run ends"
     if session.attended:
         note += "\n1 pleasant   2 neither   3 unpleasant   the same again lets go"

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from player import kept
 from rym import topics
 from rym.broker import free_port
 from rym.bus import ALL, Bus, order
@@ -121,6 +122,8 @@ class Supervisor:
         self._status: dict[str, Status] = {}
         self._checked: set[str] = set()
         self._music_origin = 0.0
+        self.left = kept.FIRST
+        """What the player would leave behind: its next start is given it."""
         self._lessons = Lessons()
         self.hearing = Hearing(folder.person, clock.wall, self.warnings.append)
         self._distress: set[float] = set()
@@ -174,6 +177,7 @@ class Supervisor:
             settings = page.settings(self.tables, self.page)
         if name == "player":
             settings["origin"] = self._music_origin
+            settings["kept"] = msgspec.to_builtins(self.left)
         if name == "outward":
             settings["bank"] = self.tables.player.bank
             settings["probabilities"] &= self.tables.player.arm == "real"
@@ -390,6 +394,8 @@ class Supervisor:
             self.warnings.append(told)
         if status.service == "player" and not self._music_origin:
             self._music_origin = float(status.facts["origin"])
+        if status.service == "player":
+            self.left = kept.read(str(status.facts["left"]))
         if status.service == "decoder" and self._model is not None and not status.facts["model"]:
             self._give(status.epoch, self._model)
 

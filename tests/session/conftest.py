@@ -28,6 +28,7 @@ from generator.making.build import build
 from generator.memory import Memory
 from generator.settings import GeneratorSettings, NoPictures
 from player.engine import Engine
+from player.kept import FIRST
 from player.service import TOPIC_OF, load, named
 from player.settings import BLOCK, RATE, PlayerSettings
 from rym import messages as m
@@ -211,14 +212,22 @@ class Rehearsal:
         self._asked.drain()
         place = round((self.clock.now() - 100.0) * RATE)
         name = self.folder.path.name
+        before = getattr(self, "_engine", None)
+        kept = FIRST if before is None else before.kept
         material = load(self.folder.bank, tell=lambda *_: None)
         self._engine = Engine(
-            material, self.tables["player"], place=place, stopped=stopped, session=name
+            material,
+            self.tables["player"],
+            place=place,
+            stopped=stopped,
+            session=name,
+            kept=kept,
         )
         self._began = self.clock.now()
         self._block = np.zeros((BLOCK, 2), dtype=np.float32)
         left_out = named(material.left_out)
-        self.say(bus, place=place, stopped=stopped, session=name, left_out=left_out)
+        facts = {"place": place, "stopped": stopped, "session": name, "left_out": left_out}
+        self.say(bus, kept=kept.line(), **facts)
 
     def phase(self, name: str, index: int) -> None:
         """Announce a phase that begins now."""

@@ -218,6 +218,7 @@ def test_parts_that_were_started_again_are_identical(rehearsal: Callable[[], Any
     session.run(2)
     session.order("load-model", str(session.folder.model), "decoder")
     session.key("positive")
+    session.order("set-level", "-6")
     session.run(7)
     session.start_player()
     session.run(4)
@@ -233,6 +234,8 @@ def test_parts_that_were_started_again_are_identical(rehearsal: Callable[[], Any
     journal = read(folder)
     assert len(folder.xdf()) == 2
     assert [len(journal.epochs(t)) for t in (WINDOW, VALENCE, NOW)] == [2, 2, 3]
+    levels = [x.content.level_db for x in journal.of(NOW) if x.content.audible]
+    assert max(levels[-20:]) <= -6.0
     assert "supervisor gone" in {x.content.reason for x in journal.of(SAFETY)}
     verdict = check(folder)
     assert verdict.first_difference is None

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from player.kept import Kept
 from player.settings import PlayerSettings
 from rym.bus import ALL, MemoryHub
 from rym.clock import ManualClock
@@ -28,6 +29,7 @@ class Session:
         self.warnings: list[str] = []
         self.stopping = asyncio.Event()
         self.frozen = False
+        self.left = Kept(level_db=-6.0)
         self.parts: dict[str, Any] = {
             "player": SimpleNamespace(starts=1, asks=False),
             "decoder": SimpleNamespace(asks=False),
@@ -135,6 +137,22 @@ def test_a_second_duck_waits_for_the_first() -> None:
         await session.answer(True, True)
 
     assert played(script).given == ["duck on", "duck off"]
+
+
+def test_quieter_goes_down_from_what_it_is_by_now() -> None:
+    """Two keys are two steps; a step that fails is none; what the player lowered itself counts."""
+
+    async def script(session: Session) -> None:
+        await session.press("-", "-")
+        assert session.given == ["set-level -9"]
+        await session.answer(True, False)
+        await session.press("-")
+        await session.answer(True)
+        session.left = Kept(level_db=-20.0)
+        await session.press("-")
+
+    given = ["set-level -9", "set-level -12", "set-level -12", "set-level -23"]
+    assert played(script).given == given
 
 
 def test_no_key_waits_for_a_part_that_does_not_answer() -> None:
