@@ -253,6 +253,36 @@ def test_what_the_player_says_is_told_whenever_it_turns() -> None:
     ]
 
 
+def test_the_newest_warning_is_on_the_screen_while_the_session_runs() -> None:
+    """A list that grows behind the board; nothing is said where there is none."""
+    warnings: list[str] = []
+    board = Board(warnings=warnings)
+    assert "warning" not in shown(board, 100.0)
+    warnings += ["The decoder ended.", "player did not answer."]
+    assert "player did not answer." in shown(board, 100.0)
+    assert "The decoder ended." not in shown(board, 100.0)
+
+
+def test_without_a_terminal_each_warning_is_a_line_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Those of before the session began as well."""
+    stage, warnings = Stage(), ["no colours"]
+    with Screen(Board(eeg=False, warnings=warnings), quiet=False) as screen:
+        screen.watch(stage.bus("session"))
+        screen.refresh()
+        stage.clock.advance(2.0)
+        warnings += ["one", "two"]
+        screen.refresh()
+        screen.refresh()
+    lines = capsys.readouterr().err.splitlines()
+    assert [" ".join(line.split()) for line in lines] == [
+        "0.0 s warning: no colours",
+        "2.0 s warning: one",
+        "2.0 s warning: two",
+    ]
+
+
 def test_quiet_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
     """With `--json` nothing is written beside the one object."""
     stage = Stage()
