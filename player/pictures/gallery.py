@@ -19,6 +19,16 @@ FASTEST = 5.0
 luminance or 0.2 in the CIE 1976 UCS diagram (`rym.flashes.steepness`). A flash is two opposing
 changes, and no more than three may come in any second (WCAG 2.3.1): five changes a second, with one
 that had begun before, are three flashes, whatever is asked of the page."""
+DISSOLVE = 0.25
+"""Share of a dissolve per second that whoever shows the pictures makes without the player."""
+CATCHING_UP = 0.5
+"""The same, where what is seen is behind the dissolve that the player makes."""
+ENOUGH = 1e-6
+"""What is missing of a dissolve that counts as whole."""
+CALM = 0.15
+"""Valence per second on the way to neutral where the player says nothing."""
+QUIET = 3.0
+"""Seconds without a word after which the player says nothing."""
 PLAIN = -1
 """Place of the calm plain picture."""
 PLAIN_STEEPNESS = 24.0
@@ -81,6 +91,11 @@ class Gallery(NamedTuple):
             "apart": self._apart(),
             "plain": PLAIN_STEEPNESS,
             "fastest": FASTEST,
+            "dissolve": DISSOLVE,
+            "catchingUp": CATCHING_UP,
+            "enough": ENOUGH,
+            "calm": CALM,
+            "quiet": QUIET,
         }
 
     def _apart(self) -> list[list[float]]:
@@ -173,10 +188,14 @@ def hang(
 
 
 def apart(one: Strip, other: Strip) -> float:
-    """Return the changes in a dissolve between two scenes, at the valence where they are most."""
+    """Return the changes in a dissolve between two scenes, at the valence where they are most.
+
+    At the valences of both: where one has few pictures, the other goes on changing between them.
+    """
     return max(
-        steepness(one.small[k], other.small[_nearest(other, shade.valence)])
-        for k, shade in enumerate(one.shades)
+        steepness(a.small[k], b.small[_nearest(b, shade.valence)])
+        for a, b in ((one, other), (other, one))
+        for k, shade in enumerate(a.shades)
     )
 
 

@@ -4,10 +4,6 @@
 "use strict";
 const PLAIN = -1;
 const COLOUR = "#5b646c";
-const DISSOLVE = 0.25; // of a dissolve per second, where the page makes one by itself
-const CATCHING_UP = 0.5; // the same, where it is behind the one that the player makes
-const CALM = 0.15; // valence per second on the way to neutral once nothing comes
-const QUIET = 3; // seconds without a word after which nothing comes
 const EXCHANGES = 8; // measurements of the clock that are kept
 const EVERY = 5; // seconds between two of them
 const LONGEST = 0.1; // seconds of movement made up for by one frame, at most
@@ -102,7 +98,7 @@ function strip(scene) {
 }
 
 function wished(at) {
-  if (here() - heardOf > QUIET || !points.length) return null;
+  if (here() - heardOf > facts.quiet || !points.length) return null;
   let next = points.findIndex((point) => point.at > at);
   if (next === 0) return null;
   if (next < 0) next = points.length;
@@ -117,7 +113,7 @@ function line(a, b, x) {
   if (a.scene === b.scene && a.before === b.before) {
     return { ...b, share: a.share + x * (b.share - a.share), valence };
   }
-  if (b.before === a.scene) return { ...b, share: x * b.share, valence };
+  if (b.before === a.scene && b.scene !== b.before) return { ...b, share: x * b.share, valence };
   return { ...a, share: a.share + x * (1 - a.share), valence };
 }
 
@@ -134,6 +130,17 @@ function steepness(s, valence) {
   if (s === PLAIN || facts.steep[s].length === 0) return 0;
   const [k] = around(s, valence);
   return Math.max(...facts.steep[s].slice(Math.max(0, k - 1), k + 2));
+}
+
+function reach(s, valence) {
+  // Where the stretches end of which the steepest counts; beyond a strip's ends nothing changes.
+  if (s === PLAIN) return [-Infinity, Infinity];
+  const shades = facts.strips[s];
+  const [k] = around(s, valence);
+  return [
+    k > 1 ? shades[k - 1][1] : -Infinity,
+    k + 2 < shades.length - 1 ? shades[k + 2][1] : Infinity,
+  ];
 }
 
 function around(s, valence) {
@@ -154,11 +161,11 @@ function approach(goal, seconds) {
   if (seen.share < 1) {
     const same = goal && goal.scene === seen.scene && goal.before === seen.before;
     const to = same ? goal.share : 1;
-    const most = (same ? CATCHING_UP : DISSOLVE) * seconds;
+    const most = (same ? facts.catchingUp : facts.dissolve) * seconds;
     const cost = apart(seen.before, seen.scene);
     const by = Math.max(0, Math.min(to - seen.share, most, cost > 0 ? left / cost : 1));
     left -= by * cost;
-    seen.share = seen.share + by > 1 - 1e-6 ? 1 : seen.share + by;
+    seen.share = seen.share + by > 1 - facts.enough ? 1 : seen.share + by;
     if (seen.share === 1) seen.before = seen.scene;
   }
   const cost = Math.max(
@@ -166,9 +173,13 @@ function approach(goal, seconds) {
     seen.share < 1 ? steepness(seen.before, seen.valence) : 0,
   );
   let most = cost > 0 ? left / cost : 2;
-  if (!goal) most = Math.min(most, CALM * seconds);
-  const far = (goal ? goal.valence : 0) - seen.valence;
-  seen.valence += Math.max(-most, Math.min(most, far));
+  if (!goal) most = Math.min(most, facts.calm * seconds);
+  // What lies beyond the stretches that were looked at may be steeper than all of them.
+  const [low, high] = reach(seen.scene, seen.valence);
+  const [lower, higher] = seen.share < 1 ? reach(seen.before, seen.valence) : [low, high];
+  const down = Math.max(seen.valence - most, low, lower);
+  const up = Math.min(seen.valence + most, high, higher);
+  seen.valence = Math.max(down, Math.min(up, goal ? goal.valence : 0));
 }
 
 function layers() {

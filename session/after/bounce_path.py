@@ -1,24 +1,35 @@
 """What each picture of a video shows, from what the player said of its pictures; pure.
 
 The player says where the picture is whenever something moves; between two such words everything
-moves in a line. No part of the picture changes faster than the participant's page lets it
-(`player/pictures/page.js`): the rules here are the page's own.
+moves in a line. No part of the picture changes faster than the participant's page lets it: how what
+is seen gets to where it should be is the page's own rule (`player/pictures/page.js`), with the same
+constants.
+
+Three things of the page are not here, for a video has neither a network nor a viewer: it begins
+with the first look and does not come out of a plain picture, it knows no silence of the player
+after which the page goes to neutral, and nobody asks it for less motion.
 """
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from player.pictures.gallery import FASTEST, PLAIN, PLAIN_STEEPNESS, Gallery, apart
+from player.pictures.gallery import (
+    CATCHING_UP,
+    DISSOLVE,
+    ENOUGH,
+    FASTEST,
+    PLAIN,
+    PLAIN_STEEPNESS,
+    Gallery,
+    apart,
+)
 from rym.messages import Shown
 
 NEUTRAL = 0.0
-CATCHING_UP = 0.5
-"""Share of a dissolve per second where what is seen is behind it."""
-ENOUGH = 1e-6
-"""What is missing of a dissolve that counts as whole."""
 
 
 class Look(NamedTuple):
@@ -78,11 +89,10 @@ def _between(one: Shown, two: Shown, frame: int) -> Look:
     valence = one.valence + way * (two.valence - one.valence)
     if (one.scene, one.before) == (two.scene, two.before):
         return Look(two.scene, two.before, one.share + way * (two.share - one.share), valence)
-    if one.share >= 1.0 and two.before == one.scene:  # a dissolve begins here
+    if two.before == one.scene and two.scene != two.before:  # a dissolve begins here
         return Look(two.scene, two.before, way * two.share, valence)
-    if two.share >= 1.0 and two.scene == one.scene:  # one comes to its end
-        return Look(one.scene, one.before, one.share + way * (1.0 - one.share), valence)
-    return Look(one.scene, one.before, one.share, valence)
+    # One comes to its end.
+    return Look(one.scene, one.before, one.share + way * (1.0 - one.share), valence)
 
 
 class Eye:
@@ -130,7 +140,8 @@ class Eye:
             same = (goal.scene, goal.before) == (seen.scene, seen.before)
             cost = self._between(seen.before, seen.scene)
             wanted = (goal.share if same else 1.0) - seen.share
-            most = min(CATCHING_UP * seconds, left / cost if cost > 0.0 else 1.0)
+            pace = CATCHING_UP if same else DISSOLVE
+            most = min(pace * seconds, left / cost if cost > 0.0 else 1.0)
             by = max(0.0, min(wanted, most))
             left -= by * cost
             seen = seen._replace(share=seen.share + by)
@@ -139,8 +150,13 @@ class Eye:
         before = self._steepness(seen.before, seen.valence) if seen.share < 1.0 else 0.0
         cost = max(self._steepness(seen.scene, seen.valence), before)
         most = left / cost if cost > 0.0 else 2.0
-        far = goal.valence - seen.valence
-        return seen._replace(valence=seen.valence + max(-most, min(most, far)))
+        # What lies beyond the stretches that were looked at may be steeper than all of them.
+        low, high = self._reach(seen.scene, seen.valence)
+        if seen.share < 1.0:
+            lower, higher = self._reach(seen.before, seen.valence)
+            low, high = max(low, lower), min(high, higher)
+        down, up = max(seen.valence - most, low), min(seen.valence + most, high)
+        return seen._replace(valence=max(down, min(up, goal.valence)))
 
     def _between(self, one: int, other: int) -> float:
         if one == other:
@@ -152,6 +168,20 @@ class Eye:
             first, second = (self._gallery.strips[k] for k in pair)
             self._apart[pair] = apart(first, second)
         return self._apart[pair]
+
+    def _reach(self, strip: int, valence: float) -> tuple[float, float]:
+        """Return where the stretches end of which the steepest counts.
+
+        Beyond a strip's ends nothing changes.
+        """
+        if strip == PLAIN:
+            return -math.inf, math.inf
+        places = [x.valence for x in self._gallery.strips[strip].shades]
+        k = stretch(places, valence)[0]
+        return (
+            places[k - 1] if k > 1 else -math.inf,
+            places[k + 2] if k + 2 < len(places) - 1 else math.inf,
+        )
 
     def _steepness(self, strip: int, valence: float) -> float:
         """Return the steepest of the stretch that a place lies in and of those beside it."""
