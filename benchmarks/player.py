@@ -99,7 +99,7 @@ def memory_rows(material: Material) -> list[dict[str, Any]]:
         for k in range(n):
             if k % 500 == 0:
                 timeline.request(affects[k // 500 % 4])  # type: ignore[arg-type]
-            timeline.render(out)
+            timeline.render_block(out)
             timeline.marks.clear()
 
     calls(5000)

@@ -111,7 +111,7 @@ def callback(bank: str, seconds: float) -> dict[str, Any]:
             timeline.request(state)  # type: ignore[arg-type]
             # The fade begins with the next control block; one of 480 frames may be under way.
             waits.append(1000 * (when.currentTime - at))
-        timeline.render(out)
+        timeline.render_block(out)
 
     asked: list[float] = []
     stream = sounddevice.OutputStream(

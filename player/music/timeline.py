@@ -1,8 +1,8 @@
 """The one thing that makes sound: layers in step, and gains that move between them.
 
 Live, offline and in tests the same object renders the same frames. It works in control blocks of
-480 frames counted from its first frame; whoever asks for other sizes gets cuts of these, so that
-the sizes asked for cannot change a bit.
+480 frames counted from its first frame; whoever asks the engine for other sizes gets cuts of these
+(`player.music.blocks`), so that the sizes asked for cannot change a bit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from rym.messages import AFFECTS, Affect, Fade
 from ..deciding.presets import PRESETS, Rule
 from ..settings import BLOCK, PlayerSettings
 from . import crossfade, homecoming
-from .blocks import Blocks
 from .crossfade import Base, Curve, Pairs
 from .homecoming import Homecoming, Veil
 from .material import Material
@@ -85,7 +84,6 @@ class Timeline:
         self._curve = Curve()
         self._veil = Veil()
         self._mixer = Mixer(material, self._score, self._moves, self._curve)
-        self._block = Blocks(self.render_block)
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -253,18 +251,14 @@ class Timeline:
     def _mark(self, frame: int, why: str) -> None:
         self.marks.append(Mark(frame, why, self.view(frame)))
 
-    def render(self, out: Frames) -> None:
-        """Fill `out` with the next frames.
+    def render_block(self, out: Frames) -> None:
+        """Fill `out` with the next control block.
 
         Parameters
         ----------
-        out : array of shape (n_times, 2)
+        out : array of shape (480, 2)
             Linear, before level and limiter. Written in place; nothing is allocated.
         """
-        self._block.render(out)
-
-    def render_block(self, out: Frames) -> None:
-        """Fill `out`, of shape (480, 2), with the next control block."""
         begin, end = self.frame, self.frame + BLOCK
         self._moves.begin_block()
         frame = begin

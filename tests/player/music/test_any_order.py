@@ -11,9 +11,9 @@ from player.deciding.presets import Rule
 from player.engine import Engine
 from player.music import crossfade
 from player.music.score import SEAM
-from player.music.timeline import Timeline
 from player.settings import BLOCK, RATE, PlayerSettings
 from rym.messages import AFFECTS, Command, Identity, Stop, Valence
+from tests.player.music.cut import CutTimeline
 
 SECTION = 96_000
 
@@ -75,7 +75,7 @@ def test_the_sizes_asked_for_do_not_change_a_bit(ended_of, preset, events, sizes
     material = ended_of(3.0, 0.3, 2)
     results = []
     for these in ((BLOCK,), sizes):
-        timeline = Timeline(material, PlayerSettings(preset=preset), place=place)
+        timeline = CutTimeline(material, PlayerSettings(preset=preset), place=place)
         sound, views = play(timeline, events, these)
         results.append((sound, views, timeline.marks, timeline.heard))
     np.testing.assert_array_equal(results[0][0], results[1][0])
@@ -86,7 +86,7 @@ def test_the_sizes_asked_for_do_not_change_a_bit(ended_of, preset, events, sizes
 @given(presets, orders, st.lists(st.sampled_from([-0.5, 0.0, 0.5, 1.0]), min_size=4, max_size=4))
 def test_nothing_jumps_and_gains_are_bounded(flat_of, preset, events, rho):
     """Constant layers show the gains: continuous, between 0 and the cap, and 0 at the end."""
-    timeline = Timeline(flat_of(tuple(rho)), PlayerSettings(preset=preset))
+    timeline = CutTimeline(flat_of(tuple(rho)), PlayerSettings(preset=preset))
     out, views = play(timeline, events)
     gains = np.array([view.gains for view in views])
     assert gains.min() >= 0.0
@@ -104,7 +104,7 @@ def test_nothing_jumps_and_gains_are_bounded(flat_of, preset, events, rho):
 def test_the_waveform_is_as_smooth_as_its_sources(ended_of, preset, events, place):
     """No step beyond 1.1 of the sources' own, but for what gains and seams add by their slope."""
     material = ended_of(3.0)
-    timeline = Timeline(material, PlayerSettings(preset=preset), place=place)
+    timeline = CutTimeline(material, PlayerSettings(preset=preset), place=place)
     out, _ = play(timeline, events)
     layers = (*material.sections[0].sounds[0], *material.sections[0].ending.sounds)
     own = max(float(np.abs(np.diff(layer, axis=0)).max()) for layer in layers)
@@ -119,7 +119,7 @@ def test_the_waveform_is_as_smooth_as_its_sources(ended_of, preset, events, plac
 @given(st.sampled_from(["close", "gentle"]), moves)
 def test_the_level_stays_within_half_a_db(steady_of, rho, preset, events):
     """Fades, retargets and glides over steady signals of known correlation, in any 125 ms."""
-    timeline = Timeline(steady_of(rho), PlayerSettings(preset=preset))
+    timeline = CutTimeline(steady_of(rho), PlayerSettings(preset=preset))
     out, _ = play(timeline, events)
     power = (out[: len(out) // 6000 * 6000, 0].astype(np.float64) ** 2).reshape(-1, 6000)
     levels = 10 * np.log10(power.mean(axis=1) / 0.05**2)
@@ -130,7 +130,7 @@ def test_the_level_stays_within_half_a_db(steady_of, rho, preset, events):
 @given(st.data())
 def test_cuts_at_any_sample_are_half_way_there(flat_of, data):
     """`paper`: 40 ms, the middle on the cut to the sample, one layer alone everywhere else."""
-    timeline = Timeline(flat_of(), PlayerSettings(preset="paper"))
+    timeline = CutTimeline(flat_of(), PlayerSettings(preset="paper"))
     cuts, at, layer = [], 0, 1
     for _ in range(data.draw(st.integers(1, 5))):
         at += data.draw(st.integers(1920, 20_000))
@@ -172,7 +172,7 @@ def both(out, old, new):
 
 def test_a_fade_at_a_frame_may_be_dropped_turned_and_moved(flat_of):
     """It is a planned fade like any other; one that lies in the past is refused."""
-    timeline = Timeline(flat_of(), PlayerSettings(preset="gentle"))
+    timeline = CutTimeline(flat_of(), PlayerSettings(preset="gentle"))
     timeline.request("positive", at=1234)
     timeline.request("neutral")
     assert not timeline.waiting

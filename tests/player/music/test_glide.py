@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from player.deciding.presets import Rule
 from player.music.glide import GATHER, SWING, Glide, place_of
-from player.music.timeline import Timeline
 from player.settings import BLOCK, RATE, PlayerSettings
 from rym.messages import AFFECTS
+from tests.player.music.cut import CutTimeline
 
 PER_S = RATE / BLOCK
 
@@ -79,7 +79,7 @@ def test_the_course_of_a_block_leads_from_its_beginning_to_its_end(course, i):
 
 def start(material, preset="close"):
     """Return a timeline."""
-    return Timeline(material, PlayerSettings(preset=preset, mix="continuous"))
+    return CutTimeline(material, PlayerSettings(preset=preset, mix="continuous"))
 
 
 def play(timeline, seconds):

@@ -13,8 +13,8 @@ from player.deciding.presets import Rule
 from player.music import homecoming, tone
 from player.music.homecoming import LONGEST
 from player.music.score import SEAM
-from player.music.timeline import Timeline
 from player.settings import BLOCK, RATE, PlayerSettings
+from tests.player.music.cut import CutTimeline
 
 BAR = 24_000
 SECTION = 4 * BAR
@@ -22,7 +22,7 @@ SECTION = 4 * BAR
 
 def start(material, preset="close", *, place=0):
     """Return a timeline."""
-    return Timeline(material, PlayerSettings(preset=preset), place=place)
+    return CutTimeline(material, PlayerSettings(preset=preset), place=place)
 
 
 def play(timeline, frames):

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from player.deciding.presets import Rule
 from player.music.score import Score
-from player.music.timeline import Timeline
 from player.settings import BLOCK, RATE, PlayerSettings
 from rym.messages import AFFECTS
+from tests.player.music.cut import CutTimeline
 
 BAR = 24_000
 BARS = 4
@@ -22,7 +22,7 @@ SECTION = BAR * BARS
 
 def start(material, preset="gentle", *, place=0):
     """Return a timeline of one preset."""
-    return Timeline(material, PlayerSettings(preset=preset), place=place)
+    return CutTimeline(material, PlayerSettings(preset=preset), place=place)
 
 
 def play(timeline, seconds):
