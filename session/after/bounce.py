@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from player.engine import TICK
 from player.service import load
 from player.settings import RATE, PlayerSettings
 from rym.clock import Clock
@@ -27,6 +28,8 @@ from .bounce_making import folder_of, paint, render
 from .bounce_sound import Live
 from .replay import bank_of
 
+UNSAID = TICK
+"""Frames that a player may have given out after its last word: it speaks once in so many."""
 Progress = Callable[[float, str], None]
 
 
@@ -44,6 +47,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     """Samples that both have."""
     differs_at: int | None = None
     """First sample that differs."""
+    n_beyond: int = 0
+    """Samples that were recorded behind the last one that could be made again."""
     xruns: int = 0
     """How often the device lost sound live."""
     xrun_ms: float | None = None
@@ -63,6 +68,9 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
             told.append(f"Sample {self.differs_at} is the first that {self.compared_with} has not.")
         elif self.n_compared:
             told.append(f"{self.n_compared} samples are those of {self.compared_with}, every one.")
+        if self.n_beyond:
+            more = f"{self.compared_with} goes on for {self.n_beyond / RATE:.2f} s"
+            told.append(f"{more}, of which the player's last word says nothing.")
         if self.xruns:
             length = f", {self.xrun_ms:.0f} ms in all" if self.xrun_ms is not None else ""
             times = "once" if self.xruns == 1 else f"{self.xruns} times"
@@ -170,6 +178,7 @@ def _start(work: _Work, epoch: int, k: int, n: int) -> tuple[Start, float]:
         material = load(work.bank, left_out=rerun.left_out(work.journal, epoch))
         pieces = rerun.player(work.journal, epoch, material, work.settings, {})
         rendered = render(pieces, path, live, lambda frame: progress(frame, "sound", 0.3))
+        beyond = live.rest() if live is not None else 0
     except DeviceError as error:
         return Start(sound="", video="", seconds=0.0, whole=False, remarks=(str(error),)), 0.0
     finally:
@@ -188,9 +197,13 @@ def _start(work: _Work, epoch: int, k: int, n: int) -> tuple[Start, float]:
         compared_with=heard.name if live else "",
         n_compared=live.n_compared if live else 0,
         differs_at=live.differs_at if live else None,
+        n_beyond=beyond,
         xruns=int(facts.get("xruns", 0)),
         xrun_ms=facts.get("xrun_ms"),
-        whole=film.exists() and not rendered.remarks and not (live and live.differs_at is not None),
+        whole=film.exists()
+        and not rendered.remarks
+        and not (live and live.differs_at is not None)
+        and beyond <= UNSAID,
         remarks=tuple(remarks),
     )
     return start, spent

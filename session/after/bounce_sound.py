@@ -20,6 +20,8 @@ Frames = npt.NDArray[np.float32]
 
 _FULL_16 = np.float32(0x8000)
 """What libsndfile multiplies with where it makes 16 bits of a float and may clip."""
+_AT_ONCE = 1 << 16
+"""Frames of which only the number counts, read together."""
 
 
 class Flac:
@@ -128,6 +130,22 @@ class Live:
         if len(other):
             self.differs_at = self.n_compared + int(other[0])
         self.n_compared += len(kept)
+
+    def rest(self) -> int:
+        """Return the frames that lie behind all that was compared; none where something differs.
+
+        Read and not asked of the file's head, which a recording that was cut off never got.
+        """
+        n = 0
+        try:
+            while self._file is not None and self.differs_at is None:
+                read = len(self._file.read(_AT_ONCE, dtype="int16", always_2d=True))
+                n += read
+                if read < _AT_ONCE:
+                    break
+        except soundfile.SoundFileError as error:
+            self.unreadable = str(error)
+        return n
 
     def close(self) -> None:
         """Give the file back."""

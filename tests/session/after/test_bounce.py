@@ -294,6 +294,25 @@ def test_every_sample_is_the_one_that_was_recorded(brief: Folder) -> None:
     assert "Sample 250000 is the first that heard-01.flac has not." in start.sentence
 
 
+def test_what_was_heard_behind_the_players_last_word_is_told(
+    brief: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to a quarter of a second is as it must be; more is missing from the bounce."""
+    video = "session.after.bounce.paint"
+    monkeypatch.setattr(video, lambda rendered, sound, film, *_: film.touch() or [])
+    record_live(brief)
+    path = brief.sound / "heard-01.flac"
+    sound, _ = soundfile.read(path, dtype="int16")
+    for seconds, whole in ((0.0, True), (0.25, True), (2.0, False)):
+        more = np.zeros((round(seconds * RATE), 2), np.int16)
+        soundfile.write(path, np.concatenate([sound, more]), RATE, subtype="PCM_16")
+        start = bounce(brief, ManualClock()).starts[0]
+        assert (start.n_compared, start.n_beyond) == (len(sound), len(more))
+        assert start.differs_at is None
+        assert start.whole is whole
+        assert (f"heard-01.flac goes on for {seconds:.2f} s" in start.sentence) is bool(seconds)
+
+
 @pytest.mark.usefixtures("no_video")
 def test_a_recording_that_was_cut_off_is_compared_as_far_as_it_goes(brief: Folder) -> None:
     """The bounce is whole, and says how many samples both have."""
