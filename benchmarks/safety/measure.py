@@ -23,7 +23,7 @@ CLOSE = 0.02
 """Share of another layer beside which neutral counts as alone."""
 A_SECOND = 100
 """Steps of `HOP`."""
-LEAK = 2e-3
+LEAK = 4e-3
 """Gain that a layer seems to have where another one fades, whose spectrum is then no line."""
 LOUDER = 0.5
 """dB by which nothing may be louder than it was, measured over 125 ms."""
