@@ -50,8 +50,19 @@ def flashes(strip: Sequence[Picture]) -> int:
     strip : sequence of array of shape (height, width, 3)
         Frames along valence, of one size.
     """
+    return flashes_swept([cells(frame) for frame in strip])
+
+
+def flashes_swept(strip: Sequence[Cells]) -> int:
+    """Return the same as `flashes`, of pictures that are there as `cells` only.
+
+    Parameters
+    ----------
+    strip : sequence of array of shape (rows, columns, 3)
+        Frames along valence, of one size.
+    """
     swept = [*strip, *strip[-2::-1]]
-    return flashes_of(swept, len(swept))
+    return _count(swept, len(swept))
 
 
 def flashes_of(frames: Iterable[Picture], fps: float) -> int:
@@ -75,16 +86,22 @@ def flashes_of(frames: Iterable[Picture], fps: float) -> int:
     fps : float
         Pictures per second.
     """
+    return _count((cells(frame) for frame in frames), max(round(fps), 1))
+
+
+def _count(frames: Iterable[Cells], within: int) -> int:
+    """Return the most flashes among so many frames that follow one another."""
     most = 0
     general, red = Brightness(), Redness()
-    within = round(fps)
-    recent: deque[tuple[Cells, Cells]] = deque(maxlen=max(within, 1))
-    for frame in frames:
-        light = _cells(frame)
-        recent.append((general.turn(light), red.turn(light)))
-        for kind in range(2):
-            turns = np.sum([pair[kind] for pair in recent], axis=0)
-            most = max(most, _most_over_area(turns // 2))
+    recent: deque[tuple[Cells, Cells]] = deque()
+    sums: list[Cells] = []
+    for light in frames:
+        turned = general.turn(light), red.turn(light)
+        recent.append(turned)
+        sums = [a + b for a, b in zip(sums, turned, strict=True)] if sums else list(turned)
+        if len(recent) > within:
+            sums = [a - b for a, b in zip(sums, recent.popleft(), strict=True)]
+        most = max(most, *(_most_over_area(turns // 2) for turns in sums))
     return most
 
 
@@ -101,13 +118,13 @@ def steepness(one: Picture, other: Picture) -> float:
         sRGB, of one size.
     """
     begin, whole = one.astype(np.float32), other.astype(np.float32) - one.astype(np.float32)
-    cells = [_cells(np.rint(begin + k / 4 * whole).astype(np.uint8)) for k in range(5)]
+    seen = [cells(np.rint(begin + k / 4 * whole).astype(np.uint8)) for k in range(5)]
     return 4 * max(
         max(
             float(np.abs((after - before) @ LUMINANCE).max()) / CHANGE,
             float(_apart(_ucs(after), _ucs(before)).max()) / RED_CHANGE,
         )
-        for before, after in pairwise(cells)
+        for before, after in pairwise(seen)
     )
 
 
@@ -173,8 +190,14 @@ def _apart(one: Cells, other: Cells) -> Cells:
     return np.asarray(np.hypot(*np.moveaxis(one - other, -1, 0)))
 
 
-def _cells(picture: Picture) -> Cells:
-    """Return linear light in cells, shape (rows, COLUMNS, 3)."""
+def cells(picture: Picture) -> Cells:
+    """Return all of a picture that counts for flashes: linear light, shape (rows, columns, 3).
+
+    Parameters
+    ----------
+    picture : array of shape (height, width, 3)
+        sRGB; of its columns at most `COLUMNS` are left.
+    """
     height, width = picture.shape[:2]
     columns = min(COLUMNS, width)
     rows = max(1, round(columns * height / width))

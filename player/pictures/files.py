@@ -13,9 +13,8 @@ from PIL import Image
 from rym import bank
 from rym.bank import Frame, Scene
 from rym.errors import FormatError
-from rym.flashes import Picture
 
-from .gallery import AGAIN, Gallery, Strip, check_frames, hang, strip_of
+from .gallery import AGAIN, Gallery, Strip, Thin, check_frames, hang, strip_of, thin
 
 LONGEST = 1 << 25
 """Bytes of a picture; those that are built have a hundredth of it."""
@@ -72,8 +71,8 @@ def load(folder: Path, expected: str = "") -> Hall:
     return Hall(hang([x.name for x in manifest.scenes], strips, refused, size), files)
 
 
-def _read(folder: Path, scene: Scene, frame: Frame) -> tuple[bytes, Picture]:
-    """Return a picture as it lies there and as it looks.
+def _read(folder: Path, scene: Scene, frame: Frame) -> tuple[bytes, Thin]:
+    """Return a picture as it lies there, and what of its looks counts.
 
     Raises
     ------
@@ -101,6 +100,6 @@ def _read(folder: Path, scene: Scene, frame: Frame) -> tuple[bytes, Picture]:
                     f"{scene.width} × {scene.height} and at most {WIDEST} across are shown.",
                     AGAIN,
                 )
-            return data, np.asarray(image.convert("RGB"))
+            return data, thin(np.asarray(image.convert("RGB")))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise FormatError(f"{frame.file} cannot be read: {type(error).__name__}.", AGAIN) from None

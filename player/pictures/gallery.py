@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from rym.bank import Scene
 from rym.errors import FormatError
-from rym.flashes import MAX_FLASHES, Picture, flashes, steepness
+from rym.flashes import MAX_FLASHES, Cells, Picture, cells, flashes_swept, steepness
 
 FASTEST = 5.0
 """Changes that any part of the picture may undergo in a second, a change being 0.1 of relative
@@ -105,30 +105,44 @@ class Gallery(NamedTuple):
         return table
 
 
-def strip_of(scene: Scene, pictures: Sequence[Picture]) -> Strip:
+class Thin(NamedTuple):
+    """All of a picture that counts: whole ones of a long strip would take gigabytes."""
+
+    light: Cells
+    """For flashes."""
+    small: Picture
+    """For its steepness."""
+
+
+def thin(picture: Picture) -> Thin:
+    """Return what of a picture, shape (height, width, 3), sRGB, is to be kept."""
+    step = max(1, picture.shape[1] // SMALL)
+    return Thin(cells(picture), picture[::step, ::step].copy())
+
+
+def strip_of(scene: Scene, pictures: Sequence[Thin]) -> Strip:
     """Return a scene as it may be seen.
 
     Parameters
     ----------
     scene : Scene
         The manifest's.
-    pictures : sequence of array of shape (height, width, 3)
-        Of its frames, sRGB.
+    pictures : sequence of Thin
+        Of its frames.
 
     Raises
     ------
     FormatError
         If it would flash when it is swept through.
     """
-    count = flashes(pictures)
+    count = flashes_swept([picture.light for picture in pictures])
     if count > MAX_FLASHES:
         raise FormatError(
             f"{scene.name} flashes {count} times in a second when it is swept through, at most "
             f"{MAX_FLASHES} are allowed.",
             AGAIN,
         )
-    thin = max(1, scene.width // SMALL)
-    small = tuple(picture[::thin, ::thin] for picture in pictures)
+    small = tuple(picture.small for picture in pictures)
     steep = tuple(
         steepness(one, other) / (b.valence - a.valence)
         for (a, b), (one, other) in zip(pairwise(scene.frames), pairwise(small), strict=True)

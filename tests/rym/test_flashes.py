@@ -127,3 +127,9 @@ def test_steepness_counts_the_changes_of_the_fastest_cell() -> None:
 def test_steepness_sees_colour_without_light() -> None:
     """A red and a green of one luminance are more than one change apart."""
     assert steepness(even(RED), even(GREEN)) > 1.5
+
+
+def test_flashes_of_another_second_do_not_add_up() -> None:
+    """Three in one second, a still one, three in another one: never more than three at a time."""
+    three, still = blinking(3, BLACK, WHITE, seconds=1), [even(BLACK)] * 2 * FPS
+    assert flashes_of([*three, *still, *three], FPS) == 3

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from player.pictures.gallery import CALM, CATCHING_UP, DISSOLVE, Shade, Strip, apart, hang
+from player.pictures.gallery import (
+    CALM,
+    CATCHING_UP,
+    DISSOLVE,
+    SMALL,
+    Shade,
+    Strip,
+    apart,
+    hang,
+    thin,
+)
 from player.pictures.page import SCRIPT
+from rym.flashes import flashes, flashes_swept
 
 
 def strip(name: str, *greys: int) -> Strip:
@@ -33,3 +44,16 @@ def test_the_page_has_its_paces_from_here() -> None:
     for name in ("dissolve", "catchingUp", "enough", "calm", "quiet", "fastest"):
         assert f"facts.{name}" in SCRIPT
         assert name in facts
+
+
+def test_of_a_picture_only_what_counts_is_kept() -> None:
+    """201 whole pictures of a wide strip would take five gigabytes; no flash hides in that."""
+    rng = np.random.default_rng(1)
+    coarse = rng.integers(0, 256, (6, 9, 16, 3)).astype(np.uint8)
+    wide = coarse.repeat(80, axis=1).repeat(80, axis=2)
+    thinned = [thin(picture) for picture in wide]
+    for one in thinned:
+        assert one.small.base is None
+        assert one.small.shape[1] <= 2 * SMALL
+        assert one.small.nbytes + one.light.nbytes < wide[0].nbytes / 10
+    assert flashes_swept([one.light for one in thinned]) == flashes(list(wide)) > 3
