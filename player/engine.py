@@ -172,6 +172,8 @@ class Engine:
         It has no identity. So it is always said at once in a `Safety` of its own, whatever else
         happens at the same frame: that is where replay finds it.
         """
+        if self.stopped:
+            self._say_news(self.frame)  # a STOP of this very frame has a reason of its own
         if self._safety.supervisor_gone(self.frame):
             self._say_safety(self.frame, ())
             self._why.append("supervisor gone")
@@ -236,7 +238,7 @@ class Engine:
                 done = self._master.lower(value, self.frame)
             case "duck":
                 done = self._master.duck(value, self.frame)
-            case "steer" | "pin" | "course":
+            case "steer" | "pin" | "course" if not self._safety.leaving:
                 follows, stopped = self._safety.follows, self.stopped
                 done = self._asking.order(command, identity, follows=follows, stopped=stopped)
             case "end":
@@ -292,11 +294,8 @@ class Engine:
 
     def _report(self, frame: int) -> None:
         """Say what is so from the border `frame` on, where it is new or a tick is due."""
+        self._say_news(frame)
         why = [*self._why, *(mark.why for mark in self._timeline.marks)]
-        if self._said != (self._safety.state, self._safety.reason):
-            if self._safety.reason not in why:
-                why.insert(0, self._safety.reason)
-            self._say_safety(frame, tuple(self._now) or self._answer)
         self._timeline.marks.clear()
         if not why and frame % TICK == 0:
             why = ["tick"]
@@ -307,6 +306,12 @@ class Engine:
             self._played(frame, view, ", ".join(dict.fromkeys(why)), tuple(self._now))
         self._why.clear()
         self._now.clear()
+
+    def _say_news(self, frame: int) -> None:
+        if self._said != (self._safety.state, self._safety.reason):
+            if self._safety.reason not in self._why:
+                self._why.insert(0, self._safety.reason)
+            self._say_safety(frame, tuple(self._now) or self._answer)
 
     def _say_safety(self, frame: int, cause: tuple[Identity, ...]) -> None:
         state, reason = self._safety.state, self._safety.reason

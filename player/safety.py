@@ -83,6 +83,8 @@ TEXTS: dict[str, str] = {
     "supervisor gone": "The session has come to an end; the music fades out.",
 }
 """What people are told, by reason."""
+GONE_STOPPED = "The session has come to an end; the music stays stopped."
+"""Where there is no music to fade out."""
 
 
 class Order(NamedTuple):
@@ -124,6 +126,8 @@ class DeadMan:
     @property
     def text(self) -> str:
         """One sentence for people; empty where nothing is to be said."""
+        if self.state == "STOP" and self.reason == "supervisor gone":
+            return GONE_STOPPED
         return TEXTS.get(self.reason, "")
 
     @property
@@ -140,6 +144,11 @@ class DeadMan:
     def paused(self) -> bool:
         """True where a pause is on its way or there, and nobody has asked for its end."""
         return self.reason == "pause" and not (self._asked or self._ending)
+
+    @property
+    def leaving(self) -> bool:
+        """True once the end is on its way, after which nothing can be asked of the music."""
+        return self._ending or self._gone is not None
 
     @property
     def sounding(self) -> bool:
@@ -209,8 +218,7 @@ class DeadMan:
         """Return True once there is nothing to be heard any more, for good."""
         if self._over is not None and frame >= self._over:
             return True
-        last = self._ending or self._gone is not None
-        return last and self._quiet is not None and frame >= self._quiet
+        return self.leaving and self._quiet is not None and frame >= self._quiet
 
     def step(self, frame: int) -> list[Order]:
         """Look at the control block that begins with `frame`; return what is to be done there."""
@@ -226,7 +234,7 @@ class DeadMan:
         return orders
 
     def _ask(self) -> bool:
-        if self._gone is None and not self._ending:
+        if not self.leaving:
             self._asked = True
         return self._asked
 

@@ -248,7 +248,7 @@ class Player:
             "sound goes to %s, %g ms are rendered ahead", self._sink.name, self._facts["depth_ms"]
         )
         self._say()
-        watching = asyncio.create_task(self._volume.run(), name="volume")
+        watching = self._volume.start()
         try:
             await self._feed()
         finally:

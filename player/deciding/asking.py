@@ -98,7 +98,7 @@ class Asking:
         """
         value = command.value
         match command.action:
-            case "steer" if value in AFFECTS:
+            case "steer" if value in self._policy.affects:
                 return follows and self._at_once(AFFECTS[AFFECTS.index(value)], identity)
             case "pin" if value == "off":
                 self._policy.pin(None, identity)

@@ -57,6 +57,7 @@ def _ask(*what: str) -> str:
             ["pactl", *what],
             capture_output=True,
             text=True,
+            errors="replace",  # a device's description is whatever its maker wrote
             timeout=WITHIN,
             check=True,
             env={**os.environ, "LC_ALL": "C"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 
 from rym.clock import Clock
@@ -12,6 +13,9 @@ from .dose import UNKNOWN
 
 EVERY = 10.0
 """Seconds between two looks; each asks the sound server beside the player's loop."""
+
+
+LOG = logging.getLogger(__name__)
 
 
 class Watch:
@@ -39,6 +43,17 @@ class Watch:
     def facts(self) -> dict[str, bool]:
         """What the player's status has to say of it."""
         return {"calibrated": False} if self.void else {}
+
+    def start(self) -> asyncio.Task[None]:
+        """Begin `run` beside the loop; where it fails, that is said, and the music goes on."""
+        task = asyncio.create_task(self.run(), name="volume")
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            LOG.error("the system volume is looked at no more", exc_info=error)
+            self.void = f"The system volume cannot be looked at any more ({error}). {UNKNOWN}"
 
     async def run(self) -> None:
         """Look every ten seconds."""

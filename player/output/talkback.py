@@ -65,7 +65,7 @@ class Follower:
         self._kept = np.zeros(HEARD, dtype=np.float32)
         whole = np.full(HEARD // 2 + 1, 2.0 / HEARD**2)
         whole[[0, -1]] /= 2.0
-        hz = np.fft.rfftfreq(HEARD, 1.0 / RATE)
+        hz = np.arange(HEARD // 2 + 1, dtype=np.float64) * (RATE / HEARD)
         # A voice comes from both sides, and a loudness sums the power of the channels.
         self._weights = 2.0 * whole * k_weights(hz)
         self._most = 10.0 ** ((LOUD - OFFSET) / 10.0)

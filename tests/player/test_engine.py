@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import msgspec
@@ -257,6 +258,57 @@ def test_a_lost_supervisor_is_said_even_beside_a_stop(material):
         assert gone == [frame]
         assert engine.stopped
         assert engine.finished
+
+
+def test_a_stop_beside_a_lost_supervisor_keeps_its_reason(material):
+    """In one frame: the STOP with cause and words, then the loss, whose words promise no fade."""
+    engine = start(material)
+    run = Run(engine).until(RATE, "positive")
+    stop = name("safety/stop", 0)
+    frame = engine.apply(stop, Stop(by="operator", t=0.0))
+    engine.supervisor_gone()
+    run.until(2 * RATE)
+    said = [(s, cause) for s, cause in run.events if isinstance(s, Safety) and s.frame == frame]
+    assert [(s.state, s.reason, cause) for s, cause in said] == [
+        ("STOP", "operator", (stop,)),
+        ("STOP", "supervisor gone", ()),
+    ]
+    assert said[0][0].text == "The music has been stopped."
+    assert said[1][0].text == "The session has come to an end; the music stays stopped."
+    why = next(p.why for p in run.of(Played) if p.frame == frame)
+    assert why.split(", ")[:3] == ["operator", "stop", "supervisor gone"]
+
+
+@pytest.mark.parametrize("end", ["end", "gone"])
+@pytest.mark.parametrize(
+    "order", [("pin", "positive"), ("pin", "off"), ("course", "hold"), ("steer", "positive")]
+)
+def test_nothing_is_asked_of_music_that_ends(material, end, order):
+    """A pin or a course that can do nothing any more is refused, and not said to be carried out."""
+    engine = start(material)
+    run = Run(engine).until(RATE, "neutral")
+    if end == "end":
+        engine.apply(name("session/command", 0), command("end"))
+    else:
+        engine.supervisor_gone()
+    run.until(round(1.5 * RATE))
+    frame = engine.apply(name("session/command", 1), command(*order))
+    run.until(2 * RATE)
+    why = next(p.why for p in run.of(Played) if p.frame == frame)
+    assert f"refused: {order[0]}" in why.split(", ")
+
+
+def test_an_affect_that_the_bank_lacks_is_neither_steered_nor_pinned(material):
+    """Both are refused; the one that it has is followed."""
+    lacking = dataclasses.replace(material, affects=("neutral", "positive"))
+    engine = start(lacking)
+    for seq, action in enumerate(("steer", "pin")):
+        engine.apply(name("session/command", seq), command(action, "negative"))
+    run = Run(engine).until(RATE // 2)
+    assert run.of(Played)[0].why.split(", ")[-2:] == ["refused: steer", "refused: pin"]
+    engine.apply(name("session/command", 2), command("steer", "positive"))
+    run.until(RATE)
+    assert run.of(Played)[-1].requested == "positive"
 
 
 def test_end_fades_out_over_15_s_and_gives_a_tone(material):

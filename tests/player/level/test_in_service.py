@@ -120,3 +120,41 @@ def test_a_server_that_does_not_answer_voids_nothing():
     assert void == ""
     assert asyncio.run(looks("", ["a 1"])) == (0, "")
     assert "is a 2 now" in asyncio.run(looks("a 1", ["", "a 2"]))[1]
+
+
+@pytest.mark.fault(52)
+def test_a_look_that_fails_is_said_and_takes_nothing_along(caplog):
+    """The log has the error, the status the sentence; the calibration no longer holds."""
+
+    async def looks():
+        clock = ManualClock()
+
+        def read():
+            raise RuntimeError("no such thing")
+
+        watch = Watch("a 1", read, clock)
+        task = watch.start()
+        for _ in range(2000):
+            if task.done():
+                break
+            clock.advance(1.0)
+            await asyncio.sleep(0.002)
+        await asyncio.sleep(0)
+        return watch
+
+    watch = asyncio.run(looks())
+    assert watch.void.startswith("The system volume cannot be looked at any more (no such thing).")
+    assert watch.facts == {"calibrated": False}
+    assert "the system volume is looked at no more" in caplog.text
+
+
+def test_a_volume_beside_names_in_any_encoding_is_read(monkeypatch, tmp_path):
+    """A description that is no UTF-8 costs nothing."""
+    pactl = tmp_path / "pactl"
+    pactl.write_bytes(
+        b"#!/bin/sh\nif [ $1 = list ]; then printf 'Name: rym\\nDescription: Gro\\337\\n"
+        b"Volume: mono: 43300 / 66%%\\n'; else echo rym; fi\n"
+    )
+    pactl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert volume.read() == "rym 43300"
