@@ -404,7 +404,7 @@ def _verify(folder: Folder, *, quiet: bool) -> tuple[dict[str, Any], int]:
 def _bounce(folder: Folder, out: Path | None, *, quiet: bool) -> tuple[dict[str, Any], int]:
     from rym.clock import SystemClock
 
-    from .after.bounce import bounce
+    from .after.bounce.of_session import bounce
 
     bar = _bar()
     found = bounce(folder, SystemClock(), out, progress=bar)

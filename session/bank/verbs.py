@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rym.errors import UsageError
 
-from ..after.bounce_verb import add as add_bounce
+from ..after.bounce.verb import add as add_bounce
 from ..rig.verbs import Outcome, Verb, number
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..rig.verbs import Outcome, Verb
+from ...rig.verbs import Outcome, Verb
 
 # Imports stand inside the verb: `rym --help` shall not wait for numpy.
 # ruff: noqa: PLC0415
@@ -36,8 +36,8 @@ def _bounce(arguments: argparse.Namespace) -> Outcome:
 
     from rym.clock import SystemClock
 
-    from ..bar import Bar
-    from .bounce_sequence import along
+    from ...bar import Bar
+    from .of_sequence import along
 
     clock = SystemClock()
     bar = Bar(clock, sys.stderr)

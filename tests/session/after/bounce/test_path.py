@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from player.pictures.gallery import FASTEST, Gallery, Shade, Strip, hang
 from player.pictures.page import SCRIPT
 from rym.messages import Shown
-from session.after.bounce_path import Eye, Look, looks
+from session.after.bounce.path import Eye, Look, looks
 
 SECONDS = 0.04
 AROUND = """

@@ -21,12 +21,12 @@ from rym.clock import Clock
 from rym.errors import DeviceError, UsageError
 from rym.topics import NOW, STATUS
 
-from ..folder import Folder
-from ..live.lines import Journal, read
-from . import rerun
-from .bounce_making import folder_of, paint, render
-from .bounce_sound import Live
-from .replay import bank_of
+from ...folder import Folder
+from ...live.lines import Journal, read
+from .. import rerun
+from ..replay import bank_of
+from .making import folder_of, paint, render
+from .sound import Live
 
 UNSAID = TICK
 """Frames that a player may have given out after its last word: it speaks once in so many."""

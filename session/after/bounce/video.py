@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rym.errors import DeviceError
 
-from .bounce_sound import cannot
+from .sound import cannot
 
 WIDTH, HEIGHT, FPS = 1280, 720, 25
 CRF = 20

@@ -23,8 +23,8 @@ from rym.errors import UsageError
 from rym.messages import AFFECTS, Affect, Identity, Message, Meta, Played, State
 from rym.settings import Layer
 
-from .bounce_making import folder_of, paint, render
-from .rerun import Piece
+from ..rerun import Piece
+from .making import folder_of, paint, render
 
 FALL = RATE // 10
 """Frames over which the end fades, so that it does not click."""

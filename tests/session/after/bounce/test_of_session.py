@@ -29,10 +29,10 @@ from rym.errors import UsageError
 from rym.topics import NOW, STOP
 from session import cli
 from session.after import rerun
-from session.after.bounce import bounce
-from session.after.bounce_making import Rendered, paint
-from session.after.bounce_path import CALM, CATCHING_UP, Eye, Look, looks
-from session.after.bounce_pictures import COLOUR, Painter
+from session.after.bounce.making import Rendered, paint
+from session.after.bounce.of_session import bounce
+from session.after.bounce.path import CALM, CATCHING_UP, Eye, Look, looks
+from session.after.bounce.pictures import COLOUR, Painter
 from session.folder import Folder
 from session.live.lines import from_line, read, to_line
 
@@ -236,7 +236,7 @@ def probe(path: str) -> dict[str, Any]:
 @pytest.fixture
 def no_video(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide ffmpeg, so that the sound alone is made."""
-    monkeypatch.setattr("session.after.bounce_video.shutil.which", lambda name: None)
+    monkeypatch.setattr("session.after.bounce.video.shutil.which", lambda name: None)
 
 
 def test_a_session_is_bounced_to_sound_and_pictures(
@@ -419,7 +419,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(tmp_path: Path) -> None:
 import resource, sys
 import numpy as np
 from pathlib import Path
-from session.after.bounce_sound import Flac
+from session.after.bounce.sound import Flac
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 file = Flac(Path({str(tmp_path)!r}) / "x.flac", 48000)
 noise = np.random.default_rng(1).uniform(-1, 1, (48000, 2)).astype(np.float32)

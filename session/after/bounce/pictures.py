@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 from player.pictures.files import Hall
 from player.pictures.gallery import PLAIN
 
-from .bounce_path import Look, stretch
+from .path import Look, stretch
 
 COLOUR = (0x5B, 0x64, 0x6C)
 """Of the plain picture, as on the page."""

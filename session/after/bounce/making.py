@@ -14,11 +14,11 @@ from player.settings import RATE
 from rym.errors import DeviceError, FormatError, UsageError
 from rym.messages import Shown
 
-from .bounce_path import Eye, looks
-from .bounce_pictures import Painter
-from .bounce_sound import Flac, Live
-from .bounce_video import FPS, HEIGHT, WIDTH, Video
-from .rerun import Piece
+from ..rerun import Piece
+from .path import Eye, looks
+from .pictures import Painter
+from .sound import Flac, Live
+from .video import FPS, HEIGHT, WIDTH, Video
 
 AT_ONCE = 100
 """Pieces that are written together: a second of sound."""

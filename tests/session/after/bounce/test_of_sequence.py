@@ -23,12 +23,12 @@ from rym.clock import ManualClock
 from rym.errors import UsageError
 from rym.flashes import MAX_FLASHES, flashes_of
 from rym.messages import AFFECTS, State
-from session.after.bounce_making import Rendered, paint
-from session.after.bounce_path import Eye, looks
-from session.after.bounce_pictures import Painter
-from session.after.bounce_sequence import along, pieces, settings_of
+from session.after.bounce.making import Rendered, paint
+from session.after.bounce.of_sequence import along, pieces, settings_of
+from session.after.bounce.path import Eye, looks
+from session.after.bounce.pictures import Painter
 from tests.player.conftest import BAR, BARS, steady
-from tests.session.after.test_bounce import with_scenes
+from tests.session.after.bounce.test_of_session import with_scenes
 from tests.session.conftest import write_bank
 
 RATE = 48_000
