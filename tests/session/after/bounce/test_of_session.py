@@ -36,7 +36,7 @@ from session.after.bounce.pictures import COLOUR, Painter
 from session.folder import Folder
 from session.live.lines import from_line, read, to_line
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 RATE = 48_000
 SIZE = (64, 36)
 
@@ -298,7 +298,7 @@ def test_what_was_heard_behind_the_players_last_word_is_told(
     brief: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Up to a quarter of a second is as it must be; more is missing from the bounce."""
-    video = "session.after.bounce.paint"
+    video = "session.after.bounce.of_session.paint"
     monkeypatch.setattr(video, lambda rendered, sound, film, *_: film.touch() or [])
     record_live(brief)
     path = brief.sound / "heard-01.flac"
