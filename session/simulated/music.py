@@ -56,7 +56,8 @@ class Music:
         self.played: list[tuple[float, Played]] = []
         """Everything the player said, each with the rig time from which it can be heard."""
         self._advance(start)
-        self.played = self.played[-1:]
+        # From what is heard at the start on: something more is rendered ahead by then.
+        self.played = self.played[max(0, sum(t <= start for t, _ in self.played) - 1) :]
 
     def take(self, valence: Valence) -> list[tuple[float, Affect | None]]:
         """Take in the answer to a window that has just ended.
