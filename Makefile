@@ -7,6 +7,7 @@ PYTHON ?= python3
 setup:  ; $(PYTHON) tools/dev.py setup
 demo:   ; $(PYTHON) tools/dev.py demo
 test:   ; $(PYTHON) tools/dev.py test
+test-long: ; $(PYTHON) tools/dev.py test-long
 check:  ; $(PYTHON) tools/dev.py check
 canary-full:  ; $(PYTHON) tools/dev.py canary-full
 cohort-full:  ; $(PYTHON) tools/dev.py cohort-full

@@ -94,19 +94,38 @@ def test(rest: list[str]) -> int:
         os.environ["RYM_TESTS_MADE"] = made
         # By file, since a module's fixtures are made in each process that runs tests of it. The
         # time limit is for what hangs; who gets only what others leave takes longer.
-        pure = ["-m", "not real", "-n", "auto", "--dist", "loadfile", "--timeout", "300"]
+        pure = [
+            "-m",
+            "not real and not long",
+            "-n",
+            "auto",
+            "--dist",
+            "loadfile",
+            "--timeout",
+            "300",
+        ]
         aside = subprocess.Popen(
             [*later(), str(PYTHON), "-m", "pytest", *pure],
             cwd=ROOT, stdout=said, stderr=subprocess.STDOUT,
         )  # fmt: skip
         spread = ["--dist", "loadfile", "--no-loadscope-reorder", "--durations", "10"]
-        codes = [run("pytest", "-m", "real and not alone", "-n", "4", *spread)]
-        codes.append(run("pytest", "-m", "alone and not quiet", "-n", "2", *spread))
+        codes = [run("pytest", "-m", "real and not alone and not long", "-n", "3", *spread)]
+        codes.append(run("pytest", "-m", "alone and not quiet and not long", "-n", "2", *spread))
         codes.append(aside.wait())
-        codes.append(run("pytest", "-m", "quiet", "-n", "2", *spread))
+        quiet = ["-m", "quiet and not long", "--durations", "10"]
+        codes.append(run("pytest", *quiet, "tests/player"))
+        codes.append(run("pytest", *quiet, "-n", "2", "--dist", "loadfile", "tests/session"))
         said.seek(0)
         print(said.read().decode(errors="replace"), flush=True)
     return max(codes)
+
+
+def test_long(rest: list[str]) -> int:
+    """Run the tests marked `long`: before a release, and on whatever is published."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    together = ["-n", "auto", "--dist", "loadfile", "--timeout", "600"]
+    codes = [run("pytest", "-m", "long and not real", *together, *rest)]
+    return max(*codes, run("pytest", "-m", "long and real", *rest))
 
 
 def later() -> list[str]:
@@ -173,6 +192,7 @@ def main() -> int:
     verbs = {
         "demo": demo,
         "test": test,
+        "test-long": test_long,
         "check": check,
         "canary-full": canary_full,
         "cohort-full": cohort_full,

@@ -49,6 +49,7 @@ def test_noise_says_everything_where_the_answer_is_let_in(protocol):
     assert try_cell(cell, 0).score > LEAKS
 
 
+@pytest.mark.long
 @pytest.mark.fault(30)
 @pytest.mark.parametrize("n_states", [2, 3])
 def test_dealt_anew_the_labels_of_a_calibration_say_nothing(n_states, make_person, settings):

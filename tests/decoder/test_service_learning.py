@@ -187,6 +187,7 @@ def test_a_cold_start_is_unknown_however_long_keys_are_held(known, make_person, 
     run(script, live)
 
 
+@pytest.mark.long
 @pytest.mark.fault(29)
 @pytest.mark.parametrize("state", [0, 2], ids=["negative", "positive"])
 def test_thirty_minutes_of_a_clip_that_equals_the_key_teach_nothing_and_raise_the_flag(

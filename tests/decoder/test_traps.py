@@ -231,6 +231,7 @@ def test_straddling_a_change_of_the_label_is_not_learned():
 # Double dipping
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("candidate", ["lda", "cebra-knn"])
 def test_double_dipping_a_fit_is_not_judged_by_its_own_rows(candidate, make_noise_rows, settings):
     """Noise: 0.8 and an open gate by the rows learned from, a third and a closed one by others."""
@@ -287,6 +288,7 @@ def asked(memory, z, label):
     return p, balanced_accuracy(label, p.argmax(axis=1)), away
 
 
+@pytest.mark.long
 def test_false_confidence_of_a_memory_that_is_asked_about_itself(make_noise_rows, settings):
     """Noise, a vote per row: near, sure and right at home, as sure and at chance afterwards.
 

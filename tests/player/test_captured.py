@@ -63,6 +63,7 @@ def captured(out, presets):
 @pytest.mark.real
 @pytest.mark.alone
 @pytest.mark.quiet
+@pytest.mark.long
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_fade_is_heard_as_it_is_declared(runs, preset):
     """Half-way within 15 ms of its audible time, the level within 0.5 dB, on ρ of 0, 0.5 and 1."""
@@ -81,6 +82,7 @@ def test_a_fade_is_heard_as_it_is_declared(runs, preset):
 @pytest.mark.real
 @pytest.mark.alone
 @pytest.mark.quiet
+@pytest.mark.long
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_device_keeps_step_with_the_frames(runs, preset):
     """A marker in every section is found at its frame, to a millisecond from the first one on."""
@@ -92,6 +94,7 @@ def test_the_device_keeps_step_with_the_frames(runs, preset):
 @pytest.mark.real
 @pytest.mark.alone
 @pytest.mark.quiet
+@pytest.mark.long
 @pytest.mark.parametrize("preset", PRESETS)
 def test_gains_are_the_declared_ones(runs, preset):
     """Before a fade the old signal alone is there, after it the new one alone."""

@@ -10,7 +10,13 @@ import pytest
 from benchmarks.safety.cases import short
 from benchmarks.safety.run import again_where_disturbed
 
-pytestmark = [pytest.mark.real, pytest.mark.alone, pytest.mark.quiet, pytest.mark.timeout(280)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.alone,
+    pytest.mark.quiet,
+    pytest.mark.long,
+    pytest.mark.timeout(280),
+]
 
 CASES = sorted(short(), key=lambda case: case.lasts)
 TOGETHER = 7

@@ -55,6 +55,7 @@ def test_a_person_is_decoded_above_chance_only_if_there_is_something_to_decode()
     assert strong["verdicts"]["guessing"] < 2
 
 
+@pytest.mark.long
 def test_keys_of_the_feedback_are_not_used_unless_they_are_learned_from(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

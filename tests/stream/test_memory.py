@@ -59,6 +59,7 @@ def stamps_of(minute: int, rng: np.random.Generator) -> np.ndarray:
     return (minute * MINUTE + counter) / RATE + (minute % 7) * 3600.0
 
 
+@pytest.mark.long
 @pytest.mark.fault(18)
 def test_an_hour_leaves_nothing_behind() -> None:
     """What the whole line holds after an hour is no more than what it held after ten minutes."""

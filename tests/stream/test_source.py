@@ -428,6 +428,7 @@ def test_what_is_held_back_is_sent_at_the_end(tmp_path: Path) -> None:
     asyncio.run(body())
 
 
+@pytest.mark.long
 def test_a_muse_sends_in_bursts_with_the_time_of_arrival() -> None:
     """Chunks of 12 whose stamps jitter and never come before their samples; 52 Hz of motion."""
 

@@ -8,6 +8,7 @@ from decoder.memory.classifier import MemoryClassifier
 from rym.errors import SignalError
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("metric", ["euclidean", "cosine"])
 def test_it_keeps_river_s_contract(metric):
     """Every check that river has for a classifier, none skipped."""

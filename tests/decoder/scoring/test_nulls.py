@@ -164,6 +164,7 @@ def test_what_is_there_is_found():
     assert 0.4 < found.null_95 < 0.75
 
 
+@pytest.mark.long
 def test_noise_stays_at_chance_within_a_person():
     """Canary: AR(1) noise, 24 seeds, three states. Mean at chance, p ≤ 0.05 no oftener than by it.
 

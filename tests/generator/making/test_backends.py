@@ -120,6 +120,7 @@ def test_a_missing_model_is_known_before_anything_is_made(tmp_path):
     assert not list((tmp_path / "bank").rglob("*.flac"))
 
 
+@pytest.mark.long
 def test_another_take_of_a_model_s_clip(built, settings, tmp_path):
     """Asked for again, MusicGen draws otherwise; its siblings stay."""
     made, _, source = built

@@ -307,6 +307,7 @@ def test_loudness_that_cannot_be_had_is_refused(tmp_path, memory, small):
     assert list((tmp_path / "bank").rglob("*.flac*")) == []
 
 
+@pytest.mark.long
 def test_full_bank_sounds_as_it_must(full_bank, full):
     """A full-size bank: levels, seams, lengths, gentle treble, no clicks, siblings in step."""
     manifest = bank.load(full_bank)

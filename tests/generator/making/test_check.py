@@ -78,6 +78,7 @@ def test_a_fault_of_the_sound_is_found_though_the_manifest_agrees(copy, change, 
     assert any(CLIP in said and says in said for said in problems(copy))
 
 
+@pytest.mark.long
 def test_a_wandering_tempo(full_bank, tmp_path):
     """A clip whose beat is 1 % too fast is refused, one of exact beats is not."""
     manifest = bank.read(full_bank)

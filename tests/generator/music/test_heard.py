@@ -41,6 +41,7 @@ def tune(composer) -> list[int]:
     ]
 
 
+@pytest.mark.long
 def test_mode_and_brightness_rise_with_affect(piece):
     """In every variant, by two key profiles and our own, major grows; the sound gets brighter."""
     _, clips = piece

@@ -126,6 +126,7 @@ def test_what_is_no_song_keeps_nothing(folder, memory, content):
     assert not (folder / "song.json").exists()
 
 
+@pytest.mark.long
 def test_a_sound_is_told_by_listening(tmp_path):
     """Where the kind is left open, one voice is taken for hummed and a mixture for a recording."""
     tune = placed("good king")[:8]

@@ -73,6 +73,7 @@ def level_at(x: np.ndarray, hz: float) -> float:
 @pytest.mark.real
 @pytest.mark.alone
 @pytest.mark.quiet
+@pytest.mark.long
 def test_the_operator_is_heard_only_while_the_music_is_down_for_it(
     alone, capture, sink, play, tmp_path
 ):
@@ -102,6 +103,7 @@ def test_the_operator_is_heard_only_while_the_music_is_down_for_it(
 @pytest.mark.real
 @pytest.mark.alone
 @pytest.mark.quiet
+@pytest.mark.long
 def test_a_device_of_44100_hz_is_given_the_music_at_its_own_rate(alone, capture, sink, tmp_path):
     """What the sink was given is the recording, resampled: the same tones at the same level."""
     sink("slow", 44_100)

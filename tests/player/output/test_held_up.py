@@ -37,6 +37,7 @@ def busy(tmp_path) -> Iterator[None]:
 @pytest.mark.real
 @pytest.mark.alone
 @pytest.mark.quiet
+@pytest.mark.long
 @pytest.mark.fault(50)
 def test_a_busy_machine_interrupts_nothing(alone, capture, busy, tmp_path):
     """Two busy loops, disk, a lock held 50 ms a second, pauses of 200 ms: not one interruption."""

@@ -286,6 +286,7 @@ def test_a_scene_is_led_no_faster_than_it_may_change(page: Any) -> None:
     assert heard == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [390, 768, 1180])
 def test_nothing_leaves_the_screen_sideways(page: Any, width: int) -> None:
     """On a telephone, a tablet, a desk; buttons are large enough for a finger."""

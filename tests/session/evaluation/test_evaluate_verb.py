@@ -105,6 +105,7 @@ def test_a_folder_of_something_else_is_not_written_to(tmp_path, capsys):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not REAL.is_dir(), reason="../shared/eeg/rest_arithmetic is absent")
 def test_real_rest_and_arithmetic(tmp_path, capsys):
     """Across two people nothing is proved; within them all is told, with the reasons why not."""

@@ -241,6 +241,7 @@ def test_rest_and_arithmetic(rest_rows):
     assert len(leaks.warnings(found)) == 3
 
 
+@pytest.mark.long
 @needs_eeg
 def test_muse_states(muse_rows):
     """File identity is decodable, the copy is found and leaks, filters are one."""

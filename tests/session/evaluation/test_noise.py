@@ -53,6 +53,7 @@ def test_an_honest_protocol_bears_none(noise):
     assert "LEAKY" not in section
 
 
+@pytest.mark.long
 def test_noise_that_drifts_under_states_in_a_fixed_order_is_confounded(tmp_path, monkeypatch):
     """All of one state, then all of the other: no null knows that order, but time tells it."""
     planted.draw_few(monkeypatch)

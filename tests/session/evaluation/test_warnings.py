@@ -44,6 +44,7 @@ def shown(found, out):
     return [" ".join(words.split()) for words in everywhere]
 
 
+@pytest.mark.long
 def test_where_nothing_can_be_significant_the_reason_is_told_in_words(one_unit):
     """Within people with one unit of a state it is the units, across three people their number."""
     found, out = one_unit

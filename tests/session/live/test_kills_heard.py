@@ -13,7 +13,13 @@ import soundfile
 from benchmarks.kills.heard import allowed_db, returns
 from rym.topics import NOW, SAFETY
 
-pytestmark = [pytest.mark.real, pytest.mark.alone, pytest.mark.quiet, pytest.mark.timeout(280)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.alone,
+    pytest.mark.quiet,
+    pytest.mark.long,
+    pytest.mark.timeout(280),
+]
 
 GRACE = 0.25
 """Seconds that a deadline may be missed by on real parts."""

@@ -37,6 +37,7 @@ def told(life: Life) -> bytes:
     return msgspec.json.encode([life.told, life.played, life.felt, life.keys])
 
 
+@pytest.mark.long
 def test_who_learns_has_lessons_and_a_frozen_twin_has_none(ready: Ready) -> None:
     """On the very same windows: answers agree until the first lesson, and not for ever."""
     life = live(ready.person, ready.model, [LEARNING, FROZEN])

@@ -75,6 +75,7 @@ def test_eyes_closed_is_no_muscle(eeg: Path) -> None:
     assert not any(window.artifacts for window in judged)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "file",
     [

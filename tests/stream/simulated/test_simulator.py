@@ -240,12 +240,14 @@ def test_strength_zero_is_no_difference_at_all() -> None:
         assert np.array_equal(calm.samples, moved.samples) == equal
 
 
+@pytest.mark.long
 def test_one_row_is_read_with_0_90_at_strength_1() -> None:
     """The ideal observer's accuracy of one row is what the settings promise."""
     accuracy, _ = observer(*rows(1800, strength=1.0, seed=11))
     assert accuracy == pytest.approx(0.90, abs=0.03)
 
 
+@pytest.mark.long
 def test_strength_orders_the_observer() -> None:
     """Less strength is harder, strength 0 is chance within three standard errors."""
     weak, _ = observer(*rows(700, strength=0.4, seed=12))

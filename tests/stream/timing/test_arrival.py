@@ -30,6 +30,7 @@ def test_stamps_that_can_be_true_are_believed() -> None:
         assert not clock.alone
 
 
+@pytest.mark.long
 @pytest.mark.fault(9)
 @pytest.mark.parametrize(("ppm", "hours"), [(50.0, 8), (200.0, 2)])
 def test_a_sender_that_counts_too_fast_for_hours_stays_of_now(ppm: float, hours: float) -> None:

@@ -140,6 +140,7 @@ def test_jitter_is_taken_out() -> None:
     assert np.abs(error[40:]).max() < 0.5e-3
 
 
+@pytest.mark.long
 @pytest.mark.fault(9)
 @pytest.mark.parametrize(
     ("round_trip", "synced", "hours"), [(0.4e-3, 60, 8), (5e-3, 300, 1)], ids=["cable", "radio"]

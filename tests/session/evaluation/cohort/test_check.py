@@ -11,6 +11,7 @@ from session.evaluation.cohort.people import Cohort, draw, strength_for
 STATE = strength_for(0.8)
 
 
+@pytest.mark.long
 def test_the_interval_covers_the_true_mean() -> None:
     """Over people, 95 % of intervals hold the mean of other cohorts; over rows, hardly any would.
 
@@ -24,6 +25,7 @@ def test_the_interval_covers_the_true_mean() -> None:
     assert sum(held) > 88
 
 
+@pytest.mark.long
 def test_nothing_is_seldom_found() -> None:
     """Without a state, five in a hundred cohorts pass for more than chance.
 
@@ -43,6 +45,7 @@ def test_a_state_is_found() -> None:
     assert one.score.mean > 0.4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("cohort", "name"),
     [
