@@ -117,10 +117,14 @@ class Board:
         self._level_since = 0.0
 
     def new_warnings(self) -> list[str]:
-        """Return a line for the log of each warning that is new since the last call."""
+        """Return a line for the log of each warning that is new since the last call.
+
+        What a part says of itself stands there under its own name.
+        """
         new = self.warnings[self._n_told :]
         self._n_told = len(self.warnings)
-        return [f"warning: {warning}" for warning in new]
+        told = {status.detail for status in self.status.values()}
+        return [f"warning: {warning}" for warning in new if warning not in told]
 
     def take(self, message: Message) -> str | None:
         """Take a message in.

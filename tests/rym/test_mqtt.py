@@ -343,7 +343,7 @@ def test_a_will_that_comes_late_is_contradicted(broker):
                     gone = Stamper("broker", 5 + epoch, CLOCK).stamp(
                         topics.STATUS["player"], status("player", epoch, "gone"), (), None, None
                     )
-                    name = "rym/v4/bench/player/status"
+                    name = f"{topics.prefix('bench')}player/status"
                     await raw.publish(name, encode(gone), 1, retain=True)
                     lives = [m.content.life for m in await take(states, 2)]
                     assert lives == ["gone", "ready"]
@@ -389,10 +389,10 @@ def test_nonsense_is_counted_and_another_version_is_said_once(broker, caplog):
             )
             async with raw_client(broker) as raw:
                 for payload in (b"", b"\xff", b"[" * 5000, good[:-1], good.replace(b"0.0", b"NaN")):
-                    await raw.publish("rym/v4/bench/session/label", payload, 1)
+                    await raw.publish(f"{topics.prefix('bench')}session/label", payload, 1)
                 for _ in range(3):
                     await raw.publish("rym/v99/bench/session/label", good, 1)
-                await raw.publish("rym/v4/other/session/label", good, 1)
+                await raw.publish(f"{topics.prefix('other')}session/label", good, 1)
             session.publish(topics.LABEL, label(1))
             assert (await take(labels))[0].content.t == 1.0
             assert labels.get_nowait() is None

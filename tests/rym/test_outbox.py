@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from rym.messages import Identity, Missing
 from rym.outbox import Entry, History, Outbox
+from rym.topics import prefix
 
 
 def entry(
@@ -21,7 +22,7 @@ def entry(
     """Return an entry of 10 bytes."""
     name = Identity("s", 1, topic, seq)
     return Entry(
-        topic=f"rym/v4/r/{topic}", name=name, payload=bytes(10), qos=qos, retain=retain, t=t,
+        topic=f"{prefix('r')}{topic}", name=name, payload=bytes(10), qos=qos, retain=retain, t=t,
         order=order,
     )  # fmt: skip
 
