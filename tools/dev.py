@@ -81,7 +81,7 @@ def test(rest: list[str]) -> int:
     """Run the tests: those on real parts, which mostly wait, while the others compute beside them.
 
     Real parts that are held to a fraction of a second come last and two at a time: more of them at
-    once would measure one another. What computes has a tenth of their weight and goes on beside
+    once would measure one another. What computes has a thirtieth of their weight and goes on beside
     them (the kernel's idle class was tried: a test that got nothing for seconds failed by its own
     time limits), but not beside those that measure sound.
     """
@@ -130,7 +130,7 @@ def test_long(rest: list[str]) -> int:
 
 def later() -> list[str]:
     """Return the words before a command that shall get the time which others leave."""
-    return ["nice", "-n", "10"] if shutil.which("nice") else []
+    return ["nice", "-n", "15"] if shutil.which("nice") else []
 
 
 def check(_rest: list[str]) -> int:

@@ -176,6 +176,7 @@ def test_a_disk_that_refuses_is_said_once(tmp_path: Path) -> None:
     assert "No such file" in told[0]
 
 
+@pytest.mark.long
 @pytest.mark.real
 @pytest.mark.fault(52)
 def test_what_is_listened_to_is_added_to_what_was_heard_before(made: Path, tmp_path: Path) -> None:
