@@ -32,7 +32,11 @@ SMALL = [
 
 
 @pytest.mark.fault(30)
-@pytest.mark.parametrize("cell", SMALL, ids=" ".join)
+@pytest.mark.parametrize(
+    "cell",
+    [pytest.param(x, marks=pytest.mark.long if x.protocol == "within" else ()) for x in SMALL],
+    ids=" ".join,
+)
 def test_noise_says_nothing_under_honest_protocols(cell):
     """40 seeds: the mean within three standard errors of chance, above the 5 % seldom enough."""
     found = weighed([try_cell(cell, seed) for seed in range(N_SEEDS)])

@@ -15,7 +15,12 @@ from stream.files.xdf import read_stream
 from stream.items import Chunk
 from tests.faults.laptop import PPM, Laptop, windows
 
-pytestmark = [pytest.mark.real, pytest.mark.fault(9), pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.long,
+    pytest.mark.fault(9),
+    pytest.mark.timeout(240),
+]
 
 
 def test_09_stamps_with_their_offset_stay_near_true_time(laptop: Laptop) -> None:

@@ -126,6 +126,7 @@ def offset_of_sample(data: bytes, sample: int) -> int:
         at = body + length
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("table", "changes", "topic"),
     [

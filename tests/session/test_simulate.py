@@ -41,6 +41,7 @@ def test_a_life_does_not_depend_on_how_it_is_cut(monkeypatch: pytest.MonkeyPatch
         assert left.t_first == right.t_first
 
 
+@pytest.mark.long
 def test_a_person_is_decoded_above_chance_only_if_there_is_something_to_decode() -> None:
     """Means over two persons: far above 1/3 at strength 1, near it at 0; so the verdicts."""
 

@@ -43,6 +43,7 @@ def lag_ms(one, other, bpm):
     return abs(shifts[int(np.argmax(scores))]) * 2.5
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("rate", "turns"), [(48_000, 1.0), (48_000, 3.0), (44_100, 3.0)])
 def test_a_clip_takes_its_place_through_the_same_mastering(copy, tmp_path, rate, turns):
     """A loop of the very length, or a longer piece at any rate: in step and at level."""

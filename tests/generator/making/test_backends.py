@@ -90,6 +90,7 @@ def test_the_time_is_told_before_the_models_begin(built):
     assert any("musicgen" in progress.file for progress in told[first:])
 
 
+@pytest.mark.long
 def test_noise_is_refused_and_the_procedural_music_stays(settings, melody, tmp_path):
     """Within the usual limits random weights keep no bars: the bank is whole without them."""
     strict = msgspec.structs.replace(settings, music=MusicGen(model=str(melody), tries=1))

@@ -136,6 +136,7 @@ def test_the_processes_of_a_killed_one_end():
     assert psutil.wait_procs(workers, timeout=10.0)[1] == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("after", [1, 7])
 def test_killed_build_is_taken_up(after, small_bank, tmp_path, memory, small):
     """After SIGKILL with a file half written, the same call completes the same bank."""

@@ -145,6 +145,7 @@ def test_correlations_of_other_clips(copy):
     assert len([said for said in found if "correlations" in said]) == len(rows_)
 
 
+@pytest.mark.long
 def test_a_build_heals_what_a_check_refuses(copy, memory, small):
     """After a flipped bit and a lost picture, building again gives a bank without problems."""
     (copy / CLIP).write_bytes(b"fLaC")

@@ -20,6 +20,8 @@ from generator.music.musician import Composer
 from generator.settings import AceStep, GeneratorSettings
 from rym.errors import DeviceError, FormatError
 
+pytestmark = pytest.mark.long
+
 WORDS = ["<pad>", "<unk>", "</s>", "calm", "warm", "piano", "Instrumental", "#", "Caption"]
 SIZE = {
     "hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2,

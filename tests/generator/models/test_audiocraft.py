@@ -24,6 +24,8 @@ from generator.music.musician import Composer
 from generator.settings import Audiocraft, GeneratorSettings
 from rym.errors import DeviceError, FormatError
 
+pytestmark = pytest.mark.long
+
 PROMPT = "Zitronenfalter lantern bread"
 
 STAND_IN = '''

@@ -164,6 +164,7 @@ def test_rain_is_left_out_where_it_is_to_be_avoided() -> None:
     assert look(dry).value < 0.55
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("word", ["clouds", "sun", "trees", "mist", "grass", "flowers"])
 def test_each_element_can_be_left_out(word: str) -> None:
     """An avoid-word changes the picture and leaves one."""

@@ -44,6 +44,7 @@ class Found:
         self.more = len(heard) / len(tune)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("name", "how"), list(zip(TUNES, HUMS, strict=True)))
 def test_a_hummed_tune_is_found(name, how):
     """With noise 20 dB below, off tune, on no click: ≥ 90 % of the notes, in time and in tempo."""

@@ -47,6 +47,7 @@ def _lag(sound: np.ndarray, guide: np.ndarray, beat: float) -> float:
     return (int(np.argmax(alike)) - half) * hop / RATE
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("speed", "late"), [(1.01, -0.4), (0.97, 1.3), (1.05, 0.05), (0.95, 0.7)])
 def test_a_clip_that_is_off_is_put_right(draft, speed, late) -> None:
     """1 to 5 % too fast or slow and shifted: its onsets lie on the guide's, its length is exact."""

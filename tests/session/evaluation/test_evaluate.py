@@ -75,6 +75,7 @@ def two(tmp_path_factory):
         return evaluate(planted.gathered(table), out, options), out
 
 
+@pytest.mark.long
 def test_killed_and_started_again_it_ends_with_the_same_bytes(alone, tmp_path):
     """Two workers, killed while results come in, then let finish: as one worker without a stop."""
     out = tmp_path / "out"
@@ -100,6 +101,7 @@ def test_a_damaged_result_is_made_again(alone):
     assert bytes_of(alone) == before
 
 
+@pytest.mark.long
 def test_dask_gives_the_same_results(tmp_path):
     """Two workers of a dask cluster on this machine do as one process does."""
     pytest.importorskip("distributed", reason="distributed is not installed")

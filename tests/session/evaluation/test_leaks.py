@@ -219,6 +219,7 @@ def test_what_is_under_way_is_told():
 # ------------------------------------------------------------------------------- real recordings
 
 
+@pytest.mark.long
 @needs_eeg
 def test_rest_and_arithmetic(rest_rows):
     """Drift, filters and files are warned of; no copy is imagined, the protocol is sound."""

@@ -28,6 +28,7 @@ def noise(tmp_path_factory):
         return evaluate(data, out, options), out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", LEAKY)
 def test_a_leaky_protocol_bears_its_watermark_in_terminal_json_and_page(noise, name):
     """Beside its name each time, and no verdict but LEAKY."""

@@ -82,6 +82,7 @@ def answers(session: str) -> dict[tuple[int, int], tuple[Any, ...]]:
     return said
 
 
+@pytest.mark.long
 def test_embedded_broker_and_mosquitto_give_the_same_answers(
     rym: Callable[..., Any],
     easy: Callable[..., Path],

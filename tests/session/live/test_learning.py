@@ -15,7 +15,7 @@ from rym.clock import SystemClock
 from rym.topics import APPLIED, LABEL, LEARNED, STATUS
 from session.after.replay import verify
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.real, pytest.mark.long, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")
