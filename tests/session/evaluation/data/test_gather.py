@@ -45,6 +45,8 @@ from tests.session.evaluation.folders import (
     write_xdf,
 )
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[4]
 EEG = ROOT.parent / "shared" / "eeg"
 needs_eeg = pytest.mark.skipif(not EEG.exists(), reason=f"no recordings in {EEG}")
