@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from player.settings import BLOCK, RATE
+from player.settings import RATE
 from tests.player.output.test_devices import place_of
 
 BUSY = "while True: pass"
@@ -51,6 +51,7 @@ def test_a_busy_machine_interrupts_nothing(alone, capture, busy, tmp_path):
     assert (facts["xruns"], facts["xrun_ms"]) == (0, 0), player.log()[-2000:]
     heard = soundfile.read(tmp_path / "out" / "heard-01.flac", dtype="float32")[0][:, 0]
     sounding = np.flatnonzero(np.abs(heard) > 0.01)
-    begin, end = sounding[0] + BLOCK, sounding[-1] - RATE // 2
+    # The sink's monitor wakes up with the first sound, and misses some hundredths of a second.
+    begin, end = sounding[0] + RATE // 10, sounding[-1] - RATE // 2
     _, worst = place_of(heard[begin:end], sound()[:, 0])
     assert worst < 2e-3
