@@ -6,13 +6,10 @@ Every answer looks at the folder as it is now; nothing is kept but previews.
 
 from __future__ import annotations
 
-import hmac
 import os
 import re
 import secrets
-import sys
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,6 +18,7 @@ import msgspec
 from rym import bank
 from rym.bank import ROLES, Bank, Role
 from rym.errors import RymError, UsageError
+from rym.web import PrivateHandler, PrivateServer
 
 from .approvals import Judgement, ask_again, judge, wished, withdraw
 from .cards import Shown
@@ -34,19 +32,8 @@ RANGE = re.compile(r"bytes=(?=-?[0-9])([0-9]*)-([0-9]*)")
 LENGTH = re.compile(r"[0-9]{1,9}")
 DIGITS = 19
 """Of a number in a range; no file is as long as one with more."""
-ICON = "/favicon.ico"
 RELOAD = "Load the page again."
-POLICY = (
-    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'unsafe-inline'; "
-    "img-src 'self' data:; media-src 'self'; connect-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
-)
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+POLICY = "img-src 'self' data:; media-src 'self'"
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,7 +52,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """False takes it back."""
 
 
-class Audition(ThreadingHTTPServer):
+class Audition(PrivateServer):
     """Shows one bank and takes in what is said of it.
 
     Parameters
@@ -74,26 +61,10 @@ class Audition(ThreadingHTTPServer):
         The bank's.
     """
 
-    daemon_threads = True
-
     def __init__(self, folder: Path) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(_Handler)
         self.folder = folder
-        self.token = secrets.token_urlsafe(24)
         self.previews = Previews(folder)
-        self.hosts = {f"{name}:{self.server_port}" for name in ("127.0.0.1", "localhost")}
-
-    def handle_error(self, *_: Any) -> None:
-        """Say in one line that an answer failed; the others go on.
-
-        The address is not told: it holds the token.
-        """
-        sys.stderr.write(f"One request failed ({type(sys.exception()).__name__}).\n")
-
-    @property
-    def url(self) -> str:
-        """Address of the page; who has it may approve."""
-        return f"http://127.0.0.1:{self.server_port}/{self.token}/"
 
     def page(self, nonce: str) -> str:
         """Return the page of the bank as it is now."""
@@ -139,24 +110,14 @@ class Audition(ThreadingHTTPServer):
         return self.state(bank.read(self.folder))
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(PrivateHandler):
     """One connection."""
 
     server: Audition
-    protocol_version = "HTTP/1.1"
-    timeout = 60
 
-    def handle(self) -> None:
-        """Answer until the other side has enough; that it went away is no fault of anybody."""
-        try:
-            super().handle()
-        except (ConnectionError, TimeoutError):
-            self.close_connection = True
-
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802 - so http.server calls it
         """Answer with the page, what was said, or a file."""
-        if self.path == ICON and self.headers.get("Host") in self.server.hosts:
-            self._send(HTTPStatus.NO_CONTENT, "image/x-icon", b"")  # every browser asks for it
+        if self.icon():
             return
         path = self._path(order=False)
         if path is None:
@@ -180,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET  # noqa: N815
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - so http.server calls it
         """Take in an order."""
         path = self._path(order=True)
         if path is None:
@@ -209,25 +170,13 @@ class _Handler(BaseHTTPRequestHandler):
     # -- who may ask ------------------------------------------------------------------------------
 
     def _path(self, *, order: bool) -> str | None:
-        """Return what is asked for by somebody who may; else refuse and return None.
-
-        A page of elsewhere may send requests here; it does not know the token, its `Origin` is
-        another one, and a name of its own for this machine shows in `Host`.
-        """
-        host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
-        own = {f"http://{name}" for name in self.server.hosts}
-        first, _, rest = self.path.partition("?")[0].removeprefix("/").partition("/")
-        allowed = (
-            host in self.server.hosts
-            and hmac.compare_digest(first.encode(), self.server.token.encode())
-            and (origin in own if order or origin is not None else True)
-        )
-        if not allowed:
+        """Return what is asked for by somebody who may; else refuse and return None."""
+        path = self.asked(order=order)
+        if path is None:
             self.close_connection = True  # a body that was not taken in must not count as a request
             said = "This address is not the page's own."
             self._refuse(HTTPStatus.FORBIDDEN, said, "Use the one that `rym bank show` gave.")
-            return None
-        return rest
+        return path
 
     def _body(self) -> bytes | None:
         kind = self.headers.get_content_type()
@@ -243,12 +192,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _page(self) -> None:
         nonce = secrets.token_urlsafe(18)
-        data = self.server.page(nonce).encode()
-        policy = {"Content-Security-Policy": POLICY.format(nonce=nonce)}
-        self._send(HTTPStatus.OK, "text/html; charset=utf-8", data, policy)
+        self.send_page(self.server.page(nonce).encode(), nonce, POLICY)
 
     def _json(self, told: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> None:
-        self._send(status, "application/json", msgspec.json.encode(told))
+        self.send(status, "application/json", msgspec.json.encode(told))
 
     def _refuse(self, status: HTTPStatus, error: str, remedy: str) -> None:
         self._json({"error": error, "remedy": remedy}, status)
@@ -278,33 +225,15 @@ class _Handler(BaseHTTPRequestHandler):
         begin, end = _part(asked, whole)
         if asked and begin >= end:
             nothing = {"Content-Range": f"bytes */{whole}"}
-            self._send(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, kind, b"", nothing)
+            self.send(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, kind, b"", nothing)
             return
         file.seek(begin)
         data = file.read(end - begin)
         if asked:
             which = {"Content-Range": f"bytes {begin}-{end - 1}/{whole}"}
-            self._send(HTTPStatus.PARTIAL_CONTENT, kind, data, which)
+            self.send(HTTPStatus.PARTIAL_CONTENT, kind, data, which)
         else:
-            self._send(HTTPStatus.OK, kind, data, {"Accept-Ranges": "bytes"})
-
-    def _send(
-        self, status: HTTPStatus, kind: str, data: bytes, more: dict[str, str] | None = None
-    ) -> None:
-        self.send_response(status)
-        length = {"Content-Type": kind, "Content-Length": str(len(data))}
-        for name, value in (HEADERS | length | (more or {})).items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
-
-    def version_string(self) -> str:
-        """Say nothing of which Python answers."""
-        return "RYM"
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Write nothing: a request's line holds the token."""
+            self.send(HTTPStatus.OK, kind, data, {"Accept-Ranges": "bytes"})
 
 
 def _part(asked: re.Match[str] | None, whole: int) -> tuple[int, int]:
