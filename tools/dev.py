@@ -80,10 +80,10 @@ def demo(rest: list[str]) -> int:
 def test(rest: list[str]) -> int:
     """Run the tests: those on real parts, which mostly wait, while the others compute beside them.
 
-    Real parts that are held to a fraction of a second come last and two at a time: more of them at
-    once would measure one another. What computes has a thirtieth of their weight and goes on beside
-    them (the kernel's idle class was tried: a test that got nothing for seconds failed by its own
-    time limits), but not beside those that measure sound.
+    Real parts that are held to a fraction of a second come later and two at a time: more of them at
+    once would measure one another. What computes has a thirtieth of their weight. Those that
+    measure sound come last; beside them it gets what nobody else wants (from the beginning on that
+    was too little: a test that got nothing for seconds failed by its own time limits).
     """
     if rest:
         return run("pytest", *rest)
@@ -92,32 +92,51 @@ def test(rest: list[str]) -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory() as made, tempfile.TemporaryFile() as said:
         os.environ["RYM_TESTS_MADE"] = made
-        # By file, since a module's fixtures are made in each process that runs tests of it. The
-        # time limit is for what hangs; who gets only what others leave takes longer.
-        pure = [
-            "-m",
-            "not real and not long",
-            "-n",
-            "auto",
-            "--dist",
-            "loadfile",
-            "--timeout",
-            "300",
-        ]
+        # By file, since a module's fixtures are made in each process that runs tests of it.
+        spread = ["--dist", "loadfile"]
+        # The time limit is for what hangs; who gets only what others leave takes longer.
+        pure = ["-m", "not real and not long", "-n", "auto", *spread, "--timeout", "300"]
         aside = subprocess.Popen(
             [*later(), str(PYTHON), "-m", "pytest", *pure],
             cwd=ROOT, stdout=said, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        spread = ["--dist", "loadfile", "--no-loadscope-reorder", "--durations", "10"]
-        codes = [run("pytest", "-m", "real and not alone and not long", "-n", "3", *spread)]
-        codes.append(run("pytest", "-m", "alone and not quiet and not long", "-n", "2", *spread))
+        spread += ["--no-loadscope-reorder", "--durations", "10"]
+        real = files_with("pytest.mark.real")
+        codes = [run("pytest", "-m", "real and not alone and not long", "-n", "3", *spread, *real)]
+        alone = ["-m", "alone and not quiet and not long", "-n", "2", *spread, *real]
+        codes.append(run("pytest", *alone))
+        give_way(aside.pid)
+        quiet = files_with("pytest.mark.quiet")
+        of_player = [name for name in quiet if name.startswith("tests/player/")]
+        others = [name for name in quiet if name not in of_player]
+        wanted = ["-m", "quiet and not long", "--durations", "10"]
+        codes.append(run("pytest", *wanted, *of_player))
+        codes.append(run("pytest", *wanted, "-n", "2", *spread[:2], *others))
         codes.append(aside.wait())
-        quiet = ["-m", "quiet and not long", "--durations", "10"]
-        codes.append(run("pytest", *quiet, "tests/player"))
-        codes.append(run("pytest", *quiet, "-n", "2", "--dist", "loadfile", "tests/session"))
         said.seek(0)
         print(said.read().decode(errors="replace"), flush=True)
     return max(codes)
+
+
+def files_with(mark: str) -> list[str]:
+    """Return the test files that name a mark: to gather all others takes ten seconds a process."""
+    found = sorted((ROOT / "tests").rglob("test_*.py"))
+    return [
+        path.relative_to(ROOT).as_posix()
+        for path in found
+        if mark in path.read_text(encoding="utf-8")
+    ]
+
+
+def give_way(process: int) -> None:
+    """Let a process and all that it began have what nobody else wants, where the system can."""
+    try:
+        for thread in Path(f"/proc/{process}/task").iterdir():
+            os.sched_setscheduler(int(thread.name), os.SCHED_IDLE, os.sched_param(0))
+            for child in (thread / "children").read_text().split():
+                give_way(int(child))
+    except (AttributeError, OSError):  # no such class, or it has ended meanwhile
+        return
 
 
 def test_long(rest: list[str]) -> int:

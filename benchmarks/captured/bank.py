@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from rym.messages import AFFECTS
 
 Array = npt.NDArray[np.float64]
 
+PERIOD = RATE // 2
+"""Frames after which every signal begins again."""
 BAR = RATE // 2
 BARS = 16
 SECTION = BARS * BAR
@@ -33,14 +36,14 @@ def marker() -> Array:
     return np.asarray(0.2 * window * np.sin(2 * np.pi * (1000 * t + 200_000 * t**2)))
 
 
-def signals(section: int, rho: float) -> Array:
+def signals(section: int, rho: float, n_frames: int = SECTION) -> Array:
     """Return the three signals of one section, shape (3, n_frames), without the marker.
 
     Each is a sum of 20 sines up to 8 kHz that no other has, besides a share that all have: any
-    240 frames then tell the three apart, and level and correlation are the same in any bar.
+    240 frames then tell the three apart, and level and correlation are the same in any half second.
     """
     rng = np.random.default_rng([section, 5])
-    t = np.arange(BAR) / BAR
+    t = np.arange(PERIOD) / PERIOD
 
     def tone(low: int) -> Array:
         phases = rng.uniform(0, 2 * np.pi, 20)
@@ -50,23 +53,35 @@ def signals(section: int, rho: float) -> Array:
 
     common, own = tone(100), [tone(low) for low in (104, 108, 112)]
     one = [LEVEL * (np.sqrt(rho) * common + np.sqrt(1 - rho) * x) for x in own]
-    return np.tile(np.stack(one), BARS)
+    return np.tile(np.stack(one), n_frames // PERIOD)
 
 
-def write(folder: Path) -> Path:
-    """Write the bank and return its folder."""
+def write(folder: Path, rhos: Sequence[float] = RHOS, bar: int = BAR, n_bars: int = BARS) -> Path:
+    """Write the bank and return its folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Made here.
+    rhos : sequence of float
+        Correlation of any two affects in each section.
+    bar : int
+        Frames of a bar of four beats.
+    n_bars : int
+        Bars of a section, which make a multiple of `PERIOD` together.
+    """
     (folder / "audio").mkdir(parents=True)
     clips, correlations = [], []
-    mark = marker()
-    for section, rho in enumerate(RHOS):
-        for affect, sound in zip(AFFECTS, signals(section, rho), strict=True):
+    mark, bars = marker(), range(0, n_bars * bar, bar)
+    for section, rho in enumerate(rhos):
+        for affect, sound in zip(AFFECTS, signals(section, rho, bars.stop), strict=True):
             sound[MARK : MARK + len(mark)] += mark
             file = f"audio/{section}-{affect}.flac"
             both = np.repeat(sound[:, None], 2, axis=1)
             soundfile.write(folder / file, both, RATE, subtype="PCM_24")
-            clips.append(_clip(folder, file, affect, section))
+            clips.append(_clip(folder, file, affect, section, bars))
         r = tuple(tuple(1.0 if i == j else rho for j in range(3)) for i in range(3))
-        correlations.append(Correlation(section=section, variant=0, rho=(r,) * BARS))
+        correlations.append(Correlation(section=section, variant=0, rho=(r,) * n_bars))
     bank = Bank(
         schema=SCHEMA, memory_sha256="", rate=RATE, affects=AFFECTS, target_lufs=-20.0,
         clips=tuple(clips), correlations=tuple(correlations),
@@ -75,12 +90,12 @@ def write(folder: Path) -> Path:
     return folder
 
 
-def _clip(folder: Path, file: str, affect: str, section: int) -> Clip:
+def _clip(folder: Path, file: str, affect: str, section: int, bars: range) -> Clip:
     return Clip(
         file=file, sha256=sha256(folder / file), affect=affect,  # type: ignore[arg-type]
         section=section, variant=0, maker=Maker(backend="test"), prompt_sha256="", seed=0,
-        bpm=120.0, bars=BARS, beats_per_bar=4, n_samples=SECTION,
-        downbeats=tuple(range(0, SECTION, BAR)), key="D", mode="dorian", lufs=-23.0,
+        bpm=240.0 * RATE / bars.step, bars=len(bars), beats_per_bar=4, n_samples=bars.stop,
+        downbeats=tuple(bars), key="D", mode="dorian", lufs=-23.0,
         true_peak_dbtp=-9.0, spectral_centroid_hz=4000.0, rms_db=-26.0, loop_residual_db=-90.0,
         mode_score=0.0, beat_error=None, notes=(),
     )  # fmt: skip

@@ -23,13 +23,10 @@ from player import service
 from player.music.timeline import Timeline
 from player.output.outlet import Outlet
 from player.settings import BLOCK, RATE, PlayerSettings
-from rym.bus import ALL, MemoryHub
-from rym.clock import SystemClock
-from rym.messages import State, Valence
-from rym.service import Lifeline, Shell
-from rym.topics import NOW, VALENCE
+from rym.messages import State
+from rym.topics import VALENCE
 
-from .play import hold_gil
+from .play import EAGER, begun, decided, hold_gil, playing
 
 WARM = 5.0
 """Seconds in which the sound server finds its pace."""
@@ -59,41 +56,29 @@ async def ours(bank: str, seconds: float) -> dict[str, Any]:
             kept.append(self)
 
     service.Outlet = Kept  # type: ignore[misc]
-    clock, hub = SystemClock(), MemoryHub()
-    decoder = hub.bus("decoder", clock, 1)
-    now = decoder.subscribe(NOW, overload=ALL)
-    settings = PlayerSettings(
-        bank=bank, device="rym", sink="portaudio", preset="paper", rise=0.5, dwell=0.0,
-        max_changes=600, latency=LATENCY,
-    )  # fmt: skip
-    shell = Shell(hub.bus("player", clock, 2), clock, Lifeline())
-    task = asyncio.create_task(service.serve(shell, settings))
-    while not (kept and now.drain()):
-        await asyncio.sleep(0.01)
-        if task.done():
-            task.result()
-    start, sent = clock.now(), []
-    for k, at in enumerate(events(seconds)):
-        await clock.sleep_until(start + at)
-        decoder.publish(VALENCE, _valence(clock.now(), state_of(k)))
-        sent.append(clock.now())
-    await clock.sleep_until(start + seconds)
-    device = float(getattr(kept[0]._sink, "latency", 0.0))
+    settings = {**EAGER, "preset": "paper", "latency": LATENCY}
+    async with playing(bank, **settings) as rig:
+        await begun(rig)
+        start, sent = rig.clock.now(), []
+        for k, at in enumerate(events(seconds)):
+            await rig.clock.sleep_until(start + at)
+            rig.bus.publish(VALENCE, decided(rig.clock.now(), state_of(k)))
+            sent.append(rig.clock.now())
+        await rig.clock.sleep_until(start + seconds)
+        said = rig.now.drain()
+        device = float(getattr(kept[0]._sink, "latency", 0.0))
+        xruns, missing = kept[0].xruns, kept[0].missing
     begins: dict[int, float] = {}
-    for message in now.drain():
-        fade, said = message.content.fade, message.content.frame
-        if fade and message.meta.audible_at is not None:
-            begins.setdefault(
-                fade.start, message.meta.audible_at + (fade.start - said) / RATE - device
-            )
-    waits = _waits(sent, list(begins.values()))
-    told = {
-        "waits_ms": waits, "device_ms": 1000 * device, "depth_ms": 1000 * settings.depth,
-        "xruns": kept[0].xruns, "missing_ms": 1000 * kept[0].missing, "events": len(sent),
+    for message in said:
+        fade, at_audible = message.content.fade, message.meta.audible_at
+        if fade and at_audible is not None:
+            left = (fade.start - message.content.frame) / RATE
+            begins.setdefault(fade.start, at_audible + left - device)
+    return {
+        "waits_ms": _waits(sent, list(begins.values())), "device_ms": 1000 * device,
+        "depth_ms": 1000 * PlayerSettings().depth, "xruns": xruns, "missing_ms": 1000 * missing,
+        "events": len(sent),
     }  # fmt: skip
-    task.cancel()
-    await asyncio.wait([task])
-    return told
 
 
 def callback(bank: str, seconds: float) -> dict[str, Any]:
@@ -135,12 +120,6 @@ def _waits(sent: list[float], heard: list[float]) -> list[float]:
     if len(sent) != len(heard):
         raise RuntimeError(f"{len(sent)} events began {len(heard)} fades.")
     return [1000 * (t - at) for at, t in zip(sent, heard, strict=True)]
-
-
-def _valence(t: float, state: State) -> Valence:
-    return Valence(
-        t=t, state=state, valence=None, probabilities=None, confidence=0.9, reason="", model=""
-    )
 
 
 def main() -> None:

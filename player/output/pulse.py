@@ -4,9 +4,10 @@ Measured with PulseAudio 16.1 and ALSA's pulse plugin: when a sink goes, the ser
 played there to another one, also where the stream had named its sink, and tells PortAudio nothing.
 Music for headphones would come out of loudspeakers. The plugin offers no flag that forbids it
 (PA_STREAM_DONT_MOVE), and PortAudio no handle on the stream. So the server is asked to tell of
-every change; a stream of ours that is found elsewhere than where it began is moved back, or killed
-where its sink is gone, from the callback itself; the player then finds its stream ended. Until
-then, about a millisecond of it is heard elsewhere; only a device that is had exclusively spares
+every change: a stream whose sink has gone is killed at once, from the callback itself, and the
+player then finds its stream ended; one that is found elsewhere while its sink is there is moved
+back. In between lies about a millisecond. What is heard elsewhere is what that sink renders then:
+mostly nothing, a bufferful if it was just about to; only a device that is had exclusively spares
 that.
 """
 
@@ -23,8 +24,11 @@ from .libpulse import DEVICE, EVENT, INPUT, STATE, SUCCESS, library
 READY, FAILED = 4, (5, 6)
 """States of a context: PA_CONTEXT_READY; FAILED and TERMINATED."""
 NO_AUTOSPAWN = 1
-SINK_INPUTS = 0x0004
-"""PA_SUBSCRIPTION_MASK_SINK_INPUT."""
+SINKS_AND_INPUTS = 0x0001 | 0x0004
+"""PA_SUBSCRIPTION_MASK_SINK and _SINK_INPUT."""
+WHAT, SINK_REMOVED = 0x003F, 0x0020
+"""Bits of an event that say of what it is and what became of it; PA_SUBSCRIPTION_EVENT_SINK with
+_REMOVE."""
 PATIENCE = 1.0
 """Seconds that an answer of the server is waited for."""
 
@@ -125,7 +129,12 @@ class Watch:
         with self._changed:
             self._changed.notify_all()
 
-    def _on_event(self, *_: object) -> None:
+    def _on_event(self, _context: object, event: int, index: int, _data: object) -> None:
+        if event & WHAT == SINK_REMOVED:
+            # To ask first what has become of its streams would take two answers more.
+            for stream, (client, _) in self._streams.items():
+                if self._bound.get(client) == index:
+                    self._kill(stream)
         self._ask_inputs()
 
     def _on_input(self, _context: object, info: Any, end: int, _data: object) -> None:
@@ -149,8 +158,11 @@ class Watch:
 
     def _on_moved(self, _context: object, success: int, stream: int | None) -> None:
         if not success:
-            kill = self._pulse.pa_context_kill_sink_input
-            self._drop(kill(self._context, stream or 0, None, None))
+            self._kill(stream or 0)
+
+    def _kill(self, stream: int) -> None:
+        kill = self._pulse.pa_context_kill_sink_input
+        self._drop(kill(self._context, stream, None, None))
 
     def _on_device(self, kind: str) -> Callable[..., None]:
         coming: dict[int, Place] = {}
@@ -217,5 +229,5 @@ class Watch:
         pulse = self._pulse
         pulse.pa_threaded_mainloop_lock(self._loop)
         pulse.pa_context_set_subscribe_callback(self._context, self._kept[1], None)
-        self._drop(pulse.pa_context_subscribe(self._context, SINK_INPUTS, None, None))
+        self._drop(pulse.pa_context_subscribe(self._context, SINKS_AND_INPUTS, None, None))
         pulse.pa_threaded_mainloop_unlock(self._loop)

@@ -67,8 +67,6 @@ STEP_S = 1.2
 """Seconds for which the session goes on once every process has seen a step."""
 BEFORE_S = 8.0
 """Seconds from the step to that moment: a busy machine needs some until all parts show it."""
-NICE = 10
-"""So that other rigs, whose deadlines are narrow, do not feel that this one runs beside them."""
 
 
 class Moment(NamedTuple):
@@ -126,7 +124,6 @@ class Laptop:
         self._first()
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "TZ": ZONE, **self._apart()}
         self._begun = Session(self.folder, self._config, "--sink", "null", env=environment)
-        psutil.Process(self._begun.process.pid).nice(NICE)
 
     def done(self) -> Laptop:
         """Wait until all has been done to it."""

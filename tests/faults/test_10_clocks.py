@@ -21,7 +21,13 @@ from stream.items import Chunk
 from tests.faults.laptop import PRELOADED, SLEEP_S, SUMMER_ENDS, ZONE, Laptop, of, windows
 from tests.faults.live import GRACE
 
-pytestmark = [pytest.mark.real, pytest.mark.fault(10), pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.alone,
+    pytest.mark.quiet,
+    pytest.mark.fault(10),
+    pytest.mark.timeout(240),
+]
 
 OLDEST = 1.0
 """Seconds of `[stream] max_age`."""

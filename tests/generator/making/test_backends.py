@@ -57,6 +57,7 @@ def built(settings, tmp_path_factory):
     return build(MEMORY, out, settings, told.append, clock=SystemClock()), told, out
 
 
+@pytest.mark.long
 def test_siblings_and_scenes_come_from_the_chosen_backends(built):
     """Loops from MusicGen where all three could be made; the scene from diffusion."""
     made, _, out = built

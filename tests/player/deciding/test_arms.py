@@ -275,10 +275,7 @@ STUCK = {
 }
 
 
-LONG = [
-    pytest.param("real", preset, 30, marks=[] if preset == "gentle" else [pytest.mark.long])
-    for preset in PRESETS
-]
+LONG = [pytest.param("real", preset, 30, marks=pytest.mark.long) for preset in PRESETS]
 SHORT = [(lead, PRESETS[i % 3], 6) for i, lead in enumerate(STUCK) if lead != "real"]
 
 

@@ -136,10 +136,10 @@ def pactl(sound_server) -> Callable[..., str]:
 def sink(pactl) -> Callable[..., str]:
     """Return a function that loads a null sink; its value is the module's number."""
 
-    def load(name: str, rate: int = RATE) -> str:
+    def load(name: str, rate: int = RATE, *more: str) -> str:
         return pactl(
             "load-module", "module-null-sink", f"sink_name={name}", f"rate={rate}",
-            "format=float32le",
+            "format=float32le", *more,
         )  # fmt: skip
 
     return load

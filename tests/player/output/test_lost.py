@@ -11,8 +11,12 @@ from player.settings import RATE
 
 GRACE = 0.25
 """Seconds on top of a deadline, where it is held on real parts."""
-SLEEPS = 2.0
-"""Seconds from its loading on in which PulseAudio's null sink sleeps; no device does that."""
+BACK = 2.0
+"""Seconds from a device's return to its sound."""
+PACED = "norewinds=1"
+"""Of a null sink: without it, it sleeps for 2 s when it is loaded, which no device does."""
+BUFFERFUL = 0.1
+"""Seconds that a sink may render at once."""
 
 
 @pytest.mark.real
@@ -30,7 +34,7 @@ def test_a_device_that_goes_and_comes_back_is_heard_again_and_no_other_is(
         gone = time.monotonic()
         pactl("unload-module", module)
         time.sleep(2.0)
-        sink("headphones")
+        sink("headphones", RATE, PACED)
         there = time.monotonic()
         with capture("headphones") as again:
             begun = time.monotonic()
@@ -41,22 +45,22 @@ def test_a_device_that_goes_and_comes_back_is_heard_again_and_no_other_is(
     lost = next(one for one in statuses if one["facts"].get("device") == "lost")
     assert 0.0 < lost["mono"] - gone < 1.0 + GRACE
     assert "'headphones' is lost" in lost["detail"]
-    back = next(one for one in statuses if "is back" in one["detail"])
-    assert back["mono"] - there < SLEEPS + GRACE + 1.0  # a status is sent once a second at most
+    back = next(one for one in statuses if "'headphones' is back" in one["detail"])
+    assert 0.0 < back["mono"] - there < BACK + GRACE
 
     heard = again()[:, 0]
     first = np.flatnonzero(np.abs(heard) > 1e-4)[0] / RATE
-    assert begun + first - there < SLEEPS + 2 * GRACE
+    assert begun + first - there < BACK + GRACE
     # From silence: the first tenth of a second is far below what follows.
     begin = round(first * RATE)
     loud = np.sqrt(np.mean(heard[begin + 3 * RATE // 2 : begin + 2 * RATE] ** 2))
     assert np.abs(heard[begin : begin + RATE // 10]).max() < 0.2 * loud
-    # The server moves the stream for the moment until it is killed.
+    # The server moves the stream for the moment until it is killed; a sink may render within it.
     astray = np.flatnonzero(np.abs(elsewhere()[:, 0]) > 1e-4)
-    assert len(astray) == 0 or astray[-1] - astray[0] < 0.05 * RATE
+    assert len(astray) == 0 or astray[-1] - astray[0] < BUFFERFUL * RATE
 
     played = [(one["frame"], one["audible"]) for one in said if one["type"] == "Played"]
-    while_lost = [t for _, t in played if gone < t < there + SLEEPS]
+    while_lost = [t for _, t in played if gone < t < there + 0.2]
     assert np.diff(while_lost).max() < 1.0
     frames = np.array([frame for frame, t in played if gone + 1.0 < t < there])
     paced = np.array([t for _, t in played if gone + 1.0 < t < there])
@@ -83,6 +87,6 @@ def test_a_stream_that_the_server_moves_is_back_at_once(alone, capture, pactl, s
         sinks = [row.split()[:2] for row in pactl("list", "short", "sinks").splitlines()]
         said = player.told()
     assert places == [number for number, name in sinks if name == "rym"]
-    assert np.count_nonzero(np.abs(elsewhere()) > 1e-4) / 2 < 0.05 * RATE
+    assert np.count_nonzero(np.abs(elsewhere()) > 1e-4) / 2 < BUFFERFUL * RATE
     facts = [one["facts"] for one in said if one["type"] == "Status"][-1]
     assert facts["device"] == "there"

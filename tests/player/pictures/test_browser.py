@@ -196,6 +196,7 @@ def lags(said: list[dict[str, Any]], painted: list[list[float]]) -> np.ndarray:
 
 
 @pytest.mark.alone
+@pytest.mark.quiet
 def test_pictures_are_in_time_with_the_sound(browser: Any, hung: Callable[..., Path]) -> None:
     """95 of 100 moments lie within what nobody notices, through fades of several lengths."""
     folder = hung(calm=CALM, warm=WARM)

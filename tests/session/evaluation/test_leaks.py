@@ -259,6 +259,7 @@ def test_muse_states(muse_rows):
     assert named(found, "canary").found is False
 
 
+@pytest.mark.long
 @needs_eeg
 def test_different_real_files_keep_their_distance(rest_rows, muse_rows):
     """No pair but the copy comes near what a copy needs, whatever part of the files is taken."""
