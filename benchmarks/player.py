@@ -5,6 +5,7 @@
     python benchmarks/player.py --music BANK 2      # two minutes of music, captured
     python benchmarks/player.py --xruns 30          # half an hour under load
     python benchmarks/player.py --hours 8           # eight hours of frames on a fast clock
+    python benchmarks/player.py --felt 20           # from a feeling to its sound, 20 persons
 
 The peer of the latency is a plain player: the same timeline, rendered by a callback in Python
 (`sounddevice.OutputStream`) whenever the device asks, with the same buffer of the device. Both play
@@ -33,7 +34,7 @@ sys.path[0] = str(ROOT)
 import numpy as np
 import psutil
 
-from benchmarks.captured import bank, holding, report, server
+from benchmarks.captured import bank, felt, holding, report, server
 from benchmarks.interleave import row, show
 from player.deciding.presets import Rule
 from player.engine import Engine
@@ -209,6 +210,7 @@ def main() -> None:
     parser.add_argument("--music", nargs=2, metavar=("BANK", "MINUTES"))
     parser.add_argument("--xruns", type=float, metavar="MINUTES")
     parser.add_argument("--hours", type=int)
+    parser.add_argument("--felt", type=int, metavar="PERSONS")
     long, rest = parser.parse_known_args()
     if long.captured:
         report.signals(long.captured, PICTURE)
@@ -218,6 +220,8 @@ def main() -> None:
         print(holding.run(long.xruns))
     elif long.hours:
         hours(small_material(), long.hours)
+    elif long.felt:
+        felt.run(long.felt)
     else:
         sys.argv[1:] = rest
         material = small_material()

@@ -82,8 +82,9 @@ def test(rest: list[str]) -> int:
 
     Real parts that are held to a fraction of a second come later and two at a time: more of them at
     once would measure one another. What computes has a thirtieth of their weight. Those that
-    measure sound come last; beside them it gets what nobody else wants (from the beginning on that
-    was too little: a test that got nothing for seconds failed by its own time limits).
+    measure sound come last, one by one; beside them it gets what nobody else wants (from the
+    beginning on that was too little: a test that got nothing for seconds failed by its own time
+    limits).
     """
     if rest:
         return run("pytest", *rest)
@@ -106,12 +107,8 @@ def test(rest: list[str]) -> int:
         alone = ["-m", "alone and not quiet and not long", "-n", "2", *spread, *real]
         codes.append(run("pytest", *alone))
         give_way(aside.pid)
-        quiet = files_with("pytest.mark.quiet")
-        of_player = [name for name in quiet if name.startswith("tests/player/")]
-        others = [name for name in quiet if name not in of_player]
         wanted = ["-m", "quiet and not long", "--durations", "10"]
-        codes.append(run("pytest", *wanted, *of_player))
-        codes.append(run("pytest", *wanted, "-n", "2", *spread[:2], *others))
+        codes.append(run("pytest", *wanted, *files_with("pytest.mark.quiet")))
         codes.append(aside.wait())
         said.seek(0)
         print(said.read().decode(errors="replace"), flush=True)

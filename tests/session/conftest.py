@@ -276,6 +276,11 @@ class Rehearsal:
         for message in self._windows.drain():
             self._desk.take(message)
 
+    @property
+    def refused(self) -> str:
+        """Why the decoder's last order was refused; empty if it was not."""
+        return self._desk.refused
+
     def supervisor_gone(self) -> None:
         """Tell the player that nobody is there any more."""
         self._engine.supervisor_gone()

@@ -41,6 +41,7 @@ def learned(rehearsal: Callable[..., Any]) -> tuple[Folder, Any]:
     session.train()
     session.phase("feedback", 3)
     mixed(session, rounds=3)
+    assert session.refused == ""
     session.order("mark", "good", "decoder")
     mixed(session, rounds=1)
     session.order("undo", "12", "decoder")
