@@ -44,7 +44,7 @@ ASKED = {"close": 4.0, "gentle": 8.0}
 BAR, BARS = 4 * BEAT, 6
 LINE = 0.05
 """Seconds from a window's newest sample to the moment at which the player is told the answer."""
-AT_ONCE = 10
+AT_ONCE = 20
 """Players that sound side by side."""
 PACE = 0.02
 """Seconds by which the halves of a capture may differ in pace: more, and some of it was lost."""
