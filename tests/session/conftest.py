@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -313,6 +314,9 @@ class Rehearsal:
 
     def train(self) -> training.Trained:
         """Fit a model to what there is so far, and have it loaded."""
+        # A thread writes it, at its own pace, while time passes here much faster than that.
+        while self._xdf._file._spool.waiting_since is not None:
+            time.sleep(0.01)
         trained = training.train(self.folder, self.folder.model, self.clock)
         self.order("load-model", str(self.folder.model), "decoder")
         return trained
