@@ -6,8 +6,8 @@ later, and what every device is given is captured. The music is three known sign
 minute, so that gains are read off the capture alone: what is heard is the loudest of the three, and
 a fade is half-way where that changes. Nothing that the player says of itself is used.
 
-A capture is placed in time by its soonest piece. So what is heard counts as later than it was, by
-the milliseconds that a piece takes to arrive at least, and never as sooner.
+A capture is placed in time by its soonest piece, and by what a sink renders ahead at most. So what
+is heard may count as some 20 ms later than it was, and never as sooner.
 """
 
 from __future__ import annotations
@@ -42,8 +42,11 @@ from .play import begun, playing
 ASKED = {"close": 4.0, "gentle": 8.0}
 """Seconds for the median of all changes."""
 BAR, BARS = 4 * BEAT, 6
-LINE = 0.05
-"""Seconds from a window's newest sample to the moment at which the player is told the answer."""
+LINE = 0.02
+"""Seconds from a window's newest sample to the moment at which the player is told the answer: more
+than the window, the decoder and the broker take at the median (docs/performance.md)."""
+AHEAD_MS = 20
+"""What is asked of `parec`, and hence what a null sink renders ahead at most."""
 AT_ONCE = 20
 """Players that sound side by side."""
 PACE = 0.02
@@ -64,7 +67,7 @@ class Capture(threading.Thread):
         self._stream = stream
         self._pieces: list[bytes] = []
         self._zeros: list[float] = []
-        """Rig time of frame 0 as every piece has it: too late by what it took to arrive."""
+        """Rig time of frame 0 as every piece has it: later by what it took to arrive."""
 
     def run(self) -> None:
         """Read until the stream ends."""
@@ -86,7 +89,7 @@ class Capture(threading.Thread):
         first, second = min(self._zeros[:half]), min(self._zeros[half:])
         if abs(first - second) > PACE:
             raise RuntimeError(f"A capture lost {1000 * (second - first):.0f} ms on the way.")
-        return min(first, second)
+        return min(first, second) + AHEAD_MS / 1000
 
     def sound(self) -> npt.NDArray[np.float64]:
         """Return what was captured, shape (n_frames,)."""
@@ -140,7 +143,7 @@ def captured(music: Path, folder: Path, cases: list[Case], preset: str) -> list[
             script.write_bytes(msgspec.json.encode(one))
             parec = subprocess.Popen(
                 ["parec", "-d", f"{name}.monitor", f"--rate={RATE}", "--channels=1",
-                 "--format=float32le", "--raw", "--latency-msec=20"],
+                 "--format=float32le", "--raw", f"--latency-msec={AHEAD_MS}"],
                 stdout=subprocess.PIPE, env=here,
             )  # fmt: skip
             stack.callback(parec.wait)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.captured import bank
-from benchmarks.captured.felt import PACE, Capture
+from benchmarks.captured.felt import AHEAD_MS, PACE, Capture
 from benchmarks.captured.loudest import WINDOW, follow, loudest
 from player.settings import RATE
 from rym.messages import AFFECTS
@@ -76,7 +76,7 @@ def test_a_capture_begins_where_its_soonest_piece_says():
     """Pieces come late by more or less; one that comes late for good means that some were lost."""
     capture = Capture(stream=None)  # type: ignore[arg-type]
     capture._zeros = [50.03, 50.01, 50.2, 50.05, 50.012, 50.3]
-    assert capture.start_time() == 50.01
+    assert capture.start_time() == pytest.approx(50.01 + AHEAD_MS / 1000)
     capture._zeros[3:] = [50.02 + PACE + t for t in (0.0, 0.1, 0.3)]
     with pytest.raises(RuntimeError, match="lost 30 ms"):
         capture.start_time()
