@@ -65,7 +65,7 @@ def loudest(sound: Array, start: float) -> Steps:
         told = (left**2).sum(axis=2) <= UNEXPLAINED * (heard**2).sum(axis=2)
         told &= gains.max(axis=2) > FAINT
         for k in np.flatnonzero(told.ravel()):
-            at = start + (begin + k * WINDOW + WINDOW / 2) / RATE
+            at = start + (begin + int(k) * WINDOW + WINDOW / 2) / RATE
             found.append((at, AFFECTS[int(gains.reshape(-1, 3)[k].argmax())]))
     return Steps.of(found)
 
