@@ -47,8 +47,9 @@ LINE = 0.02
 than the window, the decoder and the broker take at the median (docs/performance.md)."""
 AHEAD_MS = 20
 """What is asked of `parec`, and hence what a null sink renders ahead at most."""
-AT_ONCE = 20
-"""Players that sound side by side."""
+AT_ONCE = 4
+"""Persons whose players sound side by side, one per preset. Twenty players were too many for one
+sound server on two cores."""
 PACE = 0.02
 """Seconds by which the halves of a capture may differ in pace: more, and some of it was lost."""
 
@@ -111,15 +112,17 @@ def run(seeds: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         music = bank.write(folder / "bank", (0.0,), BAR, BARS)
-        for preset in PRESETS:
-            found: list[Found] = []
-            for first in range(0, seeds, AT_ONCE):
-                place = folder / f"{preset}-{first}"
-                found += captured(music, place, cases[first : first + AT_ONCE], preset)
-            print(told(preset, found, [one.expected[preset] for one in cases]), flush=True)
+        found: dict[str, list[Found]] = {preset: [] for preset in PRESETS}
+        for first in range(0, seeds, AT_ONCE):
+            jobs = [(x, preset) for x in cases[first : first + AT_ONCE] for preset in PRESETS]
+            heard = captured(music, folder / f"from-{first}", jobs)
+            for (_, preset), one in zip(jobs, heard, strict=True):
+                found[preset].append(one)
+    for preset in PRESETS:
+        print(told(preset, found[preset], [one.expected[preset] for one in cases]))
 
 
-def captured(music: Path, folder: Path, cases: list[Case], preset: str) -> list[Found]:
+def captured(music: Path, folder: Path, jobs: list[tuple[Case, str]]) -> list[Found]:
     """Play the answers to some persons side by side, and follow what is captured of each.
 
     Parameters
@@ -128,16 +131,14 @@ def captured(music: Path, folder: Path, cases: list[Case], preset: str) -> list[
         The bank.
     folder : Path
         For this only; it is made.
-    cases : list of Case
-        Persons.
-    preset : str
-        Of the player.
+    jobs : list of (Case, str)
+        Persons, and the preset of each one's player.
     """
     folder.mkdir()
     with server.running(folder) as environment, ExitStack() as stack:
         playing_now = []
-        for one in cases:
-            name = f"p{one.seed}"
+        for one, preset in jobs:
+            name = f"{preset}{one.seed}"
             here = server.add_sink(environment, name, folder)
             script = folder / f"{name}.json"
             script.write_bytes(msgspec.json.encode(one))
