@@ -157,7 +157,12 @@ def captured(music: Path, folder: Path, jobs: list[tuple[Case, str]]) -> list[Fo
                 cwd=server.ROOT, env=here, stdout=subprocess.PIPE, text=True,
             )  # fmt: skip
             playing_now.append((one, capture, player))
-        begins = [float(player.communicate()[0].splitlines()[-1]) for *_, player in playing_now]
+        begins = []
+        for one, _, player in playing_now:
+            said, _ = player.communicate()
+            if player.returncode:
+                raise RuntimeError(f"The player of person {one.seed} failed; see above.")
+            begins.append(float(said.splitlines()[-1]))
     found = []
     for (one, capture, _), begin in zip(playing_now, begins, strict=True):
         capture.join(10)

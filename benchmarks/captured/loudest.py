@@ -55,6 +55,8 @@ def loudest(sound: Array, start: float) -> Steps:
     solved = np.linalg.inv(known @ known.transpose(0, 2, 1)) @ known
     found: list[tuple[float, str]] = []
     places = [round(k) - MARK % PERIOD for k in marks(sound)]
+    if not places:
+        return Steps()  # nothing was heard
     places[0] %= PERIOD  # what comes before the first marker is aligned by it
     # Each stretch is aligned by its own marker: an interrupted device shifts what follows.
     for begin, end in zip(places, [*places[1:], len(sound)], strict=True):

@@ -75,11 +75,6 @@ async def playing(bank: str, out: str | None = None, **settings: Any) -> AsyncIt
         Where `heard-01.flac` goes.
     **settings
         Of the player, besides bank and device.
-
-    Raises
-    ------
-    RuntimeError
-        If it says nothing for 20 s.
     """
     clock, hub = SystemClock(), MemoryHub()
     bus = hub.bus("decoder", clock, 1)
