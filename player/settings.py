@@ -99,10 +99,11 @@ class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     device: str = ""
     """Name of the audio device, or a part that only one name has; on Linux also of a sink of
     PulseAudio or PipeWire. Empty for the default."""
-    depth: Annotated[float, msgspec.Meta(ge=0.05, le=1.0)] = 0.23
+    depth: Annotated[float, msgspec.Meta(ge=0.05, le=1.0)] = 0.28
     """Seconds rendered ahead: what a stall of this process may last without being heard, and what
-    every input waits. Stalls of 0.2 s interrupted a depth of 0.2 by some ms; with 0.23, the
-    device's buffer and its own fade, a stop is still silence within 0.5 s."""
+    every input waits. Two threads that hold the interpreter's lock for 0.2 and 0.05 s, one after
+    the other, interrupted a depth of 0.23 by some ms; with 0.28, the device's buffer and its own
+    fade, a stop is still silence within 0.5 s."""
     latency: Annotated[float, msgspec.Meta(ge=0.01, le=0.5)] = 0.05
     """Seconds of buffer asked of the audio device."""
     device_rate: Literal[0, 44_100, 48_000, 96_000] = 0

@@ -39,6 +39,8 @@ class Held(NamedTuple):
     heard: int
     """Interruptions that were captured."""
     heard_ms: float
+    heard_at: tuple[float, ...]
+    """Seconds from the first sound to each of them."""
 
 
 class Listener(threading.Thread):
@@ -46,26 +48,33 @@ class Listener(threading.Thread):
 
     def __init__(self, stream: IO[bytes]) -> None:
         super().__init__(daemon=True)
-        self.silences: list[int] = []
-        """Frames of each, the last one included, which is the music's end."""
+        self.silences: list[tuple[float, int]] = []
+        """Seconds from the first sound to each, and its frames; the last is the music's end."""
         self._stream = stream
 
     def run(self) -> None:
         """Read until the stream ends."""
-        begun, quiet = False, 0
+        begun, quiet, n = False, 0, 0
         while raw := self._stream.read(4 * RATE):
             loud = np.abs(np.frombuffer(raw[: len(raw) // 4 * 4], "<f4")) > 1e-5
-            edges = np.flatnonzero(loud)
-            begun = begun or bool(len(edges))
             if not begun:
-                continue
+                if not loud.any():
+                    continue
+                begun, loud = True, loud[np.argmax(loud) :]
+            edges = np.flatnonzero(loud)
+            ends = n + edges
+            n += len(loud)
             if not len(edges):
                 quiet += len(loud)
                 continue
             gaps = [quiet + int(edges[0]), *(np.diff(edges) - 1).tolist()]
-            self.silences += [gap for gap in gaps if gap >= QUIET]
+            self.silences += [
+                ((end - gap) / RATE, gap)
+                for end, gap in zip(ends.tolist(), gaps, strict=True)
+                if gap >= QUIET
+            ]
             quiet = len(loud) - 1 - int(edges[-1])
-        self.silences.append(quiet)
+        self.silences.append(((n - quiet) / RATE, quiet))
 
 
 def run(minutes: float, *, busy: int = 2) -> Held:
@@ -104,6 +113,8 @@ def run(minutes: float, *, busy: int = 2) -> Held:
         listener.join(10)
     if player.returncode:
         raise RuntimeError(errors)
+    # Every interruption that the player told, with its frame.
+    sys.stderr.write(errors)
     facts: dict[str, Any] = msgspec.json.decode(told.splitlines()[-1])["facts"]
     # The last silence is the one after the music.
     within = listener.silences[:-1]
@@ -112,5 +123,6 @@ def run(minutes: float, *, busy: int = 2) -> Held:
         int(facts.get("xruns", 0)),
         float(facts.get("xrun_ms", 0.0)),
         len(within),
-        1000 * sum(within) / RATE,
+        1000 * sum(gap for _, gap in within) / RATE,
+        tuple(round(at, 2) for at, _ in within),
     )

@@ -31,6 +31,7 @@ def section(found: Sequence[Line], n_seeds: int) -> str:
         f"| {line.what} | {line.asked} | {line.found} | {line.n} | {HOLDS[line.holds]} |"
         for line in found
     ]
+    ahead = player.depth + player.latency
     text = f"""{BEGIN}
 
 ## Does the closed loop keep its word?
@@ -38,9 +39,9 @@ def section(found: Sequence[Line], n_seeds: int) -> str:
 `make loop`: {n_seeds} simulated persons rest for 20 s and calibrate for 5 minutes; then feedback
 lasts for {STEADY_S:g} s (time to the right state, `unknown`), {TWINS_S:g} s (twins) or
 {RUNAWAY_S:g} s (runaway). What is decided is heard when the player's own engine gets to it (preset
-{player.preset}, dwell {player.dwell:g} s, 3.3 s a bar), 0.25 s after the answer at the soonest,
-and acts back on the person by the coupling. Keys go on in feedback, 0.3 to 1.0 s late, 5 % of them
-wrong. Twins are of the kind CEBRA + kNN, one learning (half-life {_or_never(learning.half_life)}),
+{player.preset}, dwell {player.dwell:g} s, 3.3 s a bar), {ahead:.2f} s after the answer at the
+soonest, and acts back on the person by the coupling. Keys go on in feedback, 0.3 to 1.0 s late, 5 %
+of them wrong. Twins are of the kind CEBRA + kNN, one learning (half-life {_or_never(learning.half_life)}),
 one frozen: deaf ones answer the same windows, others live a life each. Else the calibration chooses
 the decoder. The drift turns the pattern of every state by {DRIFT:g}° in 20 minutes, as large as
 before, among the states. Where it turns to what no state had shown (`drift_new = 1`), an encoder

@@ -31,7 +31,7 @@ def _all(rule: Rule) -> dict[tuple[Affect, Affect], Rule]:
 
 
 PRESETS: dict[str, Preset] = {
-    "close": Preset(_all(Rule("next beat", 0.5)), through_neutral=False),
+    "close": Preset(_all(Rule("next beat", 0.4)), through_neutral=False),
     "gentle": Preset(_all(Rule("next bar", 1.0, "bars", patience=2.5)), through_neutral=True),
     "paper": Preset(_all(Rule("at once", 0.04)), through_neutral=False),
 }

@@ -106,7 +106,7 @@ def test_four_times_a_second_and_at_every_change(material):
     run.until(3 * RATE)
     fade = next(p.fade for p in run.of(Played) if p.fade)
     asked = {p.frame: p for p in run.of(Played)}
-    assert (fade.to, fade.start, fade.end) == ("positive", RATE, RATE + RATE // 2)
+    assert (fade.to, fade.start, fade.end) == ("positive", RATE, RATE + 2 * RATE // 5)
     assert asked[fade.half].gains == pytest.approx((0.0, 0.5**0.5, 0.5**0.5), abs=1e-3)
     assert asked[fade.end].gains == (0.0, 0.0, 1.0)
     assert asked[fade.half].audible == "positive"

@@ -95,7 +95,7 @@ def test_valence_comes_out_as_sound_and_messages(bank_folder, tmp_path):
     """Every valence is answered, the change has its cause, the file holds what was rendered."""
 
     async def body(rig):
-        assert rig.facts["depth_ms"] == 230.0
+        assert rig.facts["depth_ms"] == 280.0
         assert rig.facts["heard"] == "heard-01.flac"
         await rig.run(4, "positive")
         answers = [m.content for m in rig.applied.drain()]
@@ -105,7 +105,8 @@ def test_valence_comes_out_as_sound_and_messages(bank_folder, tmp_path):
         assert played[-1].content.audible == "positive"
         assert played[-1].cause[0].topic == "decoder/valence"
         ahead = [m.meta.audible_at - m.meta.mono for m in played[1:]]
-        assert 0.15 < min(ahead) <= max(ahead) < 0.25
+        depth = PlayerSettings().depth
+        assert depth - 0.08 < min(ahead) <= max(ahead) < depth + 0.02
         frames = [m.content.frame for m in played]
         assert frames == sorted(frames)
 

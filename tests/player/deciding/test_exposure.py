@@ -207,9 +207,9 @@ def test_an_order_in_mid_fade_does_not_keep_what_has_to_go():
     limits = strict(preset="close")
     listener = Listener(Engine(told(), limits, session="s")).alone()
     listener.apply(steer("negative"))
-    listener.play(1440)
+    listener.play(1460)
     listener.apply(steer("neutral"))
-    listener.play(40)
+    listener.play(30)
     assert not listener.forced, "it would have gone in time by itself"
     listener.apply(steer("positive"))
     listener.play(100)

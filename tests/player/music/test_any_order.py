@@ -109,8 +109,8 @@ def test_the_waveform_is_as_smooth_as_its_sources(ended_of, preset, events, plac
     layers = (*material.sections[0].sounds[0], *material.sections[0].ending.sounds)
     own = max(float(np.abs(np.diff(layer, axis=0)).max()) for layer in layers)
     peak = max(float(np.abs(layer).max()) for layer in layers)
-    # A mixture of layers with ρ = 0 has gains of at most √3 together; the fastest fade takes 0.5 s.
-    slope = 3 * peak * (np.pi / 2) ** 2 / (0.5 * RATE) + 2 * peak * (np.pi / 2) / SEAM
+    # A mixture of layers with ρ = 0 has gains of at most √3 together; the fastest fade takes 0.4 s.
+    slope = 3 * peak * (np.pi / 2) ** 2 / (0.4 * RATE) + 2 * peak * (np.pi / 2) / SEAM
     assert np.abs(np.diff(out, axis=0)).max() <= 1.1 * np.sqrt(3) * own + slope
 
 
@@ -234,8 +234,8 @@ def test_whatever_comes_in_mid_fade_the_waveform_goes_on(ended_of, preset, what)
     what(engine)
     go(6.0)
     wave = np.concatenate(sound)[1:]
-    # Both layers of a fade of 0.2 s (a STOP turns to neutral beneath its silence), the level's
-    # ramp of 0.2 s, and the seam of an ending that is the loop turned upside down and halved.
-    slope = ((np.pi / 2) ** 2 + np.pi / 2) * 0.5 * crossfade.CAP / (0.2 * RATE)
+    # Both layers of a fade of 0.15 s (a STOP turns to neutral beneath its silence), the level's
+    # ramp of 0.15 s, and the seam of an ending that is the loop turned upside down and halved.
+    slope = ((np.pi / 2) ** 2 + np.pi / 2) * 0.5 * crossfade.CAP / (0.15 * RATE)
     slope += 0.75 * crossfade.CAP * (np.pi / 2) / SEAM if what is HALF_WAY["ended"] else 0.0
     assert np.abs(np.diff(wave, axis=0)).max() <= slope

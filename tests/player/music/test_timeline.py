@@ -136,8 +136,8 @@ def test_a_far_bar_gives_way_to_the_next_beat(material_of):
 
 
 def test_close_begins_on_the_beat_and_paper_at_once(flat_of):
-    """`close`: next beat, half a second; `paper`: this block, 40 ms."""
-    for preset, begin, length in (("close", BAR // 4, RATE // 2), ("paper", 960, 1920)):
+    """`close`: next beat, 0.4 s; `paper`: this block, 40 ms."""
+    for preset, begin, length in (("close", BAR // 4, 2 * RATE // 5), ("paper", 960, 1920)):
         timeline = start(flat_of(), preset)
         play_with(timeline, [(2, "negative", False)], tail=150)
         marks = {m.why: m.frame for m in timeline.marks if m.why != "section"}

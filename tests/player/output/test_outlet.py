@@ -15,6 +15,8 @@ from rym.errors import DeviceError
 
 from .fakes import Desk
 
+DEPTH = PlayerSettings().depth
+
 
 @pytest.fixture
 def rig(monkeypatch):
@@ -84,7 +86,7 @@ def test_it_comes_back_by_itself_softly_and_at_the_musics_place(rig):
     heard = desk.streams[-1].heard[:, 0]
     assert np.diff(heard).max() < 1.1 * np.pi / 2 / (BACK * RATE)
     assert heard[-1] == 1.0
-    assert outlet.audible_at(wrote) == pytest.approx(clock.now() - BACK - 1.0 + 0.25, abs=0.06)
+    assert outlet.audible_at(wrote) == pytest.approx(clock.now() - BACK - 1.0 + DEPTH, abs=0.06)
 
 
 @pytest.mark.fault(47)
@@ -96,7 +98,7 @@ def test_a_device_that_is_away_at_the_start_is_refused_once_and_waited_for_after
     with pytest.raises(DeviceError, match="is not there"):
         Outlet(settings, clock)
     outlet = Outlet(settings, clock, again=True)
-    assert run(outlet, 2.0) == pytest.approx(2.2 * RATE, abs=3 * BLOCK)
+    assert run(outlet, 2.0) == pytest.approx((2.0 + DEPTH) * RATE, abs=3 * BLOCK)
     assert outlet.facts()["device"] == "lost"
     desk.there = True
     run(outlet, 1.0)
@@ -142,7 +144,7 @@ def test_interruptions_of_every_stream_are_counted_together(rig):
     run(outlet, 1.0)
     assert outlet.xruns == 1
     missing = outlet.missing
-    assert 0.15 < missing < 0.25
+    assert missing == pytest.approx(0.4 - DEPTH, abs=0.05)
     desk.streams[-1].active = False
     run(outlet, 3.0)
     assert (outlet.xruns, outlet.missing) == (1, missing)

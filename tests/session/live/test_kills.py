@@ -388,7 +388,7 @@ def test_without_a_supervisor_it_is_neutral_at_once_and_silent_within_30_s(orpha
     heard, killed = orphaned.heard, orphaned.killed
     rig = np.array([heard.rig(frame) for frame in heard.first])
     ok = ~np.isnan(heard.rest)
-    # Killed as soon as the fade of 0.5 s is rendered: a part of it is still heard by then.
+    # Killed as soon as the fade of 0.4 s is rendered: a part of it is still heard by then.
     before = (rig > killed - 0.1) & (rig < killed) & ok
     assert not is_pure(heard.gains[before], NEUTRAL).any()
     soon = (rig > killed + 2.0) & (rig < killed + 4.0) & ok
