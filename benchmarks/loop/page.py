@@ -40,13 +40,13 @@ def section(found: Sequence[Line], n_seeds: int) -> str:
 lasts for {STEADY_S:g} s (time to the right state, `unknown`), {TWINS_S:g} s (twins) or
 {RUNAWAY_S:g} s (runaway). What is decided is heard when the player's own engine gets to it (preset
 {player.preset}, dwell {player.dwell:g} s, 3.3 s a bar), {ahead:.2f} s after the answer at the
-soonest, and acts back on the person by the coupling. Keys go on in feedback, 0.3 to 1.0 s late, 5 %
-of them wrong. Twins are of the kind CEBRA + kNN, one learning (half-life
-{_or_never(learning.half_life)}), one frozen: deaf ones answer the same windows, others live a life each. Else the calibration chooses
-the decoder. The drift turns the pattern of every state by {DRIFT:g}° in 20 minutes, as large as
-before, among the states. Where it turns to what no state had shown (`drift_new = 1`), an encoder
-that stays as it was is nearly blind to it, whatever its memory learns: two persons gained 0.00 ±
-0.02. Means over persons with Student's 95 % interval.
+soonest, and acts back on the person by the coupling. Keys go on in feedback, 0.3 to 1.0 s late,
+5 % of them wrong. Twins are of the kind CEBRA + kNN, one learning (half-life
+{_or_never(learning.half_life)}), one frozen: deaf ones answer the same windows, others live a life
+each. Else the calibration chooses the decoder. The drift turns the pattern of every state by
+{DRIFT:g}° in 20 minutes, as large as before, among the states. Where it turns to what no state had
+shown (`drift_new = 1`), an encoder that stays as it was is nearly blind to it, whatever its memory
+learns: two persons gained 0.00 ± 0.02. Means over persons with Student's 95 % interval.
 
 | what | asked | found | persons | |
 |---|---|---|---|---|
