@@ -21,6 +21,8 @@ Act = Literal[
     "steer",
     "stop twice",
     "stop, then distress",
+    "duck",
+    "duck off",
 ]
 
 LASTS: dict[str, float] = {
@@ -46,6 +48,10 @@ class Case(msgspec.Struct, frozen=True):
     """Seconds from the act until neutral alone is heard, at most; null where it need not be."""
     sounds: float | None = None
     """Seconds from the act to the first sound, at most, where there was silence."""
+    lower: float | None = None
+    """Seconds from the act until it is 20 dB lower, at most; null where it need not be."""
+    back: float | None = None
+    """Seconds from the act until it is as loud as the music is, at most; null where it need not."""
 
     @property
     def name(self) -> str:
@@ -84,6 +90,10 @@ def every() -> list[Case]:
     cases += [
         Case("followed", "stop twice", silent=0.5),
         Case("mid-fade", "stop, then distress", silent=0.5),
+        Case("followed", "duck", lower=0.3),
+        Case("mid-fade", "duck", lower=0.3),
+        Case("held", "duck", lower=0.3),
+        Case("ducked", "duck off", back=2.0),
         Case("held", "answer"),
         Case("neutral", "answer"),
         Case("stopped", "release", sounds=1.5),
@@ -105,6 +115,7 @@ def short() -> list[Case]:
         ("rising", "distress"),
         ("followed", "distress"),
         ("followed", "stop twice"),
+        ("followed", "duck"),
         ("mid-fade", "stop, then distress"),
         ("mid-fade", "nothing more"),
         ("mid-fade", "supervisor gone"),

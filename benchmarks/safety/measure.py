@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from . import signals
 from .cases import Case
 from .signals import RMS, SPAN
 
-Floats = np.ndarray[Any, np.dtype[np.float64]]
+Floats = npt.NDArray[np.float64]
 
 SILENT = 1e-3
 """Largest sample that still counts as silence, 34 dB below the music."""
@@ -27,6 +28,8 @@ LEAK = 4e-3
 """Gain that a layer seems to have where another one fades, whose spectrum is then no line."""
 LOUDER = 0.5
 """dB by which nothing may be louder than it was, measured over 125 ms."""
+LOWER, BACK = 10 ** (-19 / 20), 10 ** (-1 / 20)
+"""Share of its level at which the music counts as 20 dB lower, and as loud as it is."""
 STEEPER = 1.1
 """Times the sources' own largest step from sample to sample."""
 
@@ -43,6 +46,10 @@ class Heard(NamedTuple):
     """When neutral alone was heard for the rest of the sound; null where it was not."""
     sounds: float | None
     """First sound behind the act where there was none."""
+    lower: float | None
+    """Since when it was 20 dB lower than before, to the end; null where it was not."""
+    back: float | None
+    """When it first was as loud as the music is; null where it never was."""
     steepest: float
     """Largest step from sample to sample over the largest that the layers' own steps allow, in what
     the player gave out."""
@@ -64,7 +71,7 @@ class Heard(NamedTuple):
         case, found = self.case, []
         if not self.before:
             found.append("not as it should be before the act")
-        for name in ("silent", "neutral", "sounds"):
+        for name in ("silent", "neutral", "sounds", "lower", "back"):
             most, was = getattr(case, name), getattr(self, name)
             if most is not None and (was is None or was > most + GRACE):
                 found.append(f"{name} {'never' if was is None else f'{was:.2f} s'}, not {most:g}")
@@ -144,7 +151,8 @@ def measure(
     until = max(0, at - SPAN // HOP)  # a row holds the 125 ms behind its beginning
     was = float(power[max(0, until - 100) : until].max(initial=0.0))
     # From silence, and where it only comes up, the music's own level is the most.
-    most = 1.0 if quiet or case.situation == "rising" or case.act in ("answer",) else was
+    rises = quiet or case.situation == "rising" or case.act in ("answer", "duck off")
+    most = 1.0 if rises else was
     behind = float(power[at:].max(initial=0.0))
     before = peaks[max(0, at - 30) : at]
     return Heard(
@@ -153,11 +161,24 @@ def measure(
         silent=None if goes_on else float(last),
         neutral=_neutral(rows, power, times, act, at, lasts=captured <= STEEPER),
         sounds=float(times[at + loud[0]] - act) if quiet and len(loud) else None,
+        lower=_since(power[at:] <= LOWER * was, times[at:], act),
+        back=_first(power[at:] >= BACK, times[at:], act),
         steepest=_steepest(given, gains(given), least),
         captured=captured,
         louder=20.0 * float(np.log10(max(behind, 1e-6) / max(most, 1e-6))) if behind else -120.0,
         xruns=xruns,
     )
+
+
+def _since(true: npt.NDArray[np.bool_], times: Floats, act: float) -> float | None:
+    """Return since when something was so, to the end."""
+    begin = int(np.flatnonzero(~true)[-1]) + 1 if not true.all() else 0
+    return float(times[begin] - act) if begin < len(true) else None
+
+
+def _first(true: npt.NDArray[np.bool_], times: Floats, act: float) -> float | None:
+    """Return when something first was so."""
+    return float(times[np.argmax(true)] - act) if true.any() else None
 
 
 def _neutral(

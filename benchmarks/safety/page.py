@@ -35,6 +35,8 @@ def measured(heard: Sequence[Heard]) -> str:
         "silence after, s",
         "neutral alone after, s",
         "sound after, s",
+        "20 dB lower after, s",
+        "up again after, s",
         "largest jump given",
         "captured",
         "louder by, dB",
@@ -44,7 +46,7 @@ def measured(heard: Sequence[Heard]) -> str:
     for one in heard:
         cells = [
             _against(getattr(one, name), getattr(one.case, name))
-            for name in ("silent", "neutral", "sounds")
+            for name in ("silent", "neutral", "sounds", "lower", "back")
         ]
         louder = "–" if one.louder < -0.05 else f"{max(one.louder, 0.0):.1f}"
         faults = "; ".join(one.faults) or "holds"

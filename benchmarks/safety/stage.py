@@ -129,7 +129,7 @@ class Stage:
         return now is not None and now.audible == "positive" and not now.fade and now.level_db == 0
 
     async def _reach(self, situation: Situation, work: Any) -> None:
-        """Come into a situation; what is rendered is heard about 0.25 s later."""
+        """Come into a situation; what is rendered is heard about 0.33 s later."""
         if situation == "rising":
             await self.wait(2.0, work)
             return
@@ -189,6 +189,10 @@ class Stage:
                 self._order("resume", SESSION)
             case "release":
                 self._order("release-stop", SESSION)
+            case "duck":
+                self._order("duck", "on")
+            case "duck off":
+                self._order("duck", "off")
             case "steer":
                 self._order("steer", "positive")
             case _:

@@ -39,7 +39,7 @@ LOWER = 1.0
 DUCKED = 0.1
 """Linear gain while somebody speaks, −20 dB."""
 DUCK = 0.05
-"""Seconds until then: with the 0.25 s that wait in ring and device, about 0.3 s after the order."""
+"""Seconds until then, behind the 0.33 s that wait in ring and device."""
 BACK = 1.5
 """Seconds of coming back; within 2 s after the order."""
 

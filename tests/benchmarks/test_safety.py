@@ -134,6 +134,21 @@ def test_a_stop_may_not_be_heard_through():
     assert looked_at(case, late).faults[0].startswith("silent never")
 
 
+def test_ducked_music_is_lower_from_some_time_on_and_comes_back():
+    """20 dB less, to the end, or never; and up again once it is let go."""
+    ducked = (0.0, 0.0, 0.1)
+    down = mixed((0, LOUD), (2.3, LOUD), (2.35, ducked), (5, ducked))
+    duck, release = Case("followed", "duck", lower=0.3), Case("ducked", "duck off", back=2.0)
+    assert looked_at(duck, down).lower == pytest.approx(0.35, abs=0.03)
+    assert looked_at(duck, down).faults == []
+    for rows in (((0, LOUD), (5, LOUD)), ((0, LOUD), (2.7, LOUD), (2.8, ducked), (5, ducked))):
+        assert any(one.startswith("lower") for one in looked_at(duck, mixed(*rows)).faults)
+    up = mixed((0, ducked), (2.3, ducked), (3.8, LOUD), (5.2, LOUD))
+    assert looked_at(release, up).back == pytest.approx(1.65, abs=0.15)
+    assert looked_at(release, up).faults == []
+    assert looked_at(release, mixed((0, ducked), (5.2, ducked))).faults == ["back never, not 2"]
+
+
 def test_a_blast_is_told_from_a_rise():
     """Silence, then sound at once; and the player's own ramp of two seconds."""
     sound = mixed((0, LOUD), (6, LOUD))[:, None] * np.ones(2)
