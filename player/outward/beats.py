@@ -1,6 +1,6 @@
 """The music's beat as MIDI clock: when each tick is heard, from where the player is (pure).
 
-`Played` says a quarter of a second ahead at which rig time a place in the music is heard. Between
+`Played` says a third of a second ahead at which rig time a place in the music is heard. Between
 two of them a place and a time lie on one straight line, so that a tick is due at its own place in
 the bank's grid of beats, however the messages come. A tick is never sent twice and none is left out
 while the music runs on: who follows counts them.
