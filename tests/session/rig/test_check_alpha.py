@@ -156,7 +156,6 @@ def test_parts_that_are_too_short_are_refused():
         asyncio.run(check_alpha(StreamSettings(), SystemClock(), print, seconds=3.0))
 
 
-@needs_eyes
 def test_channels_that_are_no_electrodes_are_no_question_of_contact(tmp_path):
     """An Enobio 8's `Ch1` says not where it sits: the file is named, not the gel."""
     path = tmp_path / "a.csv"
@@ -166,6 +165,7 @@ def test_channels_that_are_no_electrodes_are_no_question_of_contact(tmp_path):
         check_recordings(StreamSettings(), [path, path])
 
 
+@needs_eyes
 def test_files_answer_on_the_command_line(capsys):
     """One object, 0 for seen; the other way round 1 and not seen; one file alone is refused."""
     words = ["check", "alpha", "--recording", str(OPEN), "--recording", str(CLOSED)]
