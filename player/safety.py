@@ -62,7 +62,7 @@ TO_NEUTRAL = 1.5
 PAUSE_AFTER = 60.0
 """Seconds of SAFE in which nothing comes before the music pauses."""
 PAUSE_FADE = 10.0
-STOP_FADE = {"operator": 0.15, "participant": 0.15, "distress": 1.5}
+STOP_FADE = {"operator": 0.12, "participant": 0.12, "distress": 1.5}
 """Seconds; with what is rendered ahead and the device's buffer within 0.5 s and 2 s."""
 GONE_NEUTRAL = 1.0
 GONE_AFTER = 4.0

@@ -234,8 +234,8 @@ def test_whatever_comes_in_mid_fade_the_waveform_goes_on(ended_of, preset, what)
     what(engine)
     go(6.0)
     wave = np.concatenate(sound)[1:]
-    # Both layers of a fade of 0.15 s (a STOP turns to neutral beneath its silence), the level's
-    # ramp of 0.15 s, and the seam of an ending that is the loop turned upside down and halved.
-    slope = ((np.pi / 2) ** 2 + np.pi / 2) * 0.5 * crossfade.CAP / (0.15 * RATE)
+    # Both layers of a fade of 0.12 s (a STOP turns to neutral beneath its silence), the level's
+    # ramp of 0.12 s, and the seam of an ending that is the loop turned upside down and halved.
+    slope = ((np.pi / 2) ** 2 + np.pi / 2) * 0.5 * crossfade.CAP / (0.12 * RATE)
     slope += 0.75 * crossfade.CAP * (np.pi / 2) / SEAM if what is HALF_WAY["ended"] else 0.0
     assert np.abs(np.diff(wave, axis=0)).max() <= slope
