@@ -10,7 +10,9 @@ from rym.messages import AFFECTS, Affect
 class Rule(NamedTuple):
     """One row: how to go from one affect to another. The position in the music stays."""
 
-    when: Literal["at once", "next beat", "next bar"]
+    when: Literal["at once", "next half-beat", "next bar"]
+    """`next half-beat`: on a beat or midway between two. A fade that is half-way on a beat would be
+    as soon, but then both layers' onsets sound together, a fifth larger than either's."""
     fade: float
     """Length of the fade, in `unit`."""
     unit: Literal["seconds", "bars"] = "seconds"
@@ -31,7 +33,7 @@ def _all(rule: Rule) -> dict[tuple[Affect, Affect], Rule]:
 
 
 PRESETS: dict[str, Preset] = {
-    "close": Preset(_all(Rule("next beat", 0.4)), through_neutral=False),
+    "close": Preset(_all(Rule("next half-beat", 0.4)), through_neutral=False),
     "gentle": Preset(_all(Rule("next bar", 1.0, "bars", patience=2.5)), through_neutral=True),
     "paper": Preset(_all(Rule("at once", 0.04)), through_neutral=False),
 }

@@ -149,6 +149,8 @@ class Moves:
             bar = self._score.next_bar(m)
             if bar - m <= rule.patience * RATE:
                 return bar - self._place
+        if rule.when == "next half-beat":
+            return self._score.next_half_beat(m) - self._place
         return self._score.next_beat(m) - self._place
 
     def _bar_length(self, frame: int) -> int:

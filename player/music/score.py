@@ -58,6 +58,9 @@ class Score:
             self._beats.extend(at + beat for beat in section.beats)
             at += section.n_frames
         self.total = at
+        after = [*self._beats[1:], at + self._beats[0]] if self._beats else []
+        midways = [(a + b) // 2 for a, b in zip(self._beats, after, strict=True)]
+        self._half_beats = sorted({m % at for m in (*self._beats, *midways)})
 
     def clip(self, turn: int) -> tuple[int, int]:
         """Return section and variant of the `turn`-th section played."""
@@ -79,6 +82,10 @@ class Score:
     def next_beat(self, m: int) -> int:
         """Return the first frame from `m` on with which a beat begins."""
         return _next(self._beats, self.total, m)
+
+    def next_half_beat(self, m: int) -> int:
+        """Return the first frame from `m` on with a beat, or midway between two."""
+        return _next(self._half_beats, self.total, m)
 
     def bar_length(self, m: int) -> int:
         """Return the number of frames of the bar that holds `m`."""

@@ -207,7 +207,7 @@ def test_an_order_in_mid_fade_does_not_keep_what_has_to_go():
     limits = strict(preset="close")
     listener = Listener(Engine(told(), limits, session="s")).alone()
     listener.apply(steer("negative"))
-    listener.play(1460)
+    listener.play(1470)
     listener.apply(steer("neutral"))
     listener.play(30)
     assert not listener.forced, "it would have gone in time by itself"
@@ -229,7 +229,7 @@ def test_a_stuck_answer_ends_on_the_presets_own_beat_or_bar(preset, affect):
     first = stretches(listener.heard[affect], RATE)[0]
     longest = getattr(limits, f"{affect}_longest") * RATE
     assert longest - 24_000 <= first <= longest
-    grid = {"close": 6000, "gentle": 24_000, "paper": BLOCK}[preset]
+    grid = {"close": 3000, "gentle": 24_000, "paper": BLOCK}[preset]
     turned = next(c.fade for c in listener.played if c.frame > listener.forced[0])
     assert turned.start % grid == 0
     assert turned.start - listener.forced[0] < BLOCK

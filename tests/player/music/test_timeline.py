@@ -117,10 +117,11 @@ def test_a_gentle_change_begins_on_the_bar_and_lasts_one(flat_of):
     assert fades == [(BAR, "fade"), (BAR + BAR // 2, "half-way"), (2 * BAR, "faded")]
 
 
-def test_a_far_bar_gives_way_to_the_next_beat(material_of):
-    """Where the next bar is more than 2.5 s away, a gentle change begins on the beat."""
-    slow = material_of()
-    section = slow.sections[0]
+@pytest.fixture
+def slow(material_of):
+    """Return material of one long bar, whose beats are a second apart."""
+    fast = material_of()
+    section = fast.sections[0]
     one_bar = type(section)(
         section.n_frames * 2,
         (0,),
@@ -128,21 +129,35 @@ def test_a_far_bar_gives_way_to_the_next_beat(material_of):
         tuple(tuple(np.concatenate([s, s]) for s in v) for v in section.sounds),
         tuple(v[:1] for v in section.rho),
     )
-    timeline = start(type(slow)(slow.affects, (one_bar,)))
+    return type(fast)(fast.affects, (one_bar,))
+
+
+def test_a_far_bar_gives_way_to_the_next_beat(slow):
+    """Where the next bar is more than 2.5 s away, a gentle change begins on the beat."""
+    timeline = start(slow)
     play(timeline, 0.1)
     timeline.request("positive")
     play(timeline, 2)
     assert [(m.frame, m.why) for m in timeline.marks] == [(48_000, "fade")]
 
 
-def test_close_begins_on_the_beat_and_paper_at_once(flat_of):
-    """`close`: next beat, 0.4 s; `paper`: this block, 40 ms."""
-    for preset, begin, length in (("close", BAR // 4, 2 * RATE // 5), ("paper", 960, 1920)):
-        timeline = start(flat_of(), preset)
-        play_with(timeline, [(2, "negative", False)], tail=150)
-        marks = {m.why: m.frame for m in timeline.marks if m.why != "section"}
-        assert marks["fade"] == begin
-        assert marks["faded"] == begin + length
+@pytest.mark.parametrize(
+    ("preset", "asked", "begin", "length"),
+    [
+        ("close", 0, 0, 19_200),
+        ("close", 2, 24_000, 19_200),
+        ("close", 50, 24_000, 19_200),
+        ("close", 51, 48_000, 19_200),
+        ("paper", 2, 960, 1920),
+    ],
+)
+def test_close_begins_on_the_half_beat_and_paper_at_once(slow, preset, asked, begin, length):
+    """`close`: next beat, or midway between two, 0.4 s; `paper`: this block, 40 ms."""
+    timeline = start(slow, preset)
+    play_with(timeline, [(asked, "negative", False)], tail=150)
+    marks = {m.why: m.frame for m in timeline.marks if m.why != "section"}
+    assert marks["fade"] == begin
+    assert marks["faded"] == begin + length
 
 
 def test_opposites_are_parted_by_a_bar_of_neutral(flat_of):
@@ -231,10 +246,11 @@ def test_a_place_in_the_music_is_where_it_would_be(material):
 
 @given(st.integers(0, 10 * SECTION))
 def test_the_grid_agrees_with_a_plain_search(material, m):
-    """Next bar, next beat and bar length equal what stepping through the bars gives."""
+    """Next bar, beat, half-beat and the bar's length equal what stepping through bars gives."""
     score = Score(material, 1)
     assert score.next_bar(m) == -(-m // BAR) * BAR
     assert score.next_beat(m) == -(-m // (BAR // 4)) * (BAR // 4)
+    assert score.next_half_beat(m) == -(-m // (BAR // 8)) * (BAR // 8)
     assert score.bar_length(m) == BAR
 
 
