@@ -37,6 +37,10 @@ LASTS: dict[str, float] = {
 """Seconds for which is listened behind an act; behind any other, 3."""
 
 
+PROMISES = ("silent", "neutral", "sounds", "lower", "back")
+"""Fields of a case that are seconds from the act, at most; what was heard has the same."""
+
+
 class Case(msgspec.Struct, frozen=True):
     """One thing that happens in one situation."""
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import signals
-from .cases import Case
+from .cases import PROMISES, Case
 from .signals import RMS, SPAN
 
 Floats = npt.NDArray[np.float64]
@@ -71,7 +71,7 @@ class Heard(NamedTuple):
         case, found = self.case, []
         if not self.before:
             found.append("not as it should be before the act")
-        for name in ("silent", "neutral", "sounds", "lower", "back"):
+        for name in PROMISES:
             most, was = getattr(case, name), getattr(self, name)
             if most is not None and (was is None or was > most + GRACE):
                 found.append(f"{name} {'never' if was is None else f'{was:.2f} s'}, not {most:g}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from .cases import PROMISES
 from .measure import Heard
 
 
@@ -44,10 +45,7 @@ def measured(heard: Sequence[Heard]) -> str:
     )
     lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for one in heard:
-        cells = [
-            _against(getattr(one, name), getattr(one.case, name))
-            for name in ("silent", "neutral", "sounds", "lower", "back")
-        ]
+        cells = [_against(getattr(one, name), getattr(one.case, name)) for name in PROMISES]
         louder = "–" if one.louder < -0.05 else f"{max(one.louder, 0.0):.1f}"
         faults = "; ".join(one.faults) or "holds"
         if one.disturbed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from ..settings import BLOCK
@@ -58,9 +59,9 @@ class Score:
             self._beats.extend(at + beat for beat in section.beats)
             at += section.n_frames
         self.total = at
-        after = [*self._beats[1:], at + self._beats[0]] if self._beats else []
-        midways = [(a + b) // 2 for a, b in zip(self._beats, after, strict=True)]
-        self._half_beats = sorted({m % at for m in (*self._beats, *midways)})
+        around = [*self._beats, *(at + beat for beat in self._beats[:1])]
+        midways = ((a + b) // 2 % at for a, b in pairwise(around))
+        self._half_beats = sorted({*self._beats, *midways})
 
     def clip(self, turn: int) -> tuple[int, int]:
         """Return section and variant of the `turn`-th section played."""
