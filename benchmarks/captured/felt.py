@@ -99,7 +99,7 @@ class Capture(threading.Thread):
 
 
 def run(seeds: int) -> None:
-    """Print felt → half-way heard on captured sound, per preset, over persons.
+    """Print felt → half-way heard on captured sound, per preset, over the persons so far.
 
     Parameters
     ----------
@@ -118,8 +118,10 @@ def run(seeds: int) -> None:
             heard = captured(music, folder / f"from-{first}", jobs)
             for (_, preset), one in zip(jobs, heard, strict=True):
                 found[preset].append(one)
-    for preset in PRESETS:
-        print(told(preset, found[preset], [one.expected[preset] for one in cases]))
+            # After each round: a player that fails later must not cost half an hour of figures.
+            for preset, so_far in found.items():
+                expected = [one.expected[preset] for one in cases[: len(so_far)]]
+                print(told(preset, so_far, expected), flush=True)
 
 
 def captured(music: Path, folder: Path, jobs: list[tuple[Case, str]]) -> list[Found]:
