@@ -183,8 +183,8 @@ def hours(material: Material, n: int) -> None:
                 valence=None, probabilities=None, confidence=0.9, reason="", model="",
             )  # fmt: skip
             engine.apply(Identity("decoder", 1, "decoder/valence", block), said)
-        due = 1000.0 + engine.frame / RATE
-        worst = max(worst, abs(sink.audible_at(engine.frame) - due) * RATE)
+        late = (clock.now() - 1000.0 + settings.depth) * RATE - engine.frame
+        worst = max(worst, late - BLOCK, -late)
         if block % (1800 * RATE // BLOCK) == 0:
             used.append(here.memory_info().rss / 2**20)
             print(f"{block * BLOCK / RATE / 3600:4.1f} h  {used[-1]:7.2f} MB", flush=True)
@@ -192,7 +192,8 @@ def hours(material: Material, n: int) -> None:
     slope = np.polyfit(np.arange(1, len(used)) / 2, used[1:], 1)[0]
     print(
         f"{engine.frame} frames; {ahead} ahead of the clock (depth "
-        f"{settings.depth * RATE:.0f}); the time of a frame drifts by {worst:.3f} frames at most; "
+        f"{settings.depth * RATE:.0f}), never more than {worst:.3f} frames off the block that is "
+        f"due; "
         f"memory {slope:+.3f} MB/h from the first half hour on; {sink.xruns} interruptions"
     )
 

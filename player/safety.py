@@ -50,7 +50,7 @@ from typing import Literal, NamedTuple
 
 from rym.messages import SafetyState
 
-from .settings import RATE
+from .settings import RATE, STOP_FADE
 
 HOLD = 0.5
 """Seconds without a usable answer after which nothing new begins."""
@@ -62,8 +62,6 @@ TO_NEUTRAL = 1.5
 PAUSE_AFTER = 60.0
 """Seconds of SAFE in which nothing comes before the music pauses."""
 PAUSE_FADE = 10.0
-STOP_FADE = {"operator": 0.12, "participant": 0.12, "distress": 1.5}
-"""Seconds; with what is rendered ahead and the device's buffer within 0.5 s and 2 s."""
 GONE_NEUTRAL = 1.0
 GONE_AFTER = 4.0
 GONE_FADE = 20.0
@@ -83,7 +81,7 @@ TEXTS: dict[str, str] = {
     "supervisor gone": "The session has come to an end; the music fades out.",
 }
 """What people are told, by reason."""
-GONE_STOPPED = "The session has come to an end; the music stays stopped."
+GONE_SILENT = "The session has come to an end; the music stays silent."
 """Where there is no music to fade out."""
 
 
@@ -119,6 +117,7 @@ class DeadMan:
         self._quiet: int | None = 0 if silent else None
         self._asked = False
         self._gone: int | None = None
+        self._gone_silent = False
         self._ending = False
         self._over: int | None = None
         self._orders: list[Order] = [] if silent else [Order("sound")]
@@ -126,8 +125,8 @@ class DeadMan:
     @property
     def text(self) -> str:
         """One sentence for people; empty where nothing is to be said."""
-        if self.state == "STOP" and self.reason == "supervisor gone":
-            return GONE_STOPPED
+        if self.reason == "supervisor gone" and self._gone_silent:
+            return GONE_SILENT
         return TEXTS.get(self.reason, "")
 
     @property
@@ -188,6 +187,9 @@ class DeadMan:
         if self._gone is not None:
             return False
         self._gone, self._asked = frame, False
+        self._gone_silent = self.state == "STOP" or (
+            self._quiet is not None and frame >= self._quiet
+        )
         self.reason = "supervisor gone"
         if self.state != "STOP":
             self.state = "SAFE"

@@ -67,6 +67,9 @@ TOPIC_OF: dict[type[Content], Topic] = {
 """Where what the engine says is published."""
 TIMED = (Played, Shown)
 """What is said together with the time at which its frame is heard."""
+AT_ONCE = 40
+"""Control blocks that are rendered before others have their turn again: more than the ring holds,
+so that no device that takes too much can keep a stop out."""
 FAREWELL = 10
 """Control blocks over which sound fades where the process is told to end."""
 
@@ -257,7 +260,9 @@ class Player:
     async def _feed(self) -> None:
         while not (self._told or self._engine.finished):
             self._take()  # also where a device stands still: a stop is latched all the same
-            while self._sink.room() >= BLOCK and not self._told:
+            for _ in range(AT_ONCE):
+                if self._sink.room() < BLOCK or self._told:
+                    break
                 self._take()
                 self._render()
             self._sink.check()

@@ -31,6 +31,11 @@ CAUTIOUS = {
 LEAST_NEUTRAL = 30.0
 """Seconds of neutral after a forced end below which a reason is needed."""
 
+STOP_FADE = {"operator": 0.12, "participant": 0.12, "distress": 1.5}
+"""Seconds of the fade to silence, by who asks for it."""
+STOP_WITHIN = 0.5
+"""Seconds from a stop to silence that are promised; distress, whose fade is 1.5 s, has 2."""
+
 WRITTEN = ("permuted", "yoked")
 """Arms that are led by a sequence written beforehand."""
 
@@ -146,6 +151,14 @@ class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
                 f"The arm {self.arm!r} has a sequence of {len(self.sequence)} states, which only "
                 f"{' and '.join(WRITTEN)} follow.",
                 "Leave the sequence away, or choose one of these arms.",
+            )
+        silent = self.depth + self.latency + BLOCK / RATE + STOP_FADE["operator"]
+        if silent > STOP_WITHIN + 1e-9:
+            room = STOP_WITHIN - BLOCK / RATE - STOP_FADE["operator"]
+            raise UsageError(
+                f"With a depth of {self.depth:g} s and a latency of {self.latency:g} s a stop is "
+                f"silence after {silent:.2f} s, and {STOP_WITHIN:g} s are promised.",
+                f"Set [player] depth and latency to at most {room:.2f} s together.",
             )
         for affect in ("negative", "positive"):
             longest = getattr(self, f"{affect}_longest")

@@ -285,7 +285,7 @@ class Played(Content, frozen=True, kw_only=True):
 class Shown(Content, frozen=True, kw_only=True):
     """What is seen while `frame` is heard; between two of them everything moves in a line.
 
-    Sent when it is rendered, a quarter of a second before it is heard: whoever shows it knows by
+    Sent when it is rendered, a third of a second before it is heard: whoever shows it knows by
     then where it goes. `cause` is empty: it follows from what is heard.
     """
 

@@ -212,10 +212,13 @@ def told(preset: str, found: list[Found], expected: list[tuple[float, ...]]) -> 
     over = over_people(np.array([float(np.median(one.seconds)) for one in found]))
     low, high = over.interval or (np.nan, np.nan)
     p50, p90 = np.percentile(seconds, [50, 90])
+    never = sum(one.never for one in found)
+    all_of_them = np.median([*seconds, *[np.inf] * never])
     return (
         f"{preset:7} {len(found)} persons: median {p50:.2f} s (asked {ASKED[preset]:g}), 90 % "
         f"within {p90:.1f} s; a person's median {over.mean:.2f} s, 95 % {low:.2f} to {high:.2f} s; "
-        f"{len(seconds)} answered, {sum(one.never for one in found)} too late, "
+        f"{len(seconds)} answered, {never} too late (median with these as never: "
+        f"{all_of_them:.2f} s), "
         f"{sum(one.already for one in found)} heard already; by the frames "
         f"{np.median([s for one in expected for s in one]):.2f} s"
     )

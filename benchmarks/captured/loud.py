@@ -21,13 +21,18 @@ SHORT_TERM = 3 * RATE // BLOCK
 """Control blocks of a short-term window (EBU Tech 3341)."""
 
 
+SOUNDS = 1e-4
+"""Share of the power from which on a clip counts as heard."""
+
+
 class Loud(NamedTuple):
     """What was found."""
 
     off_lu: Array
     """Short-term loudness less what the clips' own loudness lets expect, in LU, per block."""
     jump: float
-    """Largest step from sample to sample, against the largest of the clips in the same second."""
+    """Largest step from sample to sample, against the largest of the clips that are heard in the
+    same second."""
 
 
 def track(material: Material, n_frames: int) -> npt.NDArray[np.float32]:
@@ -73,14 +78,16 @@ def compare(sound: npt.NDArray[np.float32], clips: npt.NDArray[np.float32], gain
         As declared; only their proportions count.
     """
     share = gains**2 / (gains**2).sum(axis=1, keepdims=True)
-    own = np.stack([_power(clip) for clip in clips], axis=1)
-    n = min(len(own), len(share))
-    expected = _short_term((share[:n] * own[:n]).sum(axis=1))
+    powers = np.stack([_power(clip) for clip in clips], axis=1)
+    n = min(len(powers), len(share))
+    expected = _short_term((share[:n] * powers[:n]).sum(axis=1))
     found = _short_term(_power(sound)[:n])
     seconds = range(0, min(len(sound), clips.shape[1]) - RATE + 1, RATE)
-    jump = max(
-        _jump(sound[s : s + RATE]) / max(map(_jump, clips[:, s : s + RATE])) for s in seconds
-    )
+    jump = 0.0
+    for s in seconds:
+        sounds = share[s // BLOCK : (s + RATE) // BLOCK].max(axis=0, initial=0.0) > SOUNDS
+        own = max(map(_jump, clips[sounds, s : s + RATE]), default=np.inf)
+        jump = max(jump, _jump(sound[s : s + RATE]) / own)
     return Loud(found - expected, jump)
 
 

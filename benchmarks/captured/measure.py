@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import butter, sosfilt
 
 from player.settings import RATE
 from rym.messages import AFFECTS
@@ -22,6 +23,8 @@ UNEXPLAINED = 0.05
 within 5 ms of a fade of 40 ms the gains move by 12 %; a frame too few leaves more than that."""
 SILENT = -20.0
 """Level in dB at and below which a fade holds a hole, not a dip."""
+CLEAN_HZ = 12_000.0
+"""Nothing of signals, markers and fades lies above it; a break does, by about half its step."""
 MARGIN = 20
 """Windows looked at before and after a fade."""
 
@@ -133,6 +136,18 @@ def _middle(at: Array, gains: Array, before: str, fade: Mapping[str, Any]) -> fl
     return float((0.5 - zero) / slope)
 
 
+def broken(sound: Array) -> float:
+    """Return the largest value above `CLEAN_HZ`, but for the first 10 ms, where the filter rises.
+
+    Parameters
+    ----------
+    sound : array of shape (n_frames,)
+        One channel at 48 kHz.
+    """
+    sos = butter(8, CLEAN_HZ, "highpass", fs=RATE, output="sos")
+    return float(np.abs(sosfilt(sos, sound)[RATE // 100 :]).max())
+
+
 class Run(NamedTuple):
     """One captured run."""
 
@@ -143,6 +158,8 @@ class Run(NamedTuple):
     late_ms: Array
     """Of every fade: fitted half-way point against its declared audible time."""
     fades: list[Fade]
+    broken: float
+    """Largest value above `CLEAN_HZ` from the first marker to the last, in shares of full scale."""
 
     @property
     def undisturbed(self) -> bool:
@@ -183,4 +200,5 @@ def compare(sound: Array, played: Sequence[Mapping[str, Any]]) -> Run:
         1000 * (heard_at - said_at)[1:],
         np.array(late),
         read_fades,
+        broken(sound[round(found[0]) : round(found[-1])]),
     )

@@ -61,7 +61,8 @@ def signals(minutes: float, picture: Path | None) -> None:
             f"declared audible time: median {np.median(late):+.1f} ms, worst "
             f"{late[np.abs(late).argmax()]:+.1f} ms; against its declared frame: worst "
             f"{1000 * np.abs(middles).max():.2f} ms; level {level.min():+.3f} to "
-            f"{level.max():+.3f} dB; markers {_span(found.drift_ms)} ms; "
+            f"{level.max():+.3f} dB; markers {_span(found.drift_ms)} ms; above 12 kHz "
+            f"{20 * np.log10(found.broken):.1f} dBFS at most; "
             f"{run['facts'].get('xruns', 0)} interruptions told"
         )
         if picture is not None and preset == "gentle":

@@ -67,7 +67,7 @@ def faults(found: Sequence[Kill]) -> list[str]:
         if one.loudest is not None and one.loudest > allowed_db(RISE):
             said.append(f"sound came back at {one.loudest:.1f} dB")
         if one.readable is False:
-            said.append("the journal cannot be read")
+            said.append("journal, EEG or sound cannot be read")
     return said
 
 
@@ -95,7 +95,9 @@ def table(found: Sequence[Kill]) -> str:
         "Loudest within 0.3 s behind any silence, of the loudest of all": (
             f"{max(loudest, default=-120.0):.1f} dB, of {allowed_db(RISE):.1f} dB allowed"
         ),
-        "Sessions whose journal could not be read": f"{sum(x.readable is False for x in last)}",
+        "Sessions whose journal, EEG or sound could not be read": (
+            f"{sum(x.readable is False for x in last)}"
+        ),
     }
     lines += ["", *(f"- {what}: {found}" for what, found in told.items())]
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import psutil
+import soundfile
 
 from benchmarks.safety.sound import Ear, server
 from decoder import model as models
@@ -23,11 +24,13 @@ from decoder.training import fit
 from generator.making.build import build
 from generator.memory import load as load_memory
 from generator.settings import GeneratorSettings, NoPictures
+from rym.errors import RymError
 from rym.topics import NOW
 from session.folder import Folder
 from session.live.lines import read
 from session.settings import CONFIGS
 from session.simulate import live
+from stream.files.xdf import read_stream
 
 from .heard import Return, returns
 
@@ -180,8 +183,15 @@ class Session:
         return float(times[peaks > 1e-3][-1] - begin), sum(map(_lives, parts))
 
     def readable(self) -> bool:
-        """Return whether what is on the disk can be read, but for a journal's torn last line."""
+        """Return whether journal, EEG and sound can be read, but for a journal's torn last line."""
         journal = read(self.folder)
+        try:
+            for path in self.folder.xdf():
+                read_stream(path)
+            for path in self.folder.heard():
+                soundfile.info(path)
+        except (RymError, soundfile.SoundFileError):
+            return False
         return not journal.damaged and len(journal.of(NOW)) > 0
 
     def returns(self) -> list[Return]:

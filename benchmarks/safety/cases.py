@@ -7,7 +7,18 @@ from typing import Literal
 import msgspec
 
 Situation = Literal[
-    "rising", "followed", "mid-fade", "held", "neutral", "ducked", "stopped", "pausing", "paused"
+    "rising",
+    "followed",
+    "mid-fade",
+    "held",
+    "neutral",
+    "cannot be used",
+    "ducked",
+    "stopped",
+    "pausing",
+    "paused",
+    "coming back",
+    "supervisor gone",
 ]
 Act = Literal[
     "stop",
@@ -15,6 +26,7 @@ Act = Literal[
     "nothing more",
     "supervisor gone",
     "end",
+    "end without a cadence",
     "answer",
     "resume",
     "release",
@@ -30,7 +42,8 @@ LASTS: dict[str, float] = {
     "distress": 3.0,
     "nothing more": 5.0,
     "supervisor gone": 27.0,
-    "end": 32.0,
+    "end": 18.0,
+    "end without a cadence": 24.0,
     "stop twice": 2.0,
     "stop, then distress": 2.5,
 }
@@ -74,6 +87,7 @@ SOUNDING: tuple[Situation, ...] = (
     "mid-fade",
     "held",
     "neutral",
+    "cannot be used",
     "ducked",
 )
 QUIET: tuple[Situation, ...] = ("stopped", "paused")
@@ -94,6 +108,16 @@ def every() -> list[Case]:
     cases += [
         Case("followed", "stop twice", silent=0.5),
         Case("mid-fade", "stop, then distress", silent=0.5),
+        Case("followed", "end without a cadence", silent=31.0),
+        Case("mid-fade", "end without a cadence", silent=31.0),
+        Case("cannot be used", "nothing more", neutral=4.0),
+        Case("cannot be used", "answer"),
+        Case("coming back", "stop", silent=0.5),
+        Case("coming back", "distress", silent=2.0),
+        Case("coming back", "supervisor gone", silent=30.0, neutral=2.0),
+        Case("supervisor gone", "stop", silent=0.5),
+        Case("supervisor gone", "distress", silent=2.0),
+        Case("supervisor gone", "end", silent=31.0),
         Case("followed", "duck", lower=0.3),
         Case("mid-fade", "duck", lower=0.3),
         Case("held", "duck", lower=0.3),
@@ -127,6 +151,8 @@ def short() -> list[Case]:
         ("neutral", "distress"),
         ("neutral", "answer"),
         ("ducked", "stop"),
+        ("coming back", "stop"),
+        ("supervisor gone", "distress"),
         ("stopped", "steer"),
         ("stopped", "release"),
     }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import NamedTuple
 
-from player.safety import TEXTS, DeadMan, Order
+from player.safety import DeadMan, Order
 from player.settings import BLOCK, RATE
 
 HOP = RATE // 4
@@ -19,7 +19,7 @@ HOMECOMING = 20 * RATE
 
 
 Change = tuple[int, str, str, list[Order]]
-"""Frame, state, reason and orders."""
+"""Frame, state, what people are told, and orders."""
 
 
 class Step(NamedTuple):
@@ -49,19 +49,24 @@ class Machine:
         self.answers = ""
         self.run(BLOCK)
 
+    @property
+    def said(self) -> tuple[str, str, str]:
+        """State, sentence and reason."""
+        return self.switch.state, self.switch.text, self.switch.reason
+
     def run(self, frames: int) -> list[Change]:
-        """Step on; return frame, state, reason and orders wherever one of them changed."""
+        """Step on; return every change, of the reason too, and whatever is ordered."""
         found: list[Change] = []
         end = self.frame + frames
-        said = (self.switch.state, self.switch.reason)
+        said = self.said
         while self.frame < end:
             if self.frame % HOP == 0 and self.answers:
                 answer = self.switch.fresh if self.answers == "usable" else self.switch.useless
                 answer(self.frame)
             orders = self.switch.step(self.frame)
-            now = (self.switch.state, self.switch.reason)
+            now = self.said
             if orders or now != said:
-                found.append((self.frame, *now, orders))
+                found.append((self.frame, *now[:2], orders))
             said = now
             self.frame += BLOCK
         return found
@@ -127,17 +132,17 @@ EVENTS: dict[str, Callable[[Machine], object]] = {
 def outcome(where: str, event: str) -> tuple[Step, ...]:
     """Return what changes behind an event in a situation."""
     machine = situation(where)
-    begin, said = machine.frame, (machine.switch.state, machine.switch.reason)
+    begin, said = machine.frame, machine.said
     EVENTS[event](machine)
     steps = []
-    now = (machine.switch.state, machine.switch.reason)
+    now = machine.said
     found = machine.run(WATCHED)
     if now != said and (not found or found[0][0] > begin):
-        found.insert(0, (begin, *now, []))
-    for frame, state, reason, orders in found:
+        found.insert(0, (begin, *now[:2], []))
+    for frame, state, text, orders in found:
         follows = "what the policy asks for" if state == "RUN" else "as it was"
         heard = ", ".join(_words(order) for order in orders) or follows
-        steps.append(Step((frame - begin) / RATE, state, heard, TEXTS.get(reason, "")))
+        steps.append(Step((frame - begin) / RATE, state, heard, text))
     if event == "`end`" and not any("silent" in step.heard for step in steps):
         over = machine.switch.finished(begin)
         own = situation(where).switch.sounding

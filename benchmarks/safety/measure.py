@@ -66,6 +66,12 @@ class Heard(NamedTuple):
         return self.captured > STEEPER >= self.steepest
 
     @property
+    def late(self) -> bool:
+        """Return whether a promise was kept by no more than what is let pass on real parts."""
+        pairs = [(getattr(self.case, name), getattr(self, name)) for name in PROMISES]
+        return any(most is not None and was is not None and was > most for most, was in pairs)
+
+    @property
     def faults(self) -> list[str]:
         """Return what of the promise was not kept."""
         case, found = self.case, []
@@ -141,7 +147,7 @@ def measure(
     times, sound = times[:n], sound[: n * HOP]
     peaks = np.abs(sound).reshape(-1, HOP).max(axis=1)
     rows = gains(sound)
-    least = TONE if case.act == "end" else SILENT
+    least = TONE if case.act.startswith("end") or case.situation == "coming back" else SILENT
     captured = _steepest(sound, rows, least)
     power = np.sqrt((rows**2).sum(axis=1))
     loud = np.flatnonzero(peaks[at:] > SILENT)

@@ -47,7 +47,7 @@ def measured(heard: Sequence[Heard]) -> str:
     for one in heard:
         cells = [_against(getattr(one, name), getattr(one.case, name)) for name in PROMISES]
         louder = "–" if one.louder < -0.05 else f"{max(one.louder, 0.0):.1f}"
-        faults = "; ".join(one.faults) or "holds"
+        faults = "; ".join(one.faults) or ("holds, within the 0.25 s" if one.late else "holds")
         if one.disturbed:
             faults += "; broken behind the player"
         lines.append(

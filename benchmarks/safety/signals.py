@@ -13,13 +13,15 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from rym.bank import SCHEMA, Bank, Clip, Correlation, Maker, save, sha256
+from rym.bank import SCHEMA, Bank, Clip, Correlation, Kind, Maker, save, sha256
 from rym.messages import AFFECTS
 
 RATE = 48_000
 SPAN = 6000
 """Frames that hold whole periods of everything."""
 BAR, BARS = 24_000, 4
+ENDING = 16
+"""Bars of a section's ending: it goes on for two, and has rung out after fourteen more."""
 LOW, STEP, TONES = 10, 4, 20
 """A layer's lowest tone, the step between its tones (both × 8 Hz), and how many there are."""
 RMS = 0.05
@@ -47,12 +49,24 @@ def steepest(number: int) -> float:
     return float(np.abs(np.diff(layer(number)[: 2 * SPAN, 0])).max())
 
 
-def write(folder: Path) -> None:
-    """Write the bank: two sections of one variant each."""
+def ending(number: int) -> Sound:
+    """Return a layer's ending: the same tones, which ring out."""
+    sound = np.tile(layer(number), (ENDING // BARS, 1))
+    share = np.clip((np.arange(len(sound)) / BAR - 2) / (ENDING - 2), 0.0, 1.0)
+    ringing = (1.0 + np.cos(np.pi * share)) / 2.0
+    return (sound * ringing[:, None]).astype(np.float32)
+
+
+def write(folder: Path, *, endings: bool = True) -> None:
+    """Write a bank of two sections of one variant each, with endings or without."""
     (folder / "audio").mkdir(parents=True)
-    clips = [_clip(folder, section, number) for section, number in product(range(2), range(3))]
+    kinds: tuple[Kind, ...] = ("loop", "ending") if endings else ("loop",)
+    clips = [_clip(folder, *one) for one in product(range(2), range(3), kinds)]
     one = tuple(tuple(float(i == j) for j in range(3)) for i in range(3))
-    correlations = [Correlation(section=k, variant=0, rho=(one,) * BARS) for k in range(2)]
+    correlations = [
+        Correlation(section=k, variant=0, kind=kind, rho=(one,) * _bars(kind))
+        for k, kind in product(range(2), kinds)
+    ]
     manifest = Bank(
         schema=SCHEMA,
         memory_sha256="",
@@ -65,23 +79,29 @@ def write(folder: Path) -> None:
     save(manifest, folder)
 
 
-def _clip(folder: Path, section: int, number: int) -> Clip:
-    file = f"audio/{section}-{AFFECTS[number]}.flac"
-    soundfile.write(folder / file, layer(number), RATE, subtype="PCM_24")
+def _bars(kind: Kind) -> int:
+    return BARS if kind == "loop" else ENDING
+
+
+def _clip(folder: Path, section: int, number: int, kind: Kind) -> Clip:
+    file = f"audio/{section}-{AFFECTS[number]}-{kind}.flac"
+    sound = layer(number) if kind == "loop" else ending(number)
+    soundfile.write(folder / file, sound, RATE, subtype="PCM_24")
     return Clip(
         file=file,
         sha256=sha256(folder / file),
         affect=AFFECTS[number],
         section=section,
         variant=0,
+        kind=kind,
         maker=Maker(backend="test"),
         prompt_sha256="",
         seed=0,
         bpm=480.0,
-        bars=BARS,
+        bars=_bars(kind),
         beats_per_bar=4,
-        n_samples=BAR * BARS,
-        downbeats=tuple(range(0, BAR * BARS, BAR)),
+        n_samples=len(sound),
+        downbeats=tuple(range(0, len(sound), BAR)),
         key="D",
         mode="dorian",
         lufs=-20.0,

@@ -69,7 +69,7 @@ class Stage:
         self.newest: Played | None = None
         self.state = ("", "")
         self.said: list[tuple[str, str, str]] = []
-        self.answers = True
+        self.answers = self.usable = True
         self.xruns = 0
 
     async def go_through(self) -> Done:
@@ -113,13 +113,14 @@ class Stage:
             self.xruns = int(message.content.facts.get("xruns", 0))
 
     async def _answer(self) -> None:
-        """Decode four times a second that it is positive."""
+        """Decode four times a second that it is positive, or that the window cannot be used."""
         while True:
             if self.answers:
                 now = self.clock.now()
                 content = Valence(
-                    t=now, state="positive", valence=None, probabilities=None, confidence=0.9,
-                    reason="", model="",
+                    t=now, state="positive" if self.usable else "unknown", valence=None,
+                    probabilities=None, confidence=0.9 if self.usable else 0.0,
+                    reason="" if self.usable else "artifacts", model="",
                 )  # fmt: skip
                 self.decoder.publish(VALENCE, content)
             await self.clock.sleep_until(self.clock.now() + HOP)
@@ -142,6 +143,16 @@ class Stage:
         if situation == "ducked":
             self._order("duck", "on")
             await self.wait(1.5, work)
+        elif situation == "coming back":
+            self._order("end")
+            await self.wait(2.0, work)
+        elif situation == "supervisor gone":
+            self.life.gone.set()
+            await self.wait(2.0, work)
+        elif situation == "cannot be used":
+            self.usable = False
+            await self.until(lambda: self.state == ("SAFE", "unusable"), 5.0, work)
+            await self.wait(3.0, work)
         elif situation == "stopped":
             self.console.publish(STOP, Stop(by="operator", t=self.clock.now()))
             await self.wait(1.5, work)
@@ -180,10 +191,10 @@ class Stage:
             case "nothing more":
                 self.answers = False
             case "answer":
-                self.answers = True
+                self.answers = self.usable = True
             case "supervisor gone":
                 self.life.gone.set()
-            case "end":
+            case "end" | "end without a cadence":
                 self._order("end")
             case "resume":
                 self._order("resume", SESSION)

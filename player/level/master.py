@@ -5,7 +5,8 @@
     level       up from silence (4 s), down to silence       the dead-man switch
                 down only, 1 s                               `set-level`, a person
                 down only, 1 s                               the cap of 85 dB(A), where calibrated
-    duck        to −20 dB in 0.05 s, back in 1.5 s           `duck on`, `duck off`
+    duck        to −20 dB in 0.05 s, back in 1.5 s           `duck on`, `duck off`: heard once what
+                                                         ring and device hold is over, 0.33 s
 
 The gains are multiplied, so that whatever is ducked, a STOP is silence, and a level that was set
 lower meanwhile stays lower. What is ducked is heard: the limits of exposure count it. A player that

@@ -21,7 +21,7 @@ SWING = 4.0
 """Seconds from neutral to a pole at full speed: the decoder's answers are a second of EEG each and
 scatter, and a mixture that followed faster would say so aloud."""
 GATHER = 0.5
-"""Seconds from rest to full speed. The gains bend less than in the fade of 1 s of `close` then."""
+"""Seconds from rest to full speed: the gains bend less than in the fade of 0.4 s of `close`."""
 
 _FASTEST = BLOCK / (SWING * RATE)
 """Largest way of one control block."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from rym.errors import DeviceError
 
-from ..settings import RATE
+from ..settings import BLOCK, RATE
 from .flac import Recording
 
 Frames = npt.NDArray[np.float32]
@@ -27,6 +27,11 @@ WRITE_EVERY = RATE // 10
 KEEP_EVERY = RATE // 4
 """Frames after which the file is made readable up to here."""
 DISK_EVERY = 10 * RATE
+WAITING = 60 * RATE // BLOCK
+"""Blocks that may wait, 23 MB. More wait only while the disk takes some of them in as many more: on
+a fast clock it may be the slower one, and still be at work."""
+HANGS = 30.0
+"""Seconds at the end without a block that was taken, after which the rest is left behind."""
 
 LOG = logging.getLogger(__name__)
 
@@ -75,18 +80,35 @@ class Heard:
         self._files = [Recording(path, RATE) for path in paths]
         self.failed = ""
         """Why nothing is written any more; the music goes on without."""
+        self._taken = self._seen = self._since = 0
         self._blocks: queue.SimpleQueue[Frames | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="heard", daemon=True)
         self._thread.start()
 
     def write(self, block: Frames) -> None:
         """Hand a block over; it is copied and may be used again."""
+        if self.failed:
+            return
+        if self._hangs():
+            what = f"{self.path} has taken nothing while a minute of sound was given out."
+            self._fail(DeviceError(what, "Look after its disk."))
+            return
         self._blocks.put(block.copy())
 
     def close(self) -> None:
-        """Write what is left and end the files."""
+        """Write what is left and end the files; a disk that hangs is left behind."""
         self._blocks.put(None)
-        self._thread.join()
+        seen = -1
+        while self._thread.is_alive() and seen != self._taken:
+            seen = self._taken
+            self._thread.join(HANGS)
+
+    def _hangs(self) -> bool:
+        """Return whether more waits than may, and nothing was taken in as many blocks."""
+        if self._blocks.qsize() <= WAITING or self._taken != self._seen:
+            self._seen, self._since = self._taken, 0
+        self._since += 1
+        return self._since > WAITING
 
     def _work(self) -> None:
         n = kept = on_disk = 0
@@ -97,6 +119,7 @@ class Heard:
                 continue
             try:
                 n += self._put(frames)
+                self._taken += 1
                 if n - kept >= KEEP_EVERY:
                     kept = n
                     to_disk = n - on_disk >= DISK_EVERY

@@ -14,7 +14,7 @@ from rym.errors import DeviceError
 
 from ..settings import RATE
 from .aside import Aside
-from .opening import Opener, Target
+from .opening import Opener, Target, same
 from .ramps import crossed
 from .ringed import RingedSink
 from .sink import Frames, Sink
@@ -37,14 +37,23 @@ class Monitor:
         Name of the device.
     opener : callable
         Returns the access to devices.
+    first : callable
+        Returns the participant's device, which it must not be: there the same sound would come
+        twice, behind limiter and cap.
     """
 
-    def __init__(self, wanted: str, opener: Callable[[], Opener]) -> None:
+    def __init__(
+        self,
+        wanted: str,
+        opener: Callable[[], Opener],
+        first: Callable[[], Target | None] = lambda: None,
+    ) -> None:
         self.wanted = wanted
         self.dropped = 0
         """Frames left out because the device was slower."""
         self.note = ""
-        self._opener = opener
+        self._opener, self._first = opener, first
+        self._lost: list[Sink] = []
         self._sink: Sink | None = None
         self._target: Target | None = None
         self._held: Frames | None = None
@@ -78,17 +87,19 @@ class Monitor:
         why = self._sink.lost() if self._sink is not None else ""
         if self._sink is not None and why:
             self._tell(f"The monitor {self.wanted!r} is lost: {why}.")
-            lost, self._sink = self._sink, None
+            self._lost.append(self._sink)
+            self._sink = None
             self._next = now
-            if not aside.busy:
-                aside.start(now, lost.close, lambda _: None)
+        if self._lost and not aside.busy:
+            aside.start(now, self._lost.pop().close, lambda _: None)
         if self._sink is None and now >= self._next and not aside.busy:
             self._next = now + RETRY
             aside.start(now, self._open, self._take)
 
     def leave(self) -> list[Sink]:
-        """Return the stream, which somebody else closes; it is opened again later."""
-        left = [] if self._sink is None else [self._sink]
+        """Return its streams, which somebody else closes; it is opened again later."""
+        left = [*self._lost, *([] if self._sink is None else [self._sink])]
+        self._lost = []
         self._sink = self._held = None
         return left
 
@@ -99,9 +110,17 @@ class Monitor:
 
     def _open(self) -> tuple[RingedSink, Target] | DeviceError:
         try:
-            return self._opener().output(self.wanted, self._target, depth=DEPTH)
+            sink, target = self._opener().output(self.wanted, self._target, depth=DEPTH)
         except DeviceError as error:
             return error
+        first = self._first()
+        if first is not None and same(first, target):
+            sink.close()
+            return DeviceError(
+                f"{self.wanted!r} is {first.name!r}, which the participant listens to.",
+                "Name another device in [player] monitor.",
+            )
+        return sink, target
 
     def _take(self, found: tuple[RingedSink, Target] | DeviceError) -> None:
         if isinstance(found, DeviceError):

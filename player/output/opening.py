@@ -195,6 +195,13 @@ class Opener:
         return self._watch
 
 
+def same(one: Target, other: Target) -> bool:
+    """Return whether two names lead to one device."""
+    if one.via or other.via:
+        return one.via == other.via
+    return (one.found.name, one.found.host) == (other.found.name, other.found.host)
+
+
 def _way(devices: list[Found]) -> Found | None:
     """Return the device of ALSA's that leads to any of the sound server's."""
     ways = {one.name: one for one in devices if "ALSA" in one.host}

@@ -16,23 +16,23 @@ import logging
 from rym.clock import Clock
 from rym.errors import DeviceError
 
-from ..settings import RATE, PlayerSettings
+from ..settings import BLOCK, RATE, STOP_FADE, STOP_WITHIN, PlayerSettings
 from .aside import Aside
 from .devices import unheard
 from .monitor import Monitor
 from .opening import Opener, Target
 from .paced import PacedSink
 from .priority import favour
-from .ringed import RingedSink
+from .ringed import BACK, RingedSink
 from .sink import Frames, Sink
 from .talkback import Microphone, Talkback
 
 Stream = Sink | Microphone
 
-BACK = 1.0
-"""Seconds in which sound comes up once its device is back."""
 RETRY = 0.4
 """Seconds between two attempts."""
+WAKES = 5.0
+"""Seconds in which a device that was opened again must begin to take frames, or is tried anew."""
 HANGS = 10.0
 """Seconds after which an attempt that has not ended counts as hanging: the process must end."""
 
@@ -66,7 +66,9 @@ class Outlet:
         self._target: Target | None = None
         self._sink: Sink = PacedSink(clock, settings.depth)
         self._away: DeviceError | None = None
+        self._wanted = settings.device
         self._coming: tuple[RingedSink, Target] | None = None
+        self._opened = 0.0
         self._dead: list[Stream] = []
         self._since = self._next = 0.0
         self._first = self._written = 0
@@ -77,14 +79,20 @@ class Outlet:
         if settings.sink not in ("null", "wav"):
             self._favoured = favour()  # before any stream begins its threads
             self._open(again=again)
-        self._monitor = Monitor(settings.monitor, self._access) if settings.monitor else None
+        self._monitor = (
+            Monitor(settings.monitor, self._access, lambda: self._target)
+            if settings.monitor
+            else None
+        )
         self._talkback = Talkback(settings.talkback, self._access) if settings.talkback else None
 
     # -- what the player's loop sees -------------------------------------------------------------
 
     @property
     def name(self) -> str:
-        """Name of the device, `null` where nothing sounds."""
+        """Name of the device, also of one that is waited for; `null` where nothing sounds."""
+        if self._target is None and self._away is not None:
+            return self._wanted
         return self._target.name if self._target else self._sink.name
 
     @property
@@ -93,7 +101,9 @@ class Outlet:
         if self._away is not None:
             return f"{self._away.error} The music goes on unheard until it is back."
         others = [one.note for one in self._others() if one.note]
-        return " ".join(filter(None, [self._said or self._sink.note, *others]))
+        if self._hangs():
+            others.append(f"PortAudio has hung for {HANGS:g} s over monitor or microphone.")
+        return " ".join(filter(None, [self._said or self._sink.note, self._slow(), *others]))
 
     @property
     def xruns(self) -> int:
@@ -164,13 +174,28 @@ class Outlet:
 
     def check(self) -> None:
         """Raise DeviceError if looking for a device hangs: only a new process helps then."""
-        if self._aside.busy_for(self._clock.now()) > HANGS:
+        # Over monitor or microphone it may hang: the participant's music does not wait for them.
+        if self._away is not None and self._hangs():
             raise DeviceError(
                 f"The audio device {self.name!r} was lost, and PortAudio has hung for "
                 f"{HANGS:g} s looking for it.",
                 "The player is started again.",
                 device=self.name,
             )
+
+    def _slow(self) -> str:
+        """Say so where the device adds more than was asked of it, and a stop comes too late."""
+        adds = getattr(self._sink, "latency", 0.0)
+        silent = self._settings.depth + adds + BLOCK / RATE + STOP_FADE["operator"]
+        if silent <= STOP_WITHIN + 0.005:
+            return ""
+        return (
+            f"With {self.name!r} a stop is silence after {silent:.2f} s, not {STOP_WITHIN:g} s: "
+            f"the device alone adds {adds:.2f} s. A smaller [player] depth makes up for it."
+        )
+
+    def _hangs(self) -> bool:
+        return self._aside.busy_for(self._clock.now()) > HANGS
 
     def drained(self) -> bool:
         """Return True once everything that was written has been heard; nothing more is written."""
@@ -205,6 +230,10 @@ class Outlet:
                 self._sink = unheard(settings, self._clock, error)
                 return
             self._away, self._since = error, self._clock.now()
+            # The one that was calibrated, and no other that the name fits: its cap holds meanwhile.
+            calibrated = settings.calibrated_device
+            if settings.device.casefold() in calibrated.casefold():
+                self._wanted = calibrated
             LOG.warning("%s", self.note)
 
     def _tend(self) -> None:
@@ -245,7 +274,7 @@ class Outlet:
         try:
             self._access().list_again()
             return self._access().output(
-                settings.device, self._target, depth=settings.depth, exclusive=settings.exclusive
+                self._wanted, self._target, depth=settings.depth, exclusive=settings.exclusive
             )
         except DeviceError as error:
             LOG.debug("%s", error)
@@ -253,11 +282,11 @@ class Outlet:
 
     def _take(self, found: tuple[RingedSink, Target] | None) -> None:
         """Keep the device that was found, if one was."""
-        self._coming = found
+        self._coming, self._opened = found, self._clock.now()
 
     def _wait_for(self, sink: RingedSink, target: Target) -> None:
         """Go over to a device that was opened once it runs."""
-        if sink.lost():
+        if sink.lost() or self._clock.now() > self._opened + WAKES:
             self._coming = None
             self._dead.append(sink)
         elif sink.awake():

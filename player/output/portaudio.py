@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rym.errors import DeviceError
@@ -63,9 +63,11 @@ class PortAudio:
 
     def list_again(self) -> None:
         """Look for devices anew; every open stream dies."""
-        try:
-            # No public name leads to Pa_Terminate and Pa_Initialize.
+        # No public name leads to Pa_Terminate and Pa_Initialize. Where the second failed last time,
+        # as while the system's audio service starts, the first has nothing to end.
+        with suppress(self._sound.PortAudioError):
             self._sound._terminate()
+        try:
             self._sound._initialize()
         except self._sound.PortAudioError as error:
             raise DeviceError(

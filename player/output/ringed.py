@@ -19,7 +19,7 @@ from rym.clock import Clock
 from rym.errors import DeviceError
 
 from ..settings import RATE
-from .ramps import Rise
+from .ramps import GAP, Rise
 from .resampling import Resampler
 from .sink import Frames
 
@@ -32,6 +32,11 @@ SETTLING = 5.0
 """Seconds from a stream's start in which a stall means nothing: a sound server may take the first
 buffer and then sleep for up to two seconds before it asks for more, as PulseAudio's null sink does.
 """
+BLINKED = 0.35
+"""Seconds between two looks after which it was this process that stood still, which says nothing of
+the device."""
+LONG, BACK = 0.5, 1.0
+"""Seconds of an interruption after which sound comes up as from silence, and in which it does."""
 AWAKE, APART = 3, 0.03
 """Times that the callback must have answered, and seconds between two questions, before a device
 counts as running: its first buffers are taken in one go."""
@@ -91,7 +96,7 @@ class RingedSink:
         self._written = 0
         # Of the device's own rate, unlike all else.
         self._put = self._taken = 0
-        self._moved = self._opened = self._asked = clock.now()
+        self._moved = self._opened = self._asked = self._looked = clock.now()
         self._dry: float | None = None
         self._pace: deque[tuple[int, float]] = deque(maxlen=SLOTS)
         self.latency = float(stream.latency) + delay
@@ -99,12 +104,10 @@ class RingedSink:
     def room(self) -> int:
         """Return what is missing to the depth, and observe the device."""
         now = self._clock.now()
-        taken = self._put - (RING - int(self._ring.write_available))
-        if taken > self._taken:
-            self._taken, self._moved = taken, now
+        self._look(now)
         if self._action is not None and self._action not in self._stream.actions:
             # The callback found too little in the ring and gave it up, whatever is in it by now.
-            self._interrupted()
+            self._interrupted(now)
         if self._dry is None:
             self._observe(now)
         self._count_underflows(now)
@@ -136,6 +139,7 @@ class RingedSink:
         if not self._stream.active:
             return "its stream has ended"
         now = self._clock.now()
+        self._look(now)
         if self._action is None or now < self._opened + SETTLING:
             return ""
         return f"it has taken no sound for {STALLED} s" if now - self._moved > STALLED else ""
@@ -178,6 +182,13 @@ class RingedSink:
         self._stream.close()
         self.also_close()
 
+    def _look(self, now: float) -> None:
+        """Note what the device has taken, and when it last took something while it was watched."""
+        taken = self._put - (RING - int(self._ring.write_available))
+        if taken > self._taken or now - self._looked > BLINKED:
+            self._taken, self._moved = taken, now
+        self._looked = now
+
     def _begin(self) -> None:
         now = self._clock.now()
         if self._dry is not None:
@@ -188,11 +199,11 @@ class RingedSink:
         self._action = self._stream.play_ringbuffer(self._ring)
         self._moved = now
 
-    def _interrupted(self) -> None:
+    def _interrupted(self, now: float) -> None:
         """Note since when nothing has sounded; it is counted when the sound comes up again."""
         self._action = None
         self._dry = self._due() + self._put / self.rate
-        self.rise.begin()
+        self.rise.begin(BACK if now - self._dry > LONG else GAP / RATE)
 
     def _count_underflows(self, now: float) -> None:
         """Ask once a second how often the host itself found the callback too late."""

@@ -146,6 +146,7 @@ class Talkback:
         self.note = ""
         self._opener = opener
         self._voice = Voice()
+        self._lost: list[Microphone] = []
         self._on, self._level = False, 0.0
         self._microphone: Microphone | None = None
         self._target: Target | None = None
@@ -177,17 +178,19 @@ class Talkback:
         """Notice that the microphone is lost, and look for it now and then."""
         if self._microphone is not None and self._microphone.lost(now):
             self._tell(f"The microphone {self.wanted!r} is lost.")
-            lost, self._microphone = self._microphone, None
+            self._lost.append(self._microphone)
+            self._microphone = None
             self._next = now
-            if not aside.busy:
-                aside.start(now, lost.close, lambda _: None)
+        if self._lost and not aside.busy:
+            aside.start(now, self._lost.pop().close, lambda _: None)
         if self._microphone is None and now >= self._next and not aside.busy:
             self._next = now + RETRY
             aside.start(now, self._open, self._take)
 
     def leave(self) -> list[Microphone]:
-        """Return the stream, which somebody else closes; it is opened again later."""
-        left = [] if self._microphone is None else [self._microphone]
+        """Return its streams, which somebody else closes; it is opened again later."""
+        left = [*self._lost, *([] if self._microphone is None else [self._microphone])]
+        self._lost = []
         self._microphone = None
         return left
 
@@ -276,5 +279,7 @@ class Microphone:
         )
         if self._resampler is not None and n:
             came = self._resampler.process(came[:, None])[:, 0]
+        # A driver's NaN would stay in the gain's memory, and then in the participant's ears.
+        came = np.nan_to_num(came, nan=0.0, posinf=0.0, neginf=0.0)
         if len(came):
             self._waiting = np.concatenate([self._waiting, came])

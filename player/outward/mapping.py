@@ -23,8 +23,8 @@ What is not known is not sent: no valence and no state of silence, no probabilit
 none; a MIDI note ends then. A receiver that wants to fall back by itself does so when nothing has
 come for 2 s, as the player does.
 
-In SAFE and STOP nothing of all this is sent either: what is steered from here must rest where the
-music rests.
+In SAFE and STOP no valence, state, note or probability is sent either: what is steered from here
+must rest where the music rests. Quality, the stop itself and the beat of what sounds are told.
 """
 
 from __future__ import annotations

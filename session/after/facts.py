@@ -200,7 +200,7 @@ def _rules(player: Mapping[str, Any]) -> list[Delay]:
             why += f", nor more than {player['max_changes']} times a minute"
         out.append(Delay(name=DWELL, seconds=None, why=why))
     if "preset" in player:
-        why = f"a change waits for its beat or bar (preset {player['preset']})"
+        why = f"a change waits for its place in the music (preset {player['preset']})"
         out.append(Delay(name=WAIT, seconds=None, why=why))
     return out
 

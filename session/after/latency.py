@@ -336,7 +336,7 @@ WHY: tuple[tuple[str, Literal["software", "music", "device"], str], ...] = (
     (DECODED, "software", "broker, features, network, neighbours"),
     (TAKEN, "software", "broker, and the wait for a control block"),
     (DWELL, "music", "a state is kept for a while before the next one may be asked for"),
-    (WAIT, "music", "a change waits for its beat or bar"),
+    (WAIT, "music", "a change waits for its place in the music"),
     (PASSAGE, "music", "only between pleasant and unpleasant, where the preset asks for it"),
     (HALF, "music", "half of the fade"),
     (OUTPUT, "device", "ring, host buffer and device"),

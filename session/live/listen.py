@@ -83,7 +83,8 @@ def listen(resolved: Resolved, *, quiet: bool) -> dict[str, Any]:
 
 
 async def _play(supervisor: Supervisor, *, quiet: bool) -> None:
-    note = "← unpleasant   ↓ neither   → pleasant\nspace silences   r comes back   q ends"
+    note = "← unpleasant   ↓ neither   → pleasant"
+    note += "\nspace silences   r lets the music come back   q ends"
     at = supervisor.page.url if supervisor.page else ""
     board = Board(eeg=False, note=note, page=at, warnings=supervisor.warnings)
     async with interrupts(supervisor.stopping), pressed() as keys:

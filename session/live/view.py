@@ -64,6 +64,12 @@ LINGERS = 2.0
 QUIET = 1.5
 """Seconds without a window after which nothing comes."""
 RESTS = "long enough of one thing; the music stays neutral for a while"
+PAUSED = (
+    "nothing has come for a minute, and the music has paused: look after the person and the cap; "
+    "r lets the music come back"
+)
+"""The operator's alarm. It is seen, not heard: a terminal's bell may come out of the very device
+that the participant listens to."""
 CONFIRM = "y goes on with what is there now"
 PART_ORDER = ("journal", "simulator", "stream", "decoder", "player", "outward", "page")
 
@@ -157,6 +163,7 @@ class Board:
                 changed = told != (safety.state, safety.text)
                 self.safety = safety
                 said = f". {safety.text}" if safety.text else ""
+                said += f" ALARM: {PAUSED}" if safety.reason == "pause" else ""
                 return f"player: {safety.state}{said}" if changed else None
             case Status() as status:
                 return self._take_status(status)
@@ -203,6 +210,8 @@ class Board:
         rows = Table.grid(padding=(0, 2))
         rows.add_column(style="bold", width=8)
         rows.add_column()
+        if self.safety is not None and self.safety.reason == "pause":
+            rows.add_row(Text("ALARM", style="reverse"), Text(PAUSED, style="reverse"))
         rows.add_row("phase", self._phase(now))
         if self.eeg:
             rows.add_row("reported", self._reported())

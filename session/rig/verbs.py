@@ -103,7 +103,7 @@ def _add_delay(inner: Any, verb: Verb) -> None:
 
 
 def _add_level(inner: Any, verb: Verb) -> None:
-    words = "The person sets the level, from silence, on the loudest clip."
+    words = "The person sets the level, from silence, on a bank's loudest clip or a noise."
     parser = verb(inner, "level", words, _check_level)
     parser.add_argument("--config", type=Path, help="settings, a TOML file")
     parser.add_argument("--device", help="audio device, by name")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from benchmarks.kills.__main__ import faults, table
 from benchmarks.kills.heard import allowed_db, returns
 from benchmarks.kills.sessions import Kill
 from benchmarks.safety import machine, signals
-from benchmarks.safety.cases import Case, every, short
+from benchmarks.safety.cases import Case, Situation, every, short
 from benchmarks.safety.measure import HOP, RMS, SPAN, gains, measure
 from benchmarks.safety.page import NoPlaceError, measured, placed
 
@@ -65,8 +66,11 @@ def test_a_page_without_a_place_is_refused():
 def test_every_act_is_tried_and_the_short_ones_are_of_them():
     """From each situation that sounds, everything that silences."""
     names = [case.name for case in every()]
-    assert len(names) == len(set(names)) > 40
-    assert 8 <= len(short()) <= 14
+    assert len(names) == len(set(names)) > 50
+    for situation in get_args(Situation):
+        acts = {case.act for case in every() if case.situation == situation}
+        assert acts & {"distress", "steer", "release"}
+    assert 8 <= len(short()) <= 16
     assert {case.name for case in short()} < set(names)
 
 

@@ -56,6 +56,14 @@ LINES = {
         "more, or another of the same name: the music goes on unheard, and is heard again on that "
         "device alone within 2 s"
     ),
+    48: (
+        "A thousand answers a second, or one that flips every 50 ms: few changes, no click, and "
+        "the level holds"
+    ),
+    49: (
+        "A new change in mid-fade, the same one again, an unknown state, pause and stop in mid-"
+        "fade: the waveform has no break"
+    ),
     50: (
         "Two busy loops, a busy disk, a lock held for 50 ms, pauses of 200 ms: the sound is not "
         "interrupted once"

@@ -1,7 +1,7 @@
 """Line 29, the player's half: an answer that never changes, or that knows the limits.
 
-Half an hour of music, or ten minutes where the answer comes and goes, without waiting. What was
-heard is told from the published fades alone.
+A quarter of an hour of music, or ten minutes where the answer comes and goes, without waiting. What
+was heard is told from the published fades alone.
 """
 
 from __future__ import annotations

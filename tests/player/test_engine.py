@@ -274,7 +274,7 @@ def test_a_stop_beside_a_lost_supervisor_keeps_its_reason(material):
         ("STOP", "supervisor gone", ()),
     ]
     assert said[0][0].text == "The music has been stopped."
-    assert said[1][0].text == "The session has come to an end; the music stays stopped."
+    assert said[1][0].text == "The session has come to an end; the music stays silent."
     why = next(p.why for p in run.of(Played) if p.frame == frame)
     assert why.split(", ")[:3] == ["operator", "stop", "supervisor gone"]
 

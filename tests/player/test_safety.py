@@ -264,3 +264,19 @@ def test_a_stop_during_a_slow_fade_is_quicker_than_it():
     machine.stop(RATE, "distress")
     assert not machine.finished(2 * RATE)
     assert machine.finished(RATE + round(1.5 * RATE))
+
+
+@pytest.mark.parametrize("silent", ["pause", "stop"])
+def test_a_lost_supervisor_promises_no_fade_where_it_is_silent(silent):
+    """What is told is what is heard: a fade where there is music, else that it stays silent."""
+    machine = DeadMan(paused=silent == "pause", stopped=silent == "stop")
+    run(machine, 0, RATE)
+    machine.supervisor_gone(RATE)
+    assert machine.text == "The session has come to an end; the music stays silent."
+    run(machine, RATE, 40 * RATE)
+    assert machine.text == "The session has come to an end; the music stays silent."
+    sounding = DeadMan()
+    run(sounding, 0, RATE)
+    sounding.supervisor_gone(RATE)
+    run(sounding, RATE, 10 * RATE)
+    assert sounding.text == "The session has come to an end; the music fades out."

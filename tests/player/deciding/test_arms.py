@@ -281,8 +281,8 @@ SHORT = [(lead, PRESETS[i % 3], 6) for i, lead in enumerate(STUCK) if lead != "r
 
 @pytest.mark.fault(29)
 @pytest.mark.parametrize(("lead", "preset", "minutes"), LONG + SHORT)
-def test_what_is_stuck_for_half_an_hour_is_heard_within_its_limits(lead, preset, minutes):
-    """Half an hour of negative from the decoder; in all arms the same, by the samples given out."""
+def test_what_is_stuck_is_heard_within_its_limits(lead, preset, minutes):
+    """Half an hour of negative from the decoder, six minutes from any other: by the samples."""
     run = Run(told(), preset=preset, **STUCK[lead])
     if lead == "keys":
         run.do(key("negative"))

@@ -12,6 +12,7 @@ from player.output.ringed import RING, RingedSink
 from rym.errors import DeviceError
 
 HEADPHONES = Found(0, "USB Headphones", "ALSA", 48_000.0, 0, 2, True)
+SPEAKERS = Found(1, "Speakers", "ALSA", 48_000.0, 0, 2)
 
 
 class Ring:
@@ -102,6 +103,7 @@ class Desk:
         self.streams: list[Stream] = []
         self.lists = 0
         self.asked: list = []
+        self.wanted: list[str] = []
         self.hang = None
 
     def __call__(self, settings, clock):
@@ -116,15 +118,17 @@ class Desk:
             self.hang.wait(20)
 
     def output(self, wanted, before=None, *, depth, exclusive=False):
-        """Open the device, or refuse."""
+        """Open the speakers or, by any other name, the headphones; or refuse."""
         self.asked.append(before)
+        self.wanted.append(wanted)
+        if self.hang is not None:
+            self.hang.wait(20)
         if not self.there:
             raise DeviceError(f"{wanted!r} is not there.", "Connect it.")
         self.streams.append(Stream())
-        sink = RingedSink(
-            self.streams[-1], Ring(), name=HEADPHONES.name, clock=self.clock, depth=depth
-        )
-        return sink, Target(HEADPHONES, "", HEADPHONES.name)
+        found = SPEAKERS if wanted == "speakers" else HEADPHONES
+        sink = RingedSink(self.streams[-1], Ring(), name=found.name, clock=self.clock, depth=depth)
+        return sink, Target(found, "", found.name)
 
     def close(self) -> None:
         """Give nothing back."""

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from player.output import heard as recording
+from player.output.flac import Recording
 from player.output.heard import Heard, free_name
 from player.settings import BLOCK, RATE
 from rym.errors import DeviceError
@@ -117,3 +120,21 @@ def test_a_disk_that_fills_up_is_said_once_and_does_not_stop_the_player(tmp_path
         time.sleep(0.01)
     heard.close()
     assert heard.failed == "The disk is full. Free space."
+
+
+def test_a_disk_that_hangs_costs_the_recording_alone(tmp_path, monkeypatch):
+    """After two minutes' worth of blocks it is given up, and nothing waits for it, not the end."""
+    monkeypatch.setattr(recording, "WAITING", 20)
+    monkeypatch.setattr(recording, "HANGS", 0.1)
+    hang = threading.Event()
+    monkeypatch.setattr(Recording, "write", lambda *_: hang.wait(20.0))
+    heard = Heard(tmp_path)
+    for _ in range(80):
+        heard.write(np.zeros((BLOCK, 2), np.float32))
+    assert "has taken nothing" in heard.failed
+    waiting = heard._blocks.qsize()
+    assert waiting <= 2 * 20 + 1
+    heard.write(np.zeros((BLOCK, 2), np.float32))
+    assert heard._blocks.qsize() == waiting
+    heard.close()
+    hang.set()

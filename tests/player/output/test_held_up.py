@@ -37,13 +37,28 @@ def busy(tmp_path) -> Iterator[None]:
 @pytest.mark.real
 @pytest.mark.alone
 @pytest.mark.quiet
-@pytest.mark.long
 @pytest.mark.fault(50)
-def test_a_busy_machine_interrupts_nothing(alone, capture, busy, tmp_path):
-    """Two busy loops, disk, a lock held 50 ms a second, pauses of 200 ms: not one interruption."""
+def test_a_held_lock_and_pauses_interrupt_nothing(alone, capture, tmp_path):
+    """A thread that holds Python's lock for 50 ms a second, and twice for 200 ms."""
+    held_up(alone, capture, tmp_path, seconds=8, every=3.0)
+
+
+@pytest.mark.real
+@pytest.mark.alone
+@pytest.mark.quiet
+@pytest.mark.long
+@pytest.mark.usefixtures("busy")
+@pytest.mark.fault(50)
+def test_a_busy_machine_interrupts_nothing(alone, capture, tmp_path):
+    """Two busy loops and a busy disk besides, for longer: not one interruption."""
+    held_up(alone, capture, tmp_path, seconds=20, every=5.0)
+
+
+def held_up(alone, capture, tmp_path, *, seconds, every):
+    """Play while the lock is held; what was captured is what was given out, without a hole."""
     with capture("rym") as sound:
         player = alone(
-            {"seconds": 20, "held": [0.05, 1.0], "pauses": [[0.2, 5.0]],
+            {"seconds": seconds, "held": [0.05, 1.0], "pauses": [[0.2, every]],
              "states": ["neutral", "positive"]},
         )  # fmt: skip
         said = player.told()

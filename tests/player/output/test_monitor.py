@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -83,6 +85,22 @@ def test_a_faster_device_hears_silence_now_and_then():
     ups = np.diff(np.abs(heard))
     assert ups.max() < STEP + np.pi / 2 / BLOCK
     assert rig.monitor._sink.ahead() < DEPTH * RATE + 2 * BLOCK
+
+
+def test_a_stream_that_is_lost_while_somebody_else_is_served_is_closed_afterwards():
+    """Kept until then: its callback in C would go on with what nobody holds any more."""
+    rig = Rig()
+    rig.run(1.0)
+    busy = threading.Event()
+    rig.aside.start(rig.clock.now(), lambda: busy.wait(5.0), lambda _: None)
+    rig.desk.streams[0].active = False
+    rig.monitor.tend(rig.clock.now(), rig.aside)
+    assert rig.monitor.state == "lost"
+    assert not rig.desk.streams[0].closed
+    busy.set()
+    rig.run(3.0)
+    assert rig.desk.streams[0].closed
+    assert rig.monitor.state == "there"
 
 
 @pytest.mark.fault(47)

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from player.output import outlet as outlets
-from player.output.outlet import BACK, HANGS, Outlet
+from player.output.outlet import HANGS, WAKES, Outlet
+from player.output.ringed import BACK
 from player.settings import BLOCK, RATE, PlayerSettings
 from rym.clock import ManualClock
 from rym.errors import DeviceError
 
-from .fakes import Desk
+from .fakes import Desk, Stream
 
 DEPTH = PlayerSettings().depth
 
@@ -151,3 +152,89 @@ def test_interruptions_of_every_stream_are_counted_together(rig):
     assert outlet.facts()["xrun_ms"] == round(1000 * missing)
     outlet.close()
     assert all(one.closed for one in desk.streams)
+
+
+def test_a_player_that_stood_still_interrupts_and_loses_no_device(rig):
+    """Three seconds in which this process got nothing: told with their length, nothing reopened."""
+    desk, clock, run = rig
+    outlet = opened(clock)
+    run(outlet, 6.0)
+    for _ in range(300):
+        desk.streams[-1].take(BLOCK)
+        clock.advance(0.01)
+    run(outlet, 1.0)
+    assert outlet.facts()["device"] == "there"
+    assert (len(desk.streams), desk.lists, outlet.xruns) == (1, 0, 1)
+    assert outlet.missing == pytest.approx(3.0 - DEPTH, abs=0.05)
+
+
+def test_a_monitor_that_hangs_leaves_the_music_alone(rig):
+    """It is told, and no new process begins; only a lost device that hangs is worth one."""
+    desk, clock, _ = rig
+    outlet = opened(clock, monitor="speakers")
+    desk.hang = threading.Event()
+    outlet.room()
+    clock.advance(HANGS + 1.0)
+    outlet.check()
+    assert "hung for 10 s over monitor or microphone" in outlet.note
+    desk.streams[0].active = False
+    outlet.room()
+    with pytest.raises(DeviceError, match="hung for 10 s"):
+        outlet.check()
+    desk.hang.set()
+
+
+def test_a_monitor_is_never_the_participants_own_device(rig):
+    """By whatever name: the same sound twice would be louder than limiter and cap allow."""
+    desk, clock, run = rig
+    outlet = opened(clock, monitor="usb")
+    run(outlet, 3.0)
+    assert outlet.facts()["monitor"] == "lost"
+    assert "'usb' is 'USB Headphones', which the participant listens to" in outlet.note
+    assert all(one.closed for one in desk.streams[1:])
+    outlet = opened(clock, monitor="speakers")
+    run(outlet, 3.0)
+    assert (outlet.facts()["monitor"], outlet.note) == ("there", "")
+
+
+@pytest.mark.fault(47)
+def test_a_device_that_is_opened_again_and_never_wakes_is_tried_anew(rig):
+    """A stream that gives nothing away must not be waited for without end."""
+    desk, clock, run = rig
+    outlet = opened(clock)
+    run(outlet, 6.0)
+    desk.streams[-1].active = False
+    for _ in range(round(WAKES / 0.01) + 100):
+        outlet.room()
+        clock.advance(0.01)
+        outlet._aside.wait(5.0)
+    assert len(desk.streams) == 3
+    assert desk.streams[1].closed
+    run(outlet, 1.0)
+    assert outlet.facts()["device"] == "there"
+
+
+def test_the_calibrated_device_is_waited_for_and_known_by_its_name(rig):
+    """So that its cap holds for a player that was started again while it was away."""
+    desk, clock, run = rig
+    desk.there = False
+    known = {"sink": "portaudio", "device": "head", "calibrated_device": "USB Headphones"}
+    outlet = Outlet(PlayerSettings(full_scale_dba=100.0, **known), clock, again=True)
+    assert outlet.name == "USB Headphones"
+    run(outlet, 1.0)
+    desk.there = True
+    run(outlet, 1.0)
+    assert (outlet.name, desk.wanted[-1]) == ("USB Headphones", "USB Headphones")
+    desk.there = False
+    other = Outlet(PlayerSettings(**{**known, "calibrated_device": "Speakers"}), clock, again=True)
+    assert other.name == "head"
+
+
+def test_a_device_that_is_too_slow_for_a_stop_is_told(rig, monkeypatch):
+    """Bluetooth adds what nobody asked for: how late a stop is, and what helps."""
+    _, clock, _ = rig
+    assert opened(clock).note == ""
+    monkeypatch.setattr(Stream, "latency", 0.2)
+    note = opened(clock).note
+    assert "a stop is silence after 0.61 s, not 0.5 s" in note
+    assert "adds 0.20 s" in note

@@ -112,3 +112,29 @@ def test_without_the_library_the_remedy_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "rtmixer", None)
     with pytest.raises(DeviceError, match=r"There is no PortAudio here.*libportaudio2"):
         PortAudio()
+
+
+def test_devices_are_listed_again_after_the_system_refused_once(library):
+    """An audio service that starts anew: the next attempt begins where there is nothing to end."""
+    sound = sys.modules["sounddevice"]
+    begun = [True]
+
+    def end() -> None:
+        if not begun[0]:
+            raise BrokenError("PortAudio not initialized")
+        begun[0] = False
+
+    def begin() -> None:
+        if library.refuses:
+            raise BrokenError(library.refuses)
+        begun[0] = True
+
+    sound._terminate, sound._initialize = end, begin
+    door = PortAudio()
+    library.refuses = "host error"
+    for _ in range(2):
+        with pytest.raises(DeviceError, match="host error"):
+            door.list_again()
+    library.refuses = ""
+    door.list_again()
+    assert begun[0]

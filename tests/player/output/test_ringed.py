@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from player.output.ringed import STALLED, RingedSink
+from player.output.ringed import BACK, STALLED, RingedSink
 from player.settings import BLOCK, RATE
 from rym.clock import ManualClock
 from rym.errors import DeviceError
@@ -111,14 +111,33 @@ def test_a_device_that_stands_still_is_lost_within_a_second():
 
 
 def test_a_process_that_stood_still_is_no_lost_device():
-    """The ring ran dry meanwhile: an interruption, nothing else."""
+    """Whoever asks first; the device stood still with it, or went on and found the ring dry."""
+    for takes in (BLOCK, 0):
+        sink, stream, clock = opened()
+        run(sink, stream, clock, 6.0)
+        for _ in range(300):
+            stream.take(takes)
+            clock.advance(0.01)
+        assert not sink.lost()
+        run(sink, stream, clock, 0.1)
+        assert not sink.lost()
+        assert sink.xruns == (1 if takes else 0)
+
+
+@pytest.mark.parametrize(("seconds", "rise"), [(0.4, BLOCK / RATE), (3.0, BACK)])
+def test_after_a_long_interruption_sound_comes_up_as_from_silence(seconds, rise):
+    """A gap is bridged by 10 ms; who has sat in silence for longer is not to be startled."""
     sink, stream, clock = opened()
     run(sink, stream, clock, 6.0)
-    for _ in range(300):
+    before = len(stream.heard)
+    for _ in range(round(100 * seconds)):
         stream.take(BLOCK)
         clock.advance(0.01)
-    sink.room()
-    assert not sink.lost()
+    run(sink, stream, clock, 2.0)
+    heard = stream.heard[before:, 0]
+    assert np.diff(heard).max() == pytest.approx(np.pi / 2 / (rise * RATE), rel=0.1)
+    assert heard[-1] == 1.0
+    assert sink.missing == pytest.approx(np.count_nonzero(heard == 0.0) / RATE, abs=0.03)
 
 
 def test_a_device_is_awake_once_it_has_answered_again_and_again():

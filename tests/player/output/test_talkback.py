@@ -155,3 +155,17 @@ def test_a_microphone_that_gives_nothing_is_lost_and_a_full_ring_is_not():
     assert tape.begun == 2
     tape.active = False
     assert microphone.lost(12.1)
+
+
+def test_what_is_no_number_is_not_said():
+    """A driver's NaN neither reaches the ear nor stays in the gain that follows the voice."""
+    ring = Ring()
+    microphone, voice = Microphone(Tape(), ring, RATE), Voice()
+    music = np.zeros((BLOCK, 2), np.float32)
+    heard = []
+    for k in range(40):
+        ring.samples = np.full(2 * BLOCK, np.nan if k == 5 else 0.5, np.float32)
+        ring.samples[0] = np.inf if k == 7 else 0.5
+        heard.append(voice.over(music, microphone.read(), on=True, level=1.0))
+    assert np.isfinite(heard).all()
+    assert np.abs(heard[-1]).max() > 0.05

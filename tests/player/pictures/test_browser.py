@@ -30,7 +30,7 @@ playwright = pytest.importorskip("playwright.sync_api")
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
-AHEAD = 0.25
+AHEAD = 0.33
 """Seconds by which a place is said before it is heard: the ring and the device's buffer."""
 EARLY, LATE = 0.125, 0.045
 """Seconds by which the picture may come before and after its sound (ITU-R BT.1359)."""
@@ -136,7 +136,7 @@ def arrive(page: Any, server: PageServer, valence: float = 0.0, scene: int = 0) 
 
 
 class Feed(threading.Thread):
-    """Says places in true time, as the player does: `Way` a quarter of a second ahead."""
+    """Says places in true time, as the player does: `Way` a third of a second ahead."""
 
     def __init__(self, server: PageServer, heard: list[tuple[Any, int, bool]]) -> None:
         super().__init__()

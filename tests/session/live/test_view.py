@@ -253,6 +253,22 @@ def test_what_the_player_says_is_told_whenever_it_turns() -> None:
     ]
 
 
+def test_a_pause_is_an_alarm_on_the_operators_screen_and_in_the_log() -> None:
+    """Somebody sits in silence until a person acts: it stands above all else, with the key."""
+    stage, board = Stage(), Board()
+    neutral = m.Safety(state="SAFE", frame=0, reason="stale", text="The music stays neutral.")
+    pause = m.Safety(state="SAFE", frame=0, reason="pause", text="A short pause.")
+    assert "ALARM" not in (board.take(stage.say(topics.SAFETY, neutral)) or "")
+    assert "ALARM" not in shown(board, 100.0)
+    line = board.take(stage.say(topics.SAFETY, pause)) or ""
+    assert line.startswith("player: SAFE. A short pause. ALARM: nothing has come for a minute")
+    words = shown(board, 100.0)
+    assert words.index("ALARM") < words.index("phase")
+    assert "r lets the music come back" in words
+    board.take(stage.say(topics.SAFETY, neutral))
+    assert "ALARM" not in shown(board, 100.0)
+
+
 def test_the_newest_warning_is_on_the_screen_while_the_session_runs() -> None:
     """A list that grows behind the board; nothing is said where there is none."""
     warnings: list[str] = []

@@ -88,7 +88,7 @@ def test_120_ms_more_are_found_as_120_ms_more(sound_server, tmp_path):
     rig = tmp_path / "rig.toml"
     mine = (
         f"# our lab\n[stream]\nsource_id = '{source_id}'  # ours\nwait = 5.0\n\n"
-        "[player]\ndevice = 'rym'\nlatency = 0.2\n"
+        "[player]\ndevice = 'rym'\nlatency = 0.09\n"
     )
     rig.write_text(mine)
     loop = Loop(sound_server, source_id)

@@ -326,7 +326,7 @@ class Terminal:
 def test_in_a_terminal_with_a_real_sound_server(sound_server, tmp_path):
     """Arrows and Return; level, calibration and notes are in rig.toml, all else as it was."""
     rig = tmp_path / "rig.toml"
-    rig.write_text("# ours\n[player]\ndevice = 'rym'\nlatency = 0.2\n")
+    rig.write_text("# ours\n[player]\ndevice = 'rym'\nlatency = 0.09\n")
     terminal = Terminal(sound_server, tmp_path)
     terminal.until("very softly")
     for _ in range(3):
