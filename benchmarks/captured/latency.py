@@ -4,7 +4,10 @@
 
 Prints one JSON object. `waits_ms` is counted up to the moment at which the device takes the sample;
 what the device's own buffer adds is the same for both and told apart (`device_ms`). The events are
-changes of what is decided, at random times; the fade of 40 ms begins at once.
+changes of what is decided, at random times; the fade of 40 ms begins at once. They count from when
+they are due: one that meets a held lock waits for it, as a message from another process would. When
+a sample is taken is the player's own word, `audible_at`, which captured fades hold to a
+millisecond.
 """
 
 from __future__ import annotations
@@ -63,7 +66,7 @@ async def ours(bank: str, seconds: float) -> dict[str, Any]:
         for k, at in enumerate(events(seconds)):
             await rig.clock.sleep_until(start + at)
             rig.bus.publish(VALENCE, decided(rig.clock.now(), state_of(k)))
-            sent.append(rig.clock.now())
+            sent.append(start + at)
         await rig.clock.sleep_until(start + seconds)
         said = rig.now.drain()
         device = float(getattr(kept[0]._sink, "latency", 0.0))
@@ -103,10 +106,10 @@ def callback(bank: str, seconds: float) -> dict[str, Any]:
         RATE, BLOCK, "rym", 2, "float32", latency=LATENCY, callback=give
     )
     with stream:
-        start = time.monotonic()
+        start, origin = time.monotonic(), stream.time
         for k, at in enumerate(events(seconds)):
             time.sleep(max(0.0, start + at - time.monotonic()))
-            asked.insert(0, stream.time)
+            asked.insert(0, origin + at)
             wanted.insert(0, state_of(k))
         time.sleep(max(0.0, start + seconds - time.monotonic()))
         return {

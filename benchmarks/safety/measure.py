@@ -24,8 +24,9 @@ CLOSE = 0.02
 """Share of another layer beside which neutral counts as alone."""
 A_SECOND = 100
 """Steps of `HOP`."""
-LEAK = 4e-3
-"""Gain that a layer seems to have where another one fades, whose spectrum is then no line."""
+LEAK, SPREAD = 4e-3, 0.3
+"""Gain that a layer seems to have where another one fades, whose spectrum is then no line: at
+least, and as a share of what that one changes by within the 125 ms."""
 LOUDER = 0.5
 """dB by which nothing may be louder than it was, measured over 125 ms."""
 LOWER, BACK = 10 ** (-19 / 20), 10 ** (-1 / 20)
@@ -147,7 +148,8 @@ def measure(
     times, sound = times[:n], sound[: n * HOP]
     peaks = np.abs(sound).reshape(-1, HOP).max(axis=1)
     rows = gains(sound)
-    least = TONE if case.act.startswith("end") or case.situation == "coming back" else SILENT
+    ends = case.act.startswith("end") or case.situation == "coming back"
+    least = TONE if ends else SILENT
     captured = _steepest(sound, rows, least)
     power = np.sqrt((rows**2).sum(axis=1))
     loud = np.flatnonzero(peaks[at:] > SILENT)
@@ -165,7 +167,8 @@ def measure(
         case=case,
         before=bool((before < SILENT).all() if quiet else (before > SILENT).all()),
         silent=None if goes_on else float(last),
-        neutral=_neutral(rows, power, times, act, at, lasts=captured <= STEEPER),
+        # The tone of an end is in no layer.
+        neutral=_neutral(rows, power, times, act, at, lasts=captured <= STEEPER and not ends),
         sounds=float(times[at + loud[0]] - act) if quiet and len(loud) else None,
         lower=_since(power[at:] <= LOWER * was, times[at:], act),
         back=_first(power[at:] >= BACK, times[at:], act),
@@ -190,9 +193,11 @@ def _first(true: npt.NDArray[np.bool_], times: Floats, act: float) -> float | No
 def _neutral(
     rows: Floats, power: Floats, times: Floats, act: float, at: int, *, lasts: bool
 ) -> float | None:
-    """Return since when neutral alone is heard: to the end or, where it is broken, for a second."""
+    """Return since when neutral alone is heard: to the end or, where that is not, for a second."""
     heard = power > 10 * SILENT
-    other = heard & (np.hypot(rows[:, 0], rows[:, 2]) > np.maximum(CLOSE * power, LEAK))
+    fades = SPREAD * (SPAN // HOP) * np.abs(np.gradient(power))
+    seems = np.maximum.reduce([CLOSE * power, np.full(len(power), LEAK), fades])
+    other = heard & (np.hypot(rows[:, 0], rows[:, 2]) > seems)
     neutral = heard & ~other
     begin = at
     for k in at + np.flatnonzero(other[at:]):

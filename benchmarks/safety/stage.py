@@ -120,7 +120,7 @@ class Stage:
                 content = Valence(
                     t=now, state="positive" if self.usable else "unknown", valence=None,
                     probabilities=None, confidence=0.9 if self.usable else 0.0,
-                    reason="" if self.usable else "artifacts", model="",
+                    reason="" if self.usable else "artifacts", usable=self.usable, model="",
                 )  # fmt: skip
                 self.decoder.publish(VALENCE, content)
             await self.clock.sleep_until(self.clock.now() + HOP)

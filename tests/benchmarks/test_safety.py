@@ -126,6 +126,9 @@ def test_neutral_counts_once_it_is_alone():
     case = Case("followed", "nothing more", neutral=1.0)
     turned = mixed((0, LOUD), (2.5, LOUD), (3.0, (0.0, 1.0, 0.0)), (7, (0.0, 1.0, 0.0)))
     assert looked_at(case, turned).neutral == pytest.approx(1.0, abs=0.05)
+    share = np.clip((np.arange(len(turned)) / RATE - 2.5) / 3.0, 0.0, 1.0)
+    rung_out = turned * (1.0 + np.cos(np.pi * share)) / 2.0
+    assert looked_at(case, rung_out).neutral == pytest.approx(1.0, abs=0.05)
     both = mixed((0, LOUD), (2.5, LOUD), (3.0, (0.0, 0.9, 0.4)), (7, (0.0, 0.9, 0.4)))
     assert looked_at(case, both).faults == ["neutral never, not 1"]
 
