@@ -24,7 +24,7 @@ CLOSE = 0.02
 """Share of another layer beside which neutral counts as alone."""
 A_SECOND = 100
 """Steps of `HOP`."""
-LEAK, SPREAD = 4e-3, 0.3
+LEAK, SPREAD = 4e-3, 0.35
 """Gain that a layer seems to have where another one fades, whose spectrum is then no line: at
 least, and as a share of what that one changes by within the 125 ms."""
 LOUDER = 0.5
@@ -195,7 +195,9 @@ def _neutral(
 ) -> float | None:
     """Return since when neutral alone is heard: to the end or, where that is not, for a second."""
     heard = power > 10 * SILENT
-    fades = SPREAD * (SPAN // HOP) * np.abs(np.gradient(power))
+    near = SPAN // HOP // 2
+    wide = np.pad(power, near, mode="edge")
+    fades = SPREAD * np.abs(wide[2 * near :] - wide[: len(power)])
     seems = np.maximum.reduce([CLOSE * power, np.full(len(power), LEAK), fades])
     other = heard & (np.hypot(rows[:, 0], rows[:, 2]) > seems)
     neutral = heard & ~other
