@@ -91,9 +91,12 @@ async def serve(shell: Shell, settings: PlayerSettings) -> None:
     ------
     FormatError
         If the bank cannot be played.
+    UsageError
+        If a stop would take too long with these settings.
     DeviceError
         If an audio device that was asked for cannot be had, or is lost.
     """
+    settings.check_stop()
     faults: dict[Stretch, FormatError] = {}
     material = await asyncio.to_thread(
         load, Path(settings.bank), tell=faults.__setitem__, expected=settings.bank_sha256
@@ -208,6 +211,9 @@ class Player:
         self._began = self._clock.now()
         origin = settings.origin or self._began
         place = max(0, round((self._began - origin) * RATE))
+        if self._sink.lost():
+            # Of a device that is away it cannot be read: what was calibrated stands until it can.
+            volume = settings.calibrated_volume
         loudness = calibration(settings, self._sink.name, volume)
         self._engine = Engine(
             material,

@@ -152,14 +152,6 @@ class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
                 f"{' and '.join(WRITTEN)} follow.",
                 "Leave the sequence away, or choose one of these arms.",
             )
-        silent = self.depth + self.latency + BLOCK / RATE + STOP_FADE["operator"]
-        if silent > STOP_WITHIN + 1e-9:
-            room = STOP_WITHIN - BLOCK / RATE - STOP_FADE["operator"]
-            raise UsageError(
-                f"With a depth of {self.depth:g} s and a latency of {self.latency:g} s a stop is "
-                f"silence after {silent:.2f} s, and {STOP_WITHIN:g} s are promised.",
-                f"Set [player] depth and latency to at most {room:.2f} s together.",
-            )
         for affect in ("negative", "positive"):
             longest = getattr(self, f"{affect}_longest")
             if longest < SHORTEST:
@@ -182,3 +174,23 @@ class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
                 "reason.",
                 f"Set it to at least {LEAST_NEUTRAL:g}, or say why in exposure_reason.",
             )
+
+    def check_stop(self) -> None:
+        """Refuse what a stop would take too long with, before anything sounds.
+
+        Not when they are made: a session that was played so must be replayed.
+
+        Raises
+        ------
+        UsageError
+            If a device is meant and silence would come later than promised.
+        """
+        silent = self.depth + self.latency + BLOCK / RATE + STOP_FADE["operator"]
+        if self.sink in ("null", "wav") or silent <= STOP_WITHIN + 1e-9:
+            return
+        room = STOP_WITHIN - BLOCK / RATE - STOP_FADE["operator"]
+        raise UsageError(
+            f"With a depth of {self.depth:g} s and a latency of {self.latency:g} s a stop is "
+            f"silence after {silent:.2f} s, and {STOP_WITHIN:g} s are promised.",
+            f"Set [player] depth and latency to at most {room:.2f} s together.",
+        )

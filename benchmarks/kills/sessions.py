@@ -187,9 +187,11 @@ class Session:
         journal = read(self.folder)
         try:
             for path in self.folder.xdf():
-                read_stream(path)
+                for _ in read_stream(path).items():
+                    pass
             for path in self.folder.heard():
-                soundfile.info(path)
+                if path.stat().st_size:  # a player may be killed before its first sound
+                    soundfile.read(path)
         except (RymError, soundfile.SoundFileError):
             return False
         return not journal.damaged and len(journal.of(NOW)) > 0

@@ -52,6 +52,10 @@ def _inside(character: str) -> bool:
     return category[0] in "LMN" or category == "Cf"
 
 
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character)[0] == "P"
+
+
 class Avoided:
     """An avoid-list that finds its words in every form.
 
@@ -65,7 +69,9 @@ class Avoided:
     def __init__(self, words: tuple[str, ...]) -> None:
         every = dict.fromkeys(form for word in words for form in (word, *translated(word)))
         self._phrases = [row for word in every if (row := tuple(t.word for t in tokens(word)))]
-        self._signs = [fold(word).strip() for word in every if not tokens(word)]
+        signs = (fold(word).strip() for word in every if not tokens(word))
+        # A comma or a colon is nothing to be spared, and no prompt can do without either.
+        self._signs = [sign for sign in signs if not all(map(_is_mark, sign))]
         self._signs += ["".join(row) for row in self._phrases if SPACELESS.search("".join(row))]
 
     def spans(self, text: str) -> list[Span]:

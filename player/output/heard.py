@@ -30,8 +30,9 @@ DISK_EVERY = 10 * RATE
 WAITING = 60 * RATE // BLOCK
 """Blocks that may wait, 23 MB. More wait only while the disk takes some of them in as many more: on
 a fast clock it may be the slower one, and still be at work."""
-HANGS = 30.0
-"""Seconds at the end without a block that was taken, after which the rest is left behind."""
+HANGS = 2.0
+"""Seconds at the end in which nothing is taken, after which the rest is left behind: who ends the
+player waits for six."""
 
 LOG = logging.getLogger(__name__)
 
@@ -81,6 +82,7 @@ class Heard:
         self.failed = ""
         """Why nothing is written any more; the music goes on without."""
         self._taken = self._seen = self._since = 0
+        self._hung = False
         self._blocks: queue.SimpleQueue[Frames | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="heard", daemon=True)
         self._thread.start()
@@ -92,6 +94,7 @@ class Heard:
         if self._hangs():
             what = f"{self.path} has taken nothing while a minute of sound was given out."
             self._fail(DeviceError(what, "Look after its disk."))
+            self._hung = True
             return
         self._blocks.put(block.copy())
 
@@ -99,7 +102,7 @@ class Heard:
         """Write what is left and end the files; a disk that hangs is left behind."""
         self._blocks.put(None)
         seen = -1
-        while self._thread.is_alive() and seen != self._taken:
+        while self._thread.is_alive() and seen != self._taken and not self._hung:
             seen = self._taken
             self._thread.join(HANGS)
 

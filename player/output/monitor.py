@@ -8,6 +8,7 @@ nor held up by it.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 
 from rym.errors import DeviceError
@@ -58,6 +59,7 @@ class Monitor:
         self._target: Target | None = None
         self._held: Frames | None = None
         self._next = 0.0
+        self._refused = False
 
     @property
     def state(self) -> str:
@@ -116,6 +118,7 @@ class Monitor:
         first = self._first()
         if first is not None and same(first, target):
             sink.close()
+            self._refused = True  # it would be opened, and closed, once a second
             return DeviceError(
                 f"{self.wanted!r} is {first.name!r}, which the participant listens to.",
                 "Name another device in [player] monitor.",
@@ -125,6 +128,8 @@ class Monitor:
     def _take(self, found: tuple[RingedSink, Target] | DeviceError) -> None:
         if isinstance(found, DeviceError):
             self._tell(f"The monitor is silent: {found.error}")
+            if self._refused:
+                self._next = math.inf
             return
         sink, self._target = found
         sink.rise.begin()

@@ -196,10 +196,14 @@ class Opener:
 
 
 def same(one: Target, other: Target) -> bool:
-    """Return whether two names lead to one device."""
+    """Return whether two names lead to one device, as far as names tell.
+
+    Under two host APIs it has one name, of which MME keeps 31 characters.
+    """
     if one.via or other.via:
         return one.via == other.via
-    return (one.found.name, one.found.host) == (other.found.name, other.found.host)
+    a, b = one.found, other.found
+    return a.name == b.name if a.host == b.host else a.name[:31] == b.name[:31]
 
 
 def _way(devices: list[Found]) -> Found | None:

@@ -230,7 +230,7 @@ class Outlet:
                 self._sink = unheard(settings, self._clock, error)
                 return
             self._away, self._since = error, self._clock.now()
-            # The one that was calibrated, and no other that the name fits: its cap holds meanwhile.
+            # The one that was calibrated, and no other that the name fits.
             calibrated = settings.calibrated_device
             if settings.device.casefold() in calibrated.casefold():
                 self._wanted = calibrated

@@ -142,6 +142,7 @@ def check(tables: Tables) -> list[str]:
             host=address.host,
         )
     page.check(tables)
+    tables.player.check_stop()
     affects = _check_bank(session)
     check_hop(tables.decoder.features.preset, tables.stream.hop)
     notes = []

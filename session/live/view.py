@@ -68,8 +68,8 @@ PAUSED = (
     "nothing has come for a minute, and the music has paused: look after the person and the cap; "
     "r lets the music come back"
 )
-"""The operator's alarm. It is seen, not heard: a terminal's bell may come out of the very device
-that the participant listens to."""
+"""The operator's alarm, in the place of what calms the participant. It is seen, not heard: a
+terminal's bell may come out of the very device that the participant listens to."""
 CONFIRM = "y goes on with what is there now"
 PART_ORDER = ("journal", "simulator", "stream", "decoder", "player", "outward", "page")
 
@@ -163,7 +163,8 @@ class Board:
                 changed = told != (safety.state, safety.text)
                 self.safety = safety
                 said = f". {safety.text}" if safety.text else ""
-                said += f" ALARM: {PAUSED}" if safety.reason == "pause" else ""
+                if safety.reason == "pause":
+                    said = f". ALARM: {PAUSED}"
                 return f"player: {safety.state}{said}" if changed else None
             case Status() as status:
                 return self._take_status(status)
@@ -328,7 +329,7 @@ class Board:
         # A muted player stands at −120 dB, which is a number for no ear.
         level = "muted" if self.played.heard is None else f"{self.played.level_db:.0f} dB"
         text = Text(f"section {self.played.section + 1}, {level}")
-        if self.safety.text:
+        if self.safety.text and self.safety.reason != "pause":
             text.append(f". {self.safety.text}")
         elif _rests(self.played):
             text.append(f"; {RESTS}")

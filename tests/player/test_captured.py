@@ -50,7 +50,7 @@ def captured(out, presets):
             here = server.add_sink(environment, preset, out)
             stack.enter_context(server.capturing(here, preset, out / f"{preset}.raw"))
             players[preset] = server.player(
-                here, str(music), str(out / preset), str(SECONDS), preset, "0.1"
+                here, str(music), str(out / preset), str(SECONDS), preset, "0.05"
             )
         for preset, process in players.items():
             text, errors = process.communicate(timeout=SECONDS + 60)

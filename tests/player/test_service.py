@@ -36,9 +36,8 @@ class Rig:
         self.lifeline = Lifeline()
         bus = self.hub.bus("player", self.clock, 2)
         shell = Shell(bus, self.clock, self.lifeline, out, "s1")
-        settings = PlayerSettings(
-            bank=str(bank_folder), sink="null", preset="close", rise=0.5, **changes
-        )
+        usual = {"sink": "null", "preset": "close", "rise": 0.5}
+        settings = PlayerSettings(bank=str(bank_folder), **{**usual, **changes})
         self.task = asyncio.create_task(serve(shell, settings))
 
     async def ready(self):

@@ -171,6 +171,17 @@ def test_any_text_gives_prompts_that_mention_nothing(text, avoid):
         assert not bound.mentioned(prompt)
 
 
+@pytest.mark.parametrize("mark", [":", ",", "…", "：", " , "])
+def test_punctuation_alone_is_nothing_to_be_spared(mark):
+    """An entry that was left with a colon or a comma costs no prompt; an emoji is avoided."""
+    memory = Memory(text="A lake. A dog.", avoid=(mark, "dog"))
+    for affect, sense in EVERY:
+        prompt = Templates(memory, 1).prompt(affect, sense, 0)
+        assert "lake" in prompt
+        assert "dog" not in prompt
+    assert Avoided((mark, "🕷")).mentioned("look: 🕷")
+
+
 @pytest.mark.parametrize("word", ["calm", "piece", "instrumental", "landscape", "quiet painting"])
 def test_words_of_the_frames_can_be_avoided(word):
     """A frame that holds an avoided word is not used, and a plain one is left for all."""

@@ -9,10 +9,12 @@ import pytest
 from player.level import volume
 from player.level.dose import UNKNOWN
 from player.level.watch import EVERY, Watch
+from player.output import outlet
 from rym.bus import ALL
 from rym.clock import ManualClock
 from rym.messages import Command
 from rym.topics import COMMAND, LEVEL
+from tests.player.output.fakes import Desk
 from tests.player.test_service import on_rig
 
 
@@ -69,6 +71,31 @@ def test_a_calibration_holds_for_its_device_and_volume_only(bank_folder, tmp_pat
     on_rig(
         bank_folder, tmp_path, body,
         full_scale_dba=95.0, calibrated_device=device, calibrated_volume=at,
+    )  # fmt: skip
+
+
+@pytest.mark.fault(52)
+@pytest.mark.usefixtures("server")
+def test_a_calibration_stands_for_a_device_that_is_away_at_a_restart(
+    bank_folder, tmp_path, monkeypatch
+):
+    """Its volume cannot be read then, and its cap must hold once it is back."""
+
+    class Nothing(Desk):
+        """A desk whose device is away."""
+
+        def __init__(self, *_) -> None:
+            super().__init__(None)
+            self.there = False
+
+    async def body(rig):
+        assert rig.facts["full_scale_dba"] == 95.0
+        assert rig.facts["sink"] == "USB Headphones"
+
+    monkeypatch.setattr(outlet, "Opener", Nothing)
+    on_rig(
+        bank_folder, tmp_path, body, sink="portaudio", device="head", origin=0.5,
+        full_scale_dba=95.0, calibrated_device="USB Headphones", calibrated_volume="usb 30000",
     )  # fmt: skip
 
 

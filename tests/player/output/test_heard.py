@@ -125,7 +125,6 @@ def test_a_disk_that_fills_up_is_said_once_and_does_not_stop_the_player(tmp_path
 def test_a_disk_that_hangs_costs_the_recording_alone(tmp_path, monkeypatch):
     """After two minutes' worth of blocks it is given up, and nothing waits for it, not the end."""
     monkeypatch.setattr(recording, "WAITING", 20)
-    monkeypatch.setattr(recording, "HANGS", 0.1)
     hang = threading.Event()
     monkeypatch.setattr(Recording, "write", lambda *_: hang.wait(20.0))
     heard = Heard(tmp_path)
@@ -136,5 +135,20 @@ def test_a_disk_that_hangs_costs_the_recording_alone(tmp_path, monkeypatch):
     assert waiting <= 2 * 20 + 1
     heard.write(np.zeros((BLOCK, 2), np.float32))
     assert heard._blocks.qsize() == waiting
+    begin = time.monotonic()
     heard.close()
+    assert time.monotonic() - begin < 0.5
+    hang.set()
+
+
+def test_a_disk_that_hangs_at_the_end_is_left_behind(tmp_path, monkeypatch):
+    """Within what the player is given to end; nothing had been said of it before."""
+    monkeypatch.setattr(recording, "HANGS", 0.1)
+    hang = threading.Event()
+    monkeypatch.setattr(Recording, "write", lambda *_: hang.wait(20.0))
+    heard = Heard(tmp_path)
+    for _ in range(30):
+        heard.write(np.zeros((BLOCK, 2), np.float32))
+    heard.close()
+    assert heard.failed == ""
     hang.set()

@@ -39,7 +39,7 @@ def busy(tmp_path) -> Iterator[None]:
 @pytest.mark.quiet
 @pytest.mark.fault(50)
 def test_a_held_lock_and_pauses_interrupt_nothing(alone, capture, tmp_path):
-    """A thread that holds Python's lock for 50 ms a second, and twice for 200 ms."""
+    """A thread that holds Python's lock for 50 ms a second; a loop that twice sleeps for 200 ms."""
     held_up(alone, capture, tmp_path, seconds=8, every=3.0)
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from player.output.aside import Aside
+from player.output.choosing import Found
 from player.output.monitor import DEPTH, MOST, Monitor
+from player.output.opening import Target, same
 from player.settings import BLOCK, RATE
 from rym.clock import ManualClock
 
@@ -123,3 +125,13 @@ def test_a_monitor_that_is_away_is_looked_for_and_comes_back():
     rig.run(2.0)
     assert rig.monitor.state == "there"
     assert rig.desk.lists == 0
+
+
+def test_one_device_is_known_under_two_names():
+    """By the sound server's own name; else by what MME leaves of it."""
+    name = "Headphones (2- Sennheiser USB headset)"
+    mme, wasapi = Found(0, name[:31], "MME", 0, 0, 2), Found(9, name, "Windows WASAPI", 0, 0, 2)
+    assert same(Target(mme, "", ""), Target(wasapi, "", ""))
+    assert not same(Target(wasapi, "", ""), Target(wasapi._replace(name=name + " 2"), "", ""))
+    assert not same(Target(mme, "a", ""), Target(mme, "b", ""))
+    assert same(Target(mme, "a", ""), Target(wasapi, "a", ""))

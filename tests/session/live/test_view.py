@@ -261,7 +261,7 @@ def test_a_pause_is_an_alarm_on_the_operators_screen_and_in_the_log() -> None:
     assert "ALARM" not in (board.take(stage.say(topics.SAFETY, neutral)) or "")
     assert "ALARM" not in shown(board, 100.0)
     line = board.take(stage.say(topics.SAFETY, pause)) or ""
-    assert line.startswith("player: SAFE. A short pause. ALARM: nothing has come for a minute")
+    assert line.startswith("player: SAFE. ALARM: nothing has come for a minute")
     words = shown(board, 100.0)
     assert words.index("ALARM") < words.index("phase")
     assert "r lets the music come back" in words

@@ -346,7 +346,7 @@ def test_in_a_terminal_with_a_real_sound_server(sound_server, tmp_path):
     assert found["volume"] == "rym 65536 65536"
     kept = tomllib.loads(rig.read_text())["player"]
     assert kept == {
-        "device": "rym", "latency": 0.2, "level_db": level,
+        "device": "rym", "latency": 0.09, "level_db": level,
         "full_scale_dba": round(found["full_scale_dba"], 1),
         "calibrated_device": found["device"], "calibrated_volume": "rym 65536 65536",
     }  # fmt: skip
