@@ -53,6 +53,13 @@ if "LSLAPICFG" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
     atexit.register(_config.unlink, missing_ok=True)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# numba numbers what it compiles by an index that two processes may read before either writes: one
+# of them can then load the other's machine code for its own types. Once librosa's beats crashed.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    _compiled = tempfile.mkdtemp(prefix="rym-numba-")
+    os.environ["NUMBA_CACHE_DIR"] = _compiled
+    atexit.register(shutil.rmtree, _compiled, ignore_errors=True)
+
 
 # What became of each test of a line of the list of faults, by its place and name.
 PROVEN: dict[int, dict[str, list[str]]] = {}
