@@ -91,14 +91,15 @@ def callback(bank: str, seconds: float) -> dict[str, Any]:
     waits: list[float] = []
     xruns = 0
 
-    def give(out: Any, _frames: int, when: Any, status: Any) -> None:
+    def give(out: Any, _frames: int, _when: Any, status: Any) -> None:
         nonlocal xruns
         xruns += bool(status.output_underflow)
         if wanted:
             state, at = wanted.pop(), asked.pop()
             timeline.request(state)  # type: ignore[arg-type]
-            # The fade begins with the next control block; one of 480 frames may be under way.
-            waits.append(1000 * (when.currentTime - at))
+            # The fade begins with the next control block; one of 480 frames may be under way. Not
+            # the callback's own `currentTime`, which is of before it had the lock.
+            waits.append(1000 * (stream.time - at))
         timeline.render_block(out)
 
     asked: list[float] = []
