@@ -184,7 +184,7 @@ def hours(material: Material, n: int) -> None:
             )  # fmt: skip
             engine.apply(Identity("decoder", 1, "decoder/valence", block), said)
         late = (clock.now() - 1000.0 + settings.depth) * RATE - engine.frame
-        worst = max(worst, late - BLOCK, -late)
+        worst = max(worst, abs(late))
         if block % (1800 * RATE // BLOCK) == 0:
             used.append(here.memory_info().rss / 2**20)
             print(f"{block * BLOCK / RATE / 3600:4.1f} h  {used[-1]:7.2f} MB", flush=True)
@@ -192,8 +192,8 @@ def hours(material: Material, n: int) -> None:
     slope = np.polyfit(np.arange(1, len(used)) / 2, used[1:], 1)[0]
     print(
         f"{engine.frame} frames; {ahead} ahead of the clock (depth "
-        f"{settings.depth * RATE:.0f}), never more than {worst:.3f} frames off the block that is "
-        f"due; "
+        f"{settings.depth * RATE:.0f}), in between never more than {worst / BLOCK:.3f} blocks "
+        f"off; "
         f"memory {slope:+.3f} MB/h from the first half hour on; {sink.xruns} interruptions"
     )
 
