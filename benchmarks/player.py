@@ -193,8 +193,7 @@ def hours(material: Material, n: int) -> None:
     print(
         f"{engine.frame} frames; {ahead} ahead of the clock (depth "
         f"{settings.depth * RATE:.0f}), in between never more than {worst / BLOCK:.3f} blocks "
-        f"off; "
-        f"memory {slope:+.3f} MB/h from the first half hour on; {sink.xruns} interruptions"
+        f"off; memory {slope:+.3f} MB/h from the first half hour on; {sink.xruns} interruptions"
     )
 
 
