@@ -175,6 +175,10 @@ class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
                 f"Set it to at least {LEAST_NEUTRAL:g}, or say why in exposure_reason.",
             )
 
+    def silent_after(self, latency: float) -> float:
+        """Return the seconds from a stop to silence with a device that adds `latency` seconds."""
+        return self.depth + latency + BLOCK / RATE + STOP_FADE["operator"]
+
     def check_stop(self) -> None:
         """Refuse what a stop would take too long with, before anything sounds.
 
@@ -185,10 +189,10 @@ class PlayerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         UsageError
             If a device is meant and silence would come later than promised.
         """
-        silent = self.depth + self.latency + BLOCK / RATE + STOP_FADE["operator"]
+        silent = self.silent_after(self.latency)
         if self.sink in ("null", "wav") or silent <= STOP_WITHIN + 1e-9:
             return
-        room = STOP_WITHIN - BLOCK / RATE - STOP_FADE["operator"]
+        room = STOP_WITHIN - (silent - self.depth - self.latency)
         raise UsageError(
             f"With a depth of {self.depth:g} s and a latency of {self.latency:g} s a stop is "
             f"silence after {silent:.2f} s, and {STOP_WITHIN:g} s are promised.",

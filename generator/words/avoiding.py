@@ -100,7 +100,6 @@ class Avoided:
         return [
             (origin[at.start()], origin[at.end() - 1] + 1)
             for sign in self._signs
-            if sign
             for at in re.finditer(re.escape(sign), folded)
         ]
 

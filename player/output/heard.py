@@ -82,7 +82,6 @@ class Heard:
         self.failed = ""
         """Why nothing is written any more; the music goes on without."""
         self._taken = self._seen = self._since = 0
-        self._hung = False
         self._blocks: queue.SimpleQueue[Frames | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="heard", daemon=True)
         self._thread.start()
@@ -94,7 +93,6 @@ class Heard:
         if self._hangs():
             what = f"{self.path} has taken nothing while a minute of sound was given out."
             self._fail(DeviceError(what, "Look after its disk."))
-            self._hung = True
             return
         self._blocks.put(block.copy())
 
@@ -102,7 +100,7 @@ class Heard:
         """Write what is left and end the files; a disk that hangs is left behind."""
         self._blocks.put(None)
         seen = -1
-        while self._thread.is_alive() and seen != self._taken and not self._hung:
+        while self._thread.is_alive() and seen != self._taken and self._since <= WAITING:
             seen = self._taken
             self._thread.join(HANGS)
 

@@ -59,7 +59,6 @@ class Monitor:
         self._target: Target | None = None
         self._held: Frames | None = None
         self._next = 0.0
-        self._refused = False
 
     @property
     def state(self) -> str:
@@ -118,7 +117,7 @@ class Monitor:
         first = self._first()
         if first is not None and same(first, target):
             sink.close()
-            self._refused = True  # it would be opened, and closed, once a second
+            self._next = math.inf  # else it would be opened, and closed, once a second
             return DeviceError(
                 f"{self.wanted!r} is {first.name!r}, which the participant listens to.",
                 "Name another device in [player] monitor.",
@@ -128,8 +127,6 @@ class Monitor:
     def _take(self, found: tuple[RingedSink, Target] | DeviceError) -> None:
         if isinstance(found, DeviceError):
             self._tell(f"The monitor is silent: {found.error}")
-            if self._refused:
-                self._next = math.inf
             return
         sink, self._target = found
         sink.rise.begin()

@@ -16,7 +16,7 @@ import logging
 from rym.clock import Clock
 from rym.errors import DeviceError
 
-from ..settings import BLOCK, RATE, STOP_FADE, STOP_WITHIN, PlayerSettings
+from ..settings import RATE, STOP_WITHIN, PlayerSettings
 from .aside import Aside
 from .devices import unheard
 from .monitor import Monitor
@@ -186,7 +186,7 @@ class Outlet:
     def _slow(self) -> str:
         """Say so where the device adds more than was asked of it, and a stop comes too late."""
         adds = getattr(self._sink, "latency", 0.0)
-        silent = self._settings.depth + adds + BLOCK / RATE + STOP_FADE["operator"]
+        silent = self._settings.silent_after(adds)
         if silent <= STOP_WITHIN + 0.005:
             return ""
         return (

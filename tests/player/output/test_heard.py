@@ -122,33 +122,34 @@ def test_a_disk_that_fills_up_is_said_once_and_does_not_stop_the_player(tmp_path
     assert heard.failed == "The disk is full. Free space."
 
 
-def test_a_disk_that_hangs_costs_the_recording_alone(tmp_path, monkeypatch):
+@pytest.fixture
+def hanging(tmp_path, monkeypatch):
+    """Return a recording whose disk takes nothing while the test runs."""
+    hang = threading.Event()
+    monkeypatch.setattr(Recording, "write", lambda *_: hang.wait(20.0))
+    yield Heard(tmp_path)
+    hang.set()
+
+
+def test_a_disk_that_hangs_costs_the_recording_alone(hanging, monkeypatch):
     """After two minutes' worth of blocks it is given up, and nothing waits for it, not the end."""
     monkeypatch.setattr(recording, "WAITING", 20)
-    hang = threading.Event()
-    monkeypatch.setattr(Recording, "write", lambda *_: hang.wait(20.0))
-    heard = Heard(tmp_path)
     for _ in range(80):
-        heard.write(np.zeros((BLOCK, 2), np.float32))
-    assert "has taken nothing" in heard.failed
-    waiting = heard._blocks.qsize()
+        hanging.write(np.zeros((BLOCK, 2), np.float32))
+    assert "has taken nothing" in hanging.failed
+    waiting = hanging._blocks.qsize()
     assert waiting <= 2 * 20 + 1
-    heard.write(np.zeros((BLOCK, 2), np.float32))
-    assert heard._blocks.qsize() == waiting
+    hanging.write(np.zeros((BLOCK, 2), np.float32))
+    assert hanging._blocks.qsize() == waiting
     begin = time.monotonic()
-    heard.close()
+    hanging.close()
     assert time.monotonic() - begin < 0.5
-    hang.set()
 
 
-def test_a_disk_that_hangs_at_the_end_is_left_behind(tmp_path, monkeypatch):
+def test_a_disk_that_hangs_at_the_end_is_left_behind(hanging, monkeypatch):
     """Within what the player is given to end; nothing had been said of it before."""
     monkeypatch.setattr(recording, "HANGS", 0.1)
-    hang = threading.Event()
-    monkeypatch.setattr(Recording, "write", lambda *_: hang.wait(20.0))
-    heard = Heard(tmp_path)
     for _ in range(30):
-        heard.write(np.zeros((BLOCK, 2), np.float32))
-    heard.close()
-    assert heard.failed == ""
-    hang.set()
+        hanging.write(np.zeros((BLOCK, 2), np.float32))
+    hanging.close()
+    assert hanging.failed == ""

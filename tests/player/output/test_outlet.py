@@ -45,6 +45,13 @@ def rig(monkeypatch):
     return desk, clock, run
 
 
+def stand_still(desk, clock, seconds):
+    """Let the device go on while this process does nothing."""
+    for _ in range(round(100 * seconds)):
+        desk.streams[-1].take(BLOCK)
+        clock.advance(0.01)
+
+
 def opened(clock, **settings):
     """Return an outlet to the headphones."""
     chosen = {"sink": "portaudio", "device": "head", **settings}
@@ -139,9 +146,7 @@ def test_interruptions_of_every_stream_are_counted_together(rig):
     desk, clock, run = rig
     outlet = opened(clock)
     run(outlet, 6.0)
-    for _ in range(40):
-        desk.streams[-1].take(BLOCK)
-        clock.advance(0.01)
+    stand_still(desk, clock, 0.4)
     run(outlet, 1.0)
     assert outlet.xruns == 1
     missing = outlet.missing
@@ -159,9 +164,7 @@ def test_a_player_that_stood_still_interrupts_and_loses_no_device(rig):
     desk, clock, run = rig
     outlet = opened(clock)
     run(outlet, 6.0)
-    for _ in range(300):
-        desk.streams[-1].take(BLOCK)
-        clock.advance(0.01)
+    stand_still(desk, clock, 3.0)
     run(outlet, 1.0)
     assert outlet.facts()["device"] == "there"
     assert (len(desk.streams), desk.lists, outlet.xruns) == (1, 0, 1)
